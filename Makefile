@@ -1,0 +1,45 @@
+# The two commands of the README: `make study` and `make test`. Both create the environment they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+JOBS ?= 2
+
+.PHONY: study test lint types contracts pytest deep bench format clean
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[study,dev]'
+	touch $@
+
+study: $(INSTALLED)
+	$(BIN)/l1distill study studies/quick.yaml -o runs/quick
+
+test: lint types contracts pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(INSTALLED)
+	$(BIN)/mypy
+
+contracts: $(INSTALLED)
+	$(BIN)/lint-imports
+
+pytest: $(INSTALLED)
+	$(BIN)/pytest -n $(JOBS) --dist loadfile
+
+# Long proofs: random networks by the thousand, compiled networks by the hundred. Writes docs/deep.md.
+deep: $(INSTALLED)
+	$(BIN)/pytest -m deep tests
+
+bench: $(INSTALLED)
+	$(BIN)/pytest benchmarks --benchmark-only
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) runs .mypy_cache .ruff_cache .pytest_cache

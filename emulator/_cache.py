@@ -1,0 +1,42 @@
+"""Where numba keeps compiled kernels: a folder named by the hash of the package's sources.
+
+numba's own file cache does not notice when a function that a kernel *calls* changes in another
+module, and runs the old code silently. A new folder for every state of the sources is the cure. It
+must be set before the first decorator runs, so ``emulator/__init__`` calls this first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import numba
+
+
+def sources_sha256() -> str:
+    """Hash of all Python sources of this package, independent of where it is installed.
+
+    Examples
+    --------
+    >>> len(sources_sha256())
+    64
+    """
+    root = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        digest.update(path.relative_to(root).as_posix().encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def use_cache_of_these_sources() -> None:
+    """Point numba's cache at a folder of its own for this state of the sources.
+
+    ``NUMBA_CACHE_DIR`` in the environment wins. The user's cache folder is ``XDG_CACHE_HOME`` or
+    ``~/.cache``.
+    """
+    if os.environ.get("NUMBA_CACHE_DIR"):
+        return
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    numba.config.CACHE_DIR = str(home / "l1distill" / "numba" / sources_sha256()[:16])

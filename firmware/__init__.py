@@ -1,0 +1,1 @@
+"""hls4ml projects and C-simulation of a model file, and the comparison with the emulator."""
