@@ -39,4 +39,5 @@ def use_cache_of_these_sources() -> None:
     if os.environ.get("NUMBA_CACHE_DIR"):
         return
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    numba.config.CACHE_DIR = str(home / "l1distill" / "numba" / sources_sha256()[:16])
+    folder = home / "l1distill" / "numba" / sources_sha256()[:16]
+    numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]

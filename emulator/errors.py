@@ -41,9 +41,7 @@ class MissingNameError(L1Error):
 
     def __str__(self) -> str:
         near = get_close_matches(self.name, self.available, n=3, cutoff=0.5) or self.available[:3]
-        return (
-            f"{self.where}: no {self.kind} {self.name!r}; nearest: {', '.join(near) or '(none at all)'}"
-        )
+        return f"{self.where}: no {self.kind} {self.name!r}; nearest: {', '.join(near) or '(none at all)'}"
 
 
 class RangeError(L1Error):

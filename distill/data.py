@@ -1,0 +1,298 @@
+"""Crossings to train on: features, weights, and the Pythia events that they come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+import numpy as np
+
+from distill.errors import TrainingDataError
+from emulator.constants import WEIGHT_FRACTION_BITS
+from emulator.features import feature_rows
+from emulator.objects import read_events
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import awkward as ak
+    from numpy.typing import ArrayLike, NDArray
+
+    from emulator.features import FeatureLayout
+
+T = TypeVar("T", np.int16, np.int64, np.uint64)
+
+#: Integer weights stay exact in sums of up to this much.
+_MAX_TOTAL_WEIGHT = 1 << 62
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingData:
+    """Features of background crossings, with what is needed to sample and split them.
+
+    Parameters
+    ----------
+    rows
+        Hardware integers, int16 (crossings, features).
+    weights
+        Natural frequency of each crossing, int64 (crossings,), at least 0, in units of
+        ``2**-WEIGHT_FRACTION_BITS``; only ratios matter here.
+    pool_ids
+        Key of the Pythia event that dominates the crossing, uint64 (crossings,). Crossings that
+        share a key are not independent.
+    layout
+        What the columns are.
+
+    Raises
+    ------
+    TrainingDataError
+        If there is no crossing, shapes differ, or weights are negative or all zero.
+    """
+
+    rows: NDArray[np.int16]
+    weights: NDArray[np.int64]
+    pool_ids: NDArray[np.uint64]
+    layout: FeatureLayout
+
+    def __post_init__(self) -> None:
+        _check_rows(self.rows, len(self.layout.features))
+        for name, column, dtype in (
+            ("weights", self.weights, np.int64),
+            ("pool_ids", self.pool_ids, np.uint64),
+        ):
+            if column.shape != self.rows.shape[:1] or column.dtype != dtype:
+                msg = (
+                    f"{name} must be {np.dtype(dtype)} for {len(self.rows)} crossings, "
+                    f"got {column.dtype} of shape {column.shape}"
+                )
+                raise TrainingDataError(msg)
+        if self.weights.min() < 0:
+            msg = f"crossing {int(self.weights.argmin())} has a negative weight"
+            raise TrainingDataError(msg)
+        # The float sum only guards the exact one against overflow.
+        if self.weights.sum(dtype=np.float64) >= _MAX_TOTAL_WEIGHT:
+            msg = "the weights add up to more than 62 bits; divide all of them by a power of two"
+            raise TrainingDataError(msg)
+        if not self.weights.any():
+            msg = f"all {len(self)} crossings have weight 0: there is nothing to sample"
+            raise TrainingDataError(msg)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        rows: ArrayLike,
+        layout: FeatureLayout,
+        *,
+        weights: ArrayLike | None = None,
+        pool_ids: ArrayLike | None = None,
+    ) -> TrainingData:
+        """Build the data from arrays in memory.
+
+        Parameters
+        ----------
+        rows
+            Whole numbers in the range of int16, (crossings, features); floats are accepted if
+            they are whole.
+        layout
+            What the columns are.
+        weights
+            Whole numbers; equal for all crossings if absent.
+        pool_ids
+            Keys; each crossing is its own if absent.
+
+        Raises
+        ------
+        TrainingDataError
+            If a number is not finite, not whole or out of range, or the data are empty.
+        """
+        exact_rows = _integers(rows, np.int16, "rows")
+        count = len(exact_rows)
+        unit = np.full(count, 1 << WEIGHT_FRACTION_BITS, dtype=np.int64)
+        own = np.arange(count, dtype=np.uint64)
+        return cls(
+            rows=exact_rows,
+            weights=unit if weights is None else _integers(weights, np.int64, "weights"),
+            pool_ids=own if pool_ids is None else _integers(pool_ids, np.uint64, "pool_ids"),
+            layout=layout,
+        )
+
+    @classmethod
+    def from_events(cls, events: ak.Array, layout: FeatureLayout) -> TrainingData:
+        """Build the data from events; without weights all crossings count the same.
+
+        Parameters
+        ----------
+        events
+            As `emulator.objects.read_events` returns them.
+        layout
+            Which objects and fields become features.
+        """
+        present = set(events.fields)
+        return cls.from_arrays(
+            feature_rows(events, layout),
+            layout,
+            weights=np.asarray(events["weight"]) if "weight" in present else None,
+            pool_ids=np.asarray(events["pool_id"]) if "pool_id" in present else None,
+        )
+
+    def take(self, where: NDArray[np.integer] | NDArray[np.bool_]) -> TrainingData:
+        """Return the crossings at some places, in this order; weights are kept."""
+        return TrainingData(
+            self.rows[where], self.weights[where], self.pool_ids[where], self.layout
+        )
+
+
+def load_training_data(
+    paths: Sequence[str | Path],
+    layout: FeatureLayout,
+    *,
+    source: Literal["unpacked", "emulated"] = "unpacked",
+) -> TrainingData:
+    """Read background crossings from files.
+
+    Parameters
+    ----------
+    paths
+        Files of any format that `emulator.objects` reads.
+    layout
+        Which objects and fields become features.
+    source
+        Which of the two sets of L1 objects to read where a file has both.
+
+    Raises
+    ------
+    L1Error
+        If a file cannot be read, or no crossing is found.
+    """
+    return TrainingData.from_events(read_events(paths, source=source), layout)
+
+
+def natural_sample(data: TrainingData, n_crossings: int, *, seed: int) -> TrainingData:
+    """Draw crossings by weight, so that what is drawn is distributed as in nature.
+
+    Stratified samples hold rare hard crossings far too often, with small weights. Each of the
+    ``n_crossings`` draws is independent and picks crossing i with probability
+    ``weight_i / sum of weights``, exactly (with replacement; integers only).
+
+    Parameters
+    ----------
+    data
+        Weighted crossings.
+    n_crossings
+        How many to draw, at least 1.
+    seed
+        Same seed, same draws.
+
+    Returns
+    -------
+    Drawn crossings, all with the same weight.
+
+    Raises
+    ------
+    TrainingDataError
+        If ``n_crossings`` is below 1.
+
+    Examples
+    --------
+    >>> from emulator.features import load_layout
+    >>> layout = load_layout("axol1tl_57")
+    >>> rows = np.repeat([[1], [2]], 57, axis=1)
+    >>> rare = TrainingData.from_arrays(rows, layout, weights=[999, 1])
+    >>> drawn = natural_sample(rare, 10_000, seed=3)
+    >>> int((drawn.rows[:, 0] == 2).sum())
+    8
+    """
+    if n_crossings < 1:
+        msg = f"cannot draw {n_crossings} crossings; ask for at least 1"
+        raise TrainingDataError(msg)
+    upper = np.cumsum(data.weights)
+    ticket = np.random.default_rng(seed).integers(0, upper[-1], size=n_crossings)
+    drawn = np.searchsorted(upper, ticket, side="right")
+    return TrainingData.from_arrays(
+        data.rows[drawn], data.layout, pool_ids=data.pool_ids[drawn]
+    )
+
+
+def split(
+    data: TrainingData, validation_fraction: float, *, seed: int
+) -> tuple[TrainingData, TrainingData]:
+    """Split crossings into training and validation, all crossings of a pool event on one side.
+
+    The side is a hash of pool key and seed, so it does not depend on order or on other crossings.
+
+    Parameters
+    ----------
+    data
+        Crossings; split before sampling, so that no crossing is drawn on both sides.
+    validation_fraction
+        Share of the pool events to validate on, between 0 and 1.
+    seed
+        Another seed, another split.
+
+    Raises
+    ------
+    TrainingDataError
+        If the fraction is not between 0 and 1, or one side stays empty.
+    """
+    if not 0.0 < validation_fraction < 1.0:
+        msg = f"the validation fraction must lie between 0 and 1, got {validation_fraction}"
+        raise TrainingDataError(msg)
+    cut = np.uint64(int(validation_fraction * 2.0**64))
+    validates = _mix(data.pool_ids, seed) < cut
+    if validates.all() or not validates.any():
+        n_events = len(np.unique(data.pool_ids))
+        msg = (
+            f"{len(data)} crossings of {n_events} pool events cannot be split with a validation "
+            f"fraction of {validation_fraction}: one side is empty"
+        )
+        raise TrainingDataError(msg)
+    return data.take(~validates), data.take(validates)
+
+
+def _mix(keys: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:
+    """Hash keys to uniform 64 bits (the finalizer of splitmix64, Steele et al. 2014)."""
+    start = np.random.SeedSequence(seed).generate_state(1, np.uint64)
+    mixed = (keys ^ start) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ mixed >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ mixed >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(mixed ^ mixed >> np.uint64(31), dtype=np.uint64)
+
+
+def _check_rows(rows: NDArray[np.int16], n_features: int) -> None:
+    if rows.ndim != 2 or rows.dtype != np.int16:
+        msg = f"rows must be int16 (crossings, features), got {rows.dtype} of shape {rows.shape}"
+        raise TrainingDataError(msg)
+    if not len(rows):
+        msg = "there is no crossing to train on; check the files and their selection"
+        raise TrainingDataError(msg)
+    if rows.shape[1] != n_features:
+        msg = f"rows have {rows.shape[1]} features, the layout has {n_features}"
+        raise TrainingDataError(msg)
+
+
+def _integers(values: ArrayLike, dtype: type[T], name: str) -> NDArray[T]:
+    """Convert to an integer type without changing any number."""
+    array = np.asarray(values)
+    if array.dtype == dtype:
+        return array
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        place = np.argwhere(~np.isfinite(array))[0].tolist()
+        msg = f"{name} hold a number that is not finite, first at {place}"
+        raise TrainingDataError(msg)
+    limits = np.iinfo(dtype)
+    exact = array.dtype.kind in "iuf" and (
+        not array.size
+        or (
+            limits.min <= array.min().item()
+            and array.max().item() <= limits.max
+            and (array % 1 == 0).all()
+        )
+    )
+    if not exact:
+        msg = f"{name} must be whole numbers from {limits.min} to {limits.max}"
+        raise TrainingDataError(msg)
+    return array.astype(dtype)

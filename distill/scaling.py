@@ -1,0 +1,287 @@
+"""Scaling of inputs: by integers for the student (as in the FPGA), by floats for the teacher."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from distill.errors import TrainingDataError
+from distill.quantizers import EXACT_WIDTH, fake_quantize
+from emulator.errors import SettingsError
+from emulator.fixed import FixedFormat
+from emulator.graph import OffsetShift
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from distill.data import TrainingData
+    from emulator.features import Feature, FeatureLayout
+
+#: Type of the hardware integers that a layout yields.
+ROW_FORMAT = FixedFormat(16, 16)
+#: Holds ``x - offset`` of any two 16-bit integers, and 7 bits that a right shift pushes out.
+INNER_FORMAT = FixedFormat(24, 17)
+#: Steps of 1/8 of about one standard deviation, up to ±32 of them: the tails are what matters.
+DEFAULT_INPUT_FORMAT = FixedFormat(9, 6, rounding="RND_CONV", overflow="SAT")
+
+# A pT that hardly varies (the third muon) must not blow up every GeV: spread is at least 1 GeV.
+_MIN_PT_SPREAD = 2.0
+# For fields that no crossing of the training fills, when no earlier slot tells: the scales of a
+# typical calorimeter object (pT spread 8 counts, |eta| up to 57, phi up to 143).
+_FALLBACK_SHIFT = {"pt": 3, "eta": 5, "phi": 6}
+
+
+@dataclass(frozen=True, slots=True)
+class InputScaling:
+    """``(x - offset) >> shift`` for each feature, cast to the type of the network's inputs.
+
+    Only wires and one subtractor for each feature, as AXOL1TL scales its inputs. The same numbers
+    become an `OffsetShift` node; `values` computes exactly what that node does.
+
+    Parameters
+    ----------
+    offsets
+        Integers in hardware counts, one for each feature.
+    shifts
+        Right shifts, 0 to 23.
+    format
+        Type of the scaled inputs.
+
+    Raises
+    ------
+    SettingsError
+        If the lists differ in length, or a number is out of range.
+    """
+
+    offsets: tuple[int, ...]
+    shifts: tuple[int, ...]
+    format: FixedFormat = DEFAULT_INPUT_FORMAT
+
+    def __post_init__(self) -> None:
+        if len(self.offsets) != len(self.shifts) or not self.offsets:
+            msg = f"scaling has {len(self.offsets)} offsets and {len(self.shifts)} shifts"
+            raise SettingsError(msg)
+        if not all(ROW_FORMAT.raw_min <= offset <= ROW_FORMAT.raw_max for offset in self.offsets):
+            msg = f"scaling has an offset beyond 16 bits: {self.offsets}"
+            raise SettingsError(msg)
+        if not all(0 <= shift < INNER_FORMAT.width for shift in self.shifts):
+            msg = f"shifts must lie between 0 and {INNER_FORMAT.width - 1}, got {self.shifts}"
+            raise SettingsError(msg)
+        if self.format.width > EXACT_WIDTH[torch.float32]:
+            msg = f"the input type {self.format} is wider than {EXACT_WIDTH[torch.float32]} bits"
+            raise SettingsError(msg)
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    @classmethod
+    def fit(
+        cls, data: TrainingData, input_format: FixedFormat = DEFAULT_INPUT_FORMAT
+    ) -> InputScaling:
+        """Choose offsets and shifts on natural background.
+
+        pT: offset is the mean, absent objects counted as 0; the shift brings the standard deviation
+        (at least 1 GeV) to between 0.7 and 1.4. Angles: offset is the mean as well, so that a
+        mostly absent object keeps an offset near 0; the shift comes from the crossings where the
+        object is there. A feature that is constant, or never present, takes the shift of the same
+        field in the slot before, since it may come alive on other crossings.
+
+        Parameters
+        ----------
+        data
+            Naturally distributed background, see `distill.data.natural_sample`.
+        input_format
+            Type of the scaled inputs.
+        """
+        features = data.layout.features
+        present = presence(data.rows, data.layout)
+        offsets: list[int] = []
+        shifts: dict[tuple[str, int, str], int] = {}
+        for column, feature in enumerate(features):
+            x = data.rows[:, column].astype(np.float64)
+            offsets.append(0 if feature.field == "eta" else round(float(x.mean())))
+            spread = _spread(feature, x, present[:, column])
+            key = (feature.object, feature.slot, feature.field)
+            if spread > 0.0:
+                shifts[key] = min(max(round(math.log2(spread)), 0), 15)
+            else:
+                before = (feature.object, feature.slot - 1, feature.field)
+                shifts[key] = shifts.get(before, _FALLBACK_SHIFT.get(feature.field, 0))
+        ordered = tuple(shifts[item.object, item.slot, item.field] for item in features)
+        return cls(tuple(offsets), ordered, input_format)
+
+    def node(self, name: str, source: str) -> OffsetShift:
+        """Return the scaling as a node of a graph that reads the node ``source``."""
+        return OffsetShift(
+            name,
+            (source,),
+            self.format,
+            offset=self.offsets,
+            offset_format=ROW_FORMAT,
+            shift=self.shifts,
+            inner=INNER_FORMAT,
+        )
+
+    def values(self, rows: Tensor) -> Tensor:
+        """Return scaled inputs as the hardware has them.
+
+        Parameters
+        ----------
+        rows
+            Hardware integers as float32 or float64 (crossings, features); both give the same
+            numbers, since nothing in between is wider than 24 bits.
+
+        Returns
+        -------
+        Values of ``format``, same shape and float type.
+
+        Examples
+        --------
+        >>> scaling = InputScaling(offsets=(18, 0), shifts=(3, 5), format=FixedFormat(8, 6))
+        >>> scaling.values(torch.tensor([[21.0, -57.0]]))
+        tensor([[ 0.2500, -2.0000]])
+        """
+        step = 2.0**-INNER_FORMAT.fraction
+        shifted = torch.floor(self.float_values(rows) / step) * step
+        return fake_quantize(shifted, self.format)
+
+    def float_values(self, rows: Tensor) -> Tensor:
+        """Return ``(x - offset) / 2**shift`` without rounding or limits, for the float student."""
+        offsets = torch.tensor(self.offsets, dtype=rows.dtype)
+        factors = torch.exp2(-torch.tensor(self.shifts, dtype=rows.dtype))
+        return (rows - offsets) * factors
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON or a checkpoint."""
+        return {
+            "offsets": list(self.offsets),
+            "shifts": list(self.shifts),
+            "format": str(self.format),
+        }
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> InputScaling:
+        """Build the scaling that `as_dict` wrote."""
+        return cls(
+            tuple(int(offset) for offset in plain["offsets"]),
+            tuple(int(shift) for shift in plain["shifts"]),
+            FixedFormat.parse(plain["format"]),
+        )
+
+
+def _spread(feature: Feature, x: NDArray[np.float64], present: NDArray[np.bool_]) -> float:
+    """Width of a feature in hardware counts; 0 if it is constant in training."""
+    if feature.field == "pt":
+        return max(float(x.std()), _MIN_PT_SPREAD) if x.any() else 0.0
+    seen = x[present]
+    return float(seen.std()) if seen.size else 0.0
+
+
+def presence(rows: NDArray[np.int16], layout: FeatureLayout) -> NDArray[np.bool_]:
+    """Return which features belong to an object that is there, (crossings, features).
+
+    An object is there if its ``pt`` is not 0. Without a ``pt`` feature of the same object and slot,
+    a feature counts as present where it is not 0. ``zero`` features are never present.
+
+    Parameters
+    ----------
+    rows
+        Hardware integers, int16 (crossings, features).
+    layout
+        What the columns are.
+    """
+    columns = presence_columns(layout)
+    result = rows[:, columns] != 0
+    result[:, [feature.field == "zero" for feature in layout.features]] = False
+    return result
+
+
+def presence_columns(layout: FeatureLayout) -> list[int]:
+    """Return for each feature the column that tells whether its object is there."""
+    pt_columns = {
+        (feature.object, feature.slot): column
+        for column, feature in enumerate(layout.features)
+        if feature.field == "pt"
+    }
+    return [
+        pt_columns.get((feature.object, feature.slot), column)
+        for column, feature in enumerate(layout.features)
+    ]
+
+
+class FloatScaling(nn.Module):
+    """Scaling of the teacher's inputs to about unit spread, and the mask of present objects.
+
+    Its numbers are buffers: they are stored in the state of the network that owns the scaling.
+
+    Parameters
+    ----------
+    n_features
+        Number of inputs; `fit` fills in the numbers.
+    """
+
+    mean: Tensor
+    scale: Tensor
+    weight: Tensor
+    presence_column: Tensor
+
+    def __init__(self, n_features: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(n_features))
+        self.register_buffer("scale", torch.ones(n_features))
+        self.register_buffer("weight", torch.ones(n_features))
+        self.register_buffer("presence_column", torch.arange(n_features))
+
+    def fit(self, data: TrainingData, field_weights: Mapping[str, float]) -> None:
+        """Choose means and spreads on natural background.
+
+        Parameters
+        ----------
+        data
+            Naturally distributed background.
+        field_weights
+            Weight of each field in the reconstruction error (1 if not named); ``zero`` has none.
+
+        Raises
+        ------
+        TrainingDataError
+            If no feature varies.
+        """
+        present = presence(data.rows, data.layout)
+        for column, feature in enumerate(data.layout.features):
+            x = data.rows[:, column].astype(np.float64)
+            spread = _spread(feature, x, present[:, column])
+            seen = x if feature.field == "pt" else x[present[:, column]]
+            self.mean[column] = float(seen.mean()) if seen.size else 0.0
+            # A feature that never varied gets no say: its scale would be made up.
+            self.scale[column] = spread or 1.0
+            weight = field_weights.get(feature.field, 1.0)
+            self.weight[column] = weight if spread > 0.0 and feature.field != "zero" else 0.0
+        if not self.weight.any():
+            msg = f"none of the {len(data.layout.features)} features varies in training"
+            raise TrainingDataError(msg)
+        self.presence_column.copy_(torch.tensor(presence_columns(data.layout)))
+
+    def forward(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return scaled features, 0 where the object is absent, and the loss weights.
+
+        Parameters
+        ----------
+        rows
+            Hardware integers as floats, (crossings, features).
+
+        Returns
+        -------
+        Both (crossings, features): scaled features, and ``weight`` where present, else 0.
+        """
+        present = (rows[:, self.presence_column] != 0).to(rows.dtype)
+        scaled = (rows - self.mean) / self.scale
+        return scaled * present, self.weight * present

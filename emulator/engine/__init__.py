@@ -1,0 +1,9 @@
+"""Executions of a network: the plain-Python reference and the numba engine that must equal it."""
+
+from __future__ import annotations
+
+from emulator.engine.emulator import Emulator
+from emulator.engine.planner import NodePlan, Plan, plan
+from emulator.engine.reference import evaluate, evaluate_rows
+
+__all__ = ["Emulator", "NodePlan", "Plan", "evaluate", "evaluate_rows", "plan"]

@@ -1,0 +1,325 @@
+"""Kernels of the engine: a small machine that runs a `Program` on tiles of events.
+
+A tile holds `TILE` events; every element of every node is a row of `TILE` integers, so that the inner
+loops run over events and vectorize. Weights, types and wiring are data: the machine is compiled once
+for 32-bit and once for 64-bit tiles, and a second network costs no compilation. Scalars are computed
+in 64 bits; the planner has proved that everything fits.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from emulator.jit import kernel
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Integers = NDArray[np.signedinteger]
+
+#: Events in a tile: a row of 32-bit integers is four AVX-512 registers.
+TILE = 64
+
+# Operation codes.
+OFFSET_SHIFT, DENSE_EXACT, DENSE_STEPWISE, RELU, QUANTIZE, ADD, SUBTRACT, SQUARE, SUM_EXACT = range(
+    9
+)
+SUM_STEPWISE = 9
+
+# Columns of a program: one row for each node but the input.
+(
+    OPERATION,
+    SOURCE,  # first row of the first input in the tile
+    SECOND,  # first row of the second input
+    N_IN,
+    TARGET,  # first row of the result
+    N_OUT,
+    POOL,  # place of weights or offsets in their pool
+    STARTS,  # place of start values or shifts in their pool
+    ALIGN,  # left shifts that bring operands to a common fraction
+    ALIGN_SECOND,
+) = range(10)
+CAST_INNER, CAST_STEP, CAST_RESULT = 10, 16, 22
+N_COLUMNS = 28
+
+# Columns of a cast, counted from one of the three above.
+DROP, ROUNDING, OVERFLOW, LOW, HIGH, MASK = range(6)
+
+# Codes of the modes. NO_OVERFLOW: the planner has proved that nothing overflows.
+TRN, TRN_ZERO, RND, RND_ZERO, RND_INF, RND_MIN_INF, RND_CONV = range(7)
+NO_OVERFLOW, WRAP, SAT, SAT_ZERO = range(4)
+
+
+@kernel
+def round_row(  # noqa: C901, PLR0912 - one branch and one loop for each mode, outside the loops
+    source: Integers, target: Integers, drop: int, mode: int
+) -> None:
+    """Drop (or append) fraction bits of one row."""
+    n = source.size
+    if drop <= 0:
+        for e in range(n):
+            target[e] = np.int64(source[e]) << -drop
+        return
+    one = np.int64(1)
+    half_place = np.int64(drop - 1)
+    half = one << half_place
+    below = half - one
+    if mode == TRN:
+        for e in range(n):
+            target[e] = np.int64(source[e]) >> drop
+    elif mode == RND:
+        for e in range(n):
+            target[e] = (np.int64(source[e]) + half) >> drop
+    elif mode == RND_MIN_INF:
+        for e in range(n):
+            target[e] = (np.int64(source[e]) + below) >> drop
+    elif mode == RND_CONV:
+        for e in range(n):
+            v = np.int64(source[e])
+            target[e] = (v + below + ((v >> drop) & one)) >> drop
+    elif mode == RND_INF:
+        for e in range(n):
+            v = np.int64(source[e])
+            target[e] = (v + half - (one if v < 0 else 0)) >> drop
+    elif mode == RND_ZERO:
+        for e in range(n):
+            v = np.int64(source[e])
+            target[e] = (v + below + (one if v < 0 else 0)) >> drop
+    else:  # TRN_ZERO
+        for e in range(n):
+            v = np.int64(source[e])
+            target[e] = (v + (half + below if v < 0 else 0)) >> drop
+
+
+@kernel
+def overflow_row(
+    source: Integers, target: Integers, mode: int, low: int, high: int, mask: int
+) -> None:
+    """Bring one row into the range of a type."""
+    n = source.size
+    if mode == NO_OVERFLOW:
+        for e in range(n):
+            target[e] = source[e]
+    elif mode == WRAP:
+        for e in range(n):
+            target[e] = ((source[e] - low) & mask) + low
+    elif mode == SAT:
+        for e in range(n):
+            target[e] = min(max(source[e], low), high)
+    else:  # SAT_ZERO
+        for e in range(n):
+            v = source[e]
+            target[e] = v if low <= v <= high else 0
+
+
+@kernel
+def cast_row(
+    source: Integers, scratch: Integers, target: Integers, step: Integers, at: int
+) -> None:
+    """Cast one row; ``step[at:]`` holds the columns of the cast."""
+    round_row(source, scratch, step[at + DROP], step[at + ROUNDING])
+    overflow_row(
+        scratch, target, step[at + OVERFLOW], step[at + LOW], step[at + HIGH], step[at + MASK]
+    )
+
+
+@kernel
+def dense_exact(
+    tile: Integers, total: Integers, scratch: Integers, step: Integers, pool: Integers
+) -> None:
+    """One integer sum for each output, at most one wrap, one cast."""
+    n_in = step[N_IN]
+    source = step[SOURCE]
+    for j in range(step[N_OUT]):
+        start = pool[step[STARTS] + j]
+        for e in range(TILE):
+            total[e] = start
+        place = step[POOL] + j * n_in
+        for i in range(n_in):
+            weight = pool[place + i]
+            if weight != 0:
+                row = tile[source + i]
+                for e in range(TILE):
+                    total[e] += weight * row[e]
+        cast_row(total, scratch, scratch, step, CAST_STEP)
+        cast_row(scratch, scratch, tile[step[TARGET] + j], step, CAST_RESULT)
+
+
+@kernel
+def sum_exact(tile: Integers, total: Integers, scratch: Integers, step: Integers) -> None:
+    """One integer sum over all elements, at most one wrap, one cast."""
+    for e in range(TILE):
+        total[e] = 0
+    for i in range(step[N_IN]):
+        row = tile[step[SOURCE] + i]
+        for e in range(TILE):
+            total[e] += row[e]
+    cast_row(total, scratch, scratch, step, CAST_STEP)
+    cast_row(scratch, scratch, tile[step[TARGET]], step, CAST_RESULT)
+
+
+@kernel
+def accumulate_stepwise(
+    tile: Integers,
+    total: Integers,
+    scratch: Integers,
+    step: Integers,
+    weights: Integers,
+    place: int,
+) -> None:
+    """Add terms one by one, each cast to the accumulator, and so is each partial sum.
+
+    ``total`` holds the start; ``weights[place:]`` are the factors of the terms.
+    """
+    for i in range(step[N_IN]):
+        weight = weights[place + i]
+        row = tile[step[SOURCE] + i]
+        for e in range(TILE):
+            scratch[e] = weight * row[e]
+        cast_row(scratch, scratch, scratch, step, CAST_INNER)
+        for e in range(TILE):
+            total[e] += scratch[e]
+        overflow_row(
+            total,
+            total,
+            step[CAST_STEP + OVERFLOW],
+            step[CAST_STEP + LOW],
+            step[CAST_STEP + HIGH],
+            step[CAST_STEP + MASK],
+        )
+
+
+@kernel
+def dense_stepwise(
+    tile: Integers, total: Integers, scratch: Integers, step: Integers, pool: Integers
+) -> None:
+    """Sums whose products or partial sums may round, wrap or saturate."""
+    for j in range(step[N_OUT]):
+        start = pool[step[STARTS] + j]
+        for e in range(TILE):
+            total[e] = start
+        accumulate_stepwise(tile, total, scratch, step, pool, step[POOL] + j * step[N_IN])
+        cast_row(total, scratch, tile[step[TARGET] + j], step, CAST_RESULT)
+
+
+@kernel
+def offset_shift(tile: Integers, scratch: Integers, step: Integers, pool: Integers) -> None:
+    """``(x - offset) >> shift`` in an inner type; a left shift wraps in it."""
+    low, mask = step[CAST_STEP + LOW], step[CAST_STEP + MASK]
+    for i in range(step[N_IN]):
+        row = tile[step[SOURCE] + i]
+        offset = pool[step[POOL] + i]
+        shift = pool[step[STARTS] + i]
+        for e in range(TILE):
+            scratch[e] = (np.int64(row[e]) << step[ALIGN]) - offset
+        cast_row(scratch, scratch, scratch, step, CAST_INNER)
+        if shift >= 0:
+            for e in range(TILE):
+                scratch[e] = scratch[e] >> shift
+        else:
+            for e in range(TILE):
+                scratch[e] = (((scratch[e] << -shift) - low) & mask) + low
+        cast_row(scratch, scratch, tile[step[TARGET] + i], step, CAST_RESULT)
+
+
+@kernel
+def element(tile: Integers, scratch: Integers, step: Integers) -> None:
+    """One exact number for each element, from one or two inputs, and one cast."""
+    operation = step[OPERATION]
+    for i in range(step[N_IN]):
+        x = tile[step[SOURCE] + i]
+        y = tile[step[SECOND] + i]
+        if operation == RELU:
+            for e in range(TILE):
+                scratch[e] = max(x[e], 0)
+        elif operation == SQUARE:
+            for e in range(TILE):
+                scratch[e] = np.int64(x[e]) * np.int64(x[e])
+        elif operation == QUANTIZE:
+            for e in range(TILE):
+                scratch[e] = x[e]
+        else:
+            sign = 1 if operation == ADD else -1
+            for e in range(TILE):
+                first = np.int64(x[e]) << step[ALIGN]
+                scratch[e] = first + sign * (np.int64(y[e]) << step[ALIGN_SECOND])
+        cast_row(scratch, scratch, tile[step[TARGET] + i], step, CAST_RESULT)
+
+
+@kernel
+def run_step(
+    tile: Integers,
+    total: Integers,
+    wide: Integers,
+    scratch: Integers,
+    step: Integers,
+    pool: Integers,
+    wide_pool: Integers,
+) -> None:
+    """Run one node on one tile."""
+    operation = step[OPERATION]
+    if operation == DENSE_EXACT:
+        dense_exact(tile, total, scratch, step, pool)
+    elif operation == DENSE_STEPWISE:
+        dense_stepwise(tile, wide, scratch, step, wide_pool)
+    elif operation == OFFSET_SHIFT:
+        offset_shift(tile, scratch, step, wide_pool)
+    elif operation == SUM_EXACT:
+        sum_exact(tile, total, scratch, step)
+    elif operation == SUM_STEPWISE:
+        for e in range(TILE):
+            wide[e] = 0
+        accumulate_stepwise(tile, wide, scratch, step, wide_pool, step[POOL])
+        cast_row(wide, scratch, tile[step[TARGET]], step, CAST_RESULT)
+    else:
+        element(tile, scratch, step)
+
+
+@kernel
+def run_rows(
+    rows: Integers,
+    first: int,
+    last: int,
+    program: Integers,
+    pool: Integers,
+    wide_pool: Integers,
+    tile: Integers,
+    output_rows: Integers,
+    outputs: Integers,
+) -> None:
+    """Run events ``first`` to ``last`` of ``rows``.
+
+    Parameters
+    ----------
+    rows
+        Hardware integers, (n events, n features), within the input's type.
+    program
+        int64, (n nodes - 1, `N_COLUMNS`).
+    pool
+        Weights and start values of exact sums, of the tile's dtype (they may have wrapped to it).
+    wide_pool
+        Weights, start values, offsets and shifts of all other operations, int64.
+    tile
+        Working space, (rows of all nodes, `TILE`), int32 or int64.
+    output_rows
+        Which rows of the tile leave the network.
+    outputs
+        Result, int64, (n events, number of output rows).
+    """
+    total = np.empty(TILE, tile.dtype)
+    wide = np.empty(TILE, np.int64)
+    scratch = np.empty(TILE, np.int64)
+    n_features = rows.shape[1]
+    for start in range(first, last, TILE):
+        n = min(TILE, last - start)
+        for e in range(n):
+            for i in range(n_features):
+                tile[i, e] = rows[start + e, i]
+        for s in range(program.shape[0]):
+            run_step(tile, total, wide, scratch, program[s], pool, wide_pool)
+        for o in range(output_rows.size):
+            row = tile[output_rows[o]]
+            for e in range(n):
+                outputs[start + e, o] = row[e]

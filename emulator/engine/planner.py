@@ -1,0 +1,274 @@
+"""Proofs of the widths that the engine may use, from exact intervals of the actual weights.
+
+For every node the planner says which kernel may run it and which integers that kernel ever stores or
+computes. If all of them fit, tiles hold 32-bit integers; else 64-bit ones; a network that needs more
+than 62 bits is run by the plain-Python reference. Correctness never depends on the data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import TYPE_CHECKING, Literal
+
+from emulator.fixed import FixedFormat, Interval
+from emulator.graph.operations import (
+    Add,
+    Dense,
+    Input,
+    Node,
+    OffsetShift,
+    Quantize,
+    Relu,
+    Square,
+    Subtract,
+    Sum,
+    Tensor,
+)
+from emulator.graph.ranges import node_ranges
+from emulator.results import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from emulator.graph.graph import Graph
+    from emulator.graph.ranges import Ranges
+
+#: How a node is run. ``exact sum``: one integer sum and one wrap; ``stepwise``: each product and
+#: each partial sum is cast; ``element``: no sum at all.
+Kernel = Literal["load", "element", "exact sum", "stepwise"]
+
+#: Integers that tiles of 32 bits hold, and those that 64-bit arithmetic computes with room for a
+#: subtraction.
+INT32 = Interval(-(2**31), 2**31 - 1)
+INT62 = Interval(-(2**61), 2**61 - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class NodePlan(Record):
+    """What is proved about one node.
+
+    ``low`` and ``high`` bound its result; ``stored_bits`` is the width that holds every integer its
+    kernel keeps in a tile, ``computed_bits`` that of every intermediate integer.
+    """
+
+    node: str
+    operation: str
+    kernel: Kernel
+    low: int
+    high: int
+    stored_bits: int
+    computed_bits: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan(Record):
+    """How a network is run: by tiles of 32- or 64-bit integers, or (0) by Python integers."""
+
+    tile_bits: Literal[0, 32, 64]
+    nodes: tuple[NodePlan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Proof:
+    kernel: Kernel
+    stored: Interval
+    computed: Interval
+    reason: str
+
+
+def plan(graph: Graph) -> Plan:
+    """Prove the widths of a network and choose its kernels.
+
+    Examples
+    --------
+    >>> from emulator.graph import Graph
+    >>> x = Input("x", (), FixedFormat(16, 16), size=1)
+    >>> y = Square("y", ("x",), FixedFormat(33, 33))
+    >>> plan(Graph((x, y), ("y",))).tile_bits
+    32
+    >>> z = Square("z", ("y",), FixedFormat(66, 66))
+    >>> w = Square("w", ("z",), FixedFormat(130, 130))
+    >>> plan(Graph((x, y, z, w), ("w",))).tile_bits
+    0
+    """
+    ranges = node_ranges(graph)
+    proofs = {
+        node.name: _prove(
+            node,
+            [ranges[name] for name in node.inputs],
+            [graph.tensors[name] for name in node.inputs],
+        )
+        for node in graph.nodes
+    }
+    nodes = tuple(_node_plan(graph[name], proof, ranges) for name, proof in proofs.items())
+    if not all(proof.computed.within(INT62) for proof in proofs.values()):
+        return Plan(0, nodes)
+    narrow = all(proof.stored.within(INT32) for proof in proofs.values())
+    return Plan(32 if narrow else 64, nodes)
+
+
+def _node_plan(node: Node, proof: _Proof, ranges: Mapping[str, Ranges]) -> NodePlan:
+    result = Interval.hull(ranges[node.name])
+    return NodePlan(
+        node=node.name,
+        operation=type(node).__name__,
+        kernel=proof.kernel,
+        low=result.low,
+        high=result.high,
+        stored_bits=_signed_bits(proof.stored),
+        computed_bits=_signed_bits(proof.computed),
+        reason=proof.reason,
+    )
+
+
+def _signed_bits(interval: Interval) -> int:
+    return 1 + max(
+        (~interval.low if interval.low < 0 else interval.low).bit_length(),
+        (~interval.high if interval.high < 0 else interval.high).bit_length(),
+    )
+
+
+def start_values(node: Dense | Sum) -> tuple[int, ...]:
+    """Return what each sum starts with, as raws of the accumulator."""
+    if isinstance(node, Sum):
+        return (0,)
+    return tuple(
+        Interval(bias, bias).cast(node.bias_format.fraction, node.accumulator).low
+        for bias in node.bias
+    )
+
+
+def exact_sum_fraction(node: Dense | Sum, fraction: int) -> int | None:
+    """Return the fraction bits at which one integer sum is exact, or None if steps are needed.
+
+    One sum is exact when the accumulator wraps and keeps all ``fraction`` bits of the terms. Start
+    values may need more of the accumulator's fraction bits than the terms.
+    """
+    accumulator = node.accumulator
+    if accumulator.overflow != "WRAP" or accumulator.fraction < fraction:
+        return None
+    spare = accumulator.fraction - fraction
+    for start in start_values(node):
+        if start:
+            trailing_zeros = (start & -start).bit_length() - 1
+            spare = min(spare, trailing_zeros)
+    return accumulator.fraction - spare if spare < accumulator.width else None
+
+
+def kept_format(accumulator: FixedFormat, fraction: int) -> FixedFormat:
+    """Return a wrapping accumulator without those of its fraction bits that are always zero."""
+    width = accumulator.width - (accumulator.fraction - fraction)
+    return FixedFormat(width, accumulator.integer, accumulator.signed)
+
+
+@singledispatch
+def _prove(node: Node, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) -> _Proof:
+    msg = f"no plan for {type(node).__name__}"
+    raise TypeError(msg)
+
+
+def _element(node: Node, exact: Interval, fraction: int, *more: Interval) -> _Proof:
+    """Proof for one exact number per element that is cast to the node's format."""
+    drop = fraction - node.format.fraction
+    rounded = exact.shifted(drop, node.format)
+    computed = [exact, rounded, *more]
+    if drop > 0:
+        computed.append(exact + Interval(0, 1 << drop))  # rounding adds before it shifts
+    full = Interval.of(node.format)
+    if not rounded.within(full):
+        computed += [full, rounded + Interval(0, -full.low)]  # wrapping counts from the lowest raw
+    result = exact.cast(fraction, node.format)
+    return _Proof("element", result, Interval.hull(computed), f"cast to {node.format}")
+
+
+@_prove.register(Input)
+def _(node: Input, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) -> _Proof:
+    full = Interval.of(node.format)
+    return _Proof("load", full, full, "hardware integers")
+
+
+@_prove.register(OffsetShift)
+def _(node: OffsetShift, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) -> _Proof:
+    source = tensors[0].format
+    fraction = max(source.fraction, node.offset_format.fraction)
+    full = Interval.of(node.inner)
+    moved = [
+        x.times(1 << fraction - source.fraction)
+        + Interval(-offset, -offset).times(1 << fraction - node.offset_format.fraction)
+        for x, offset in zip(inputs[0], node.offset, strict=True)
+    ]
+    left = max(0, *(-shift for shift in node.shift))
+    hull = Interval.hull(moved)
+    inner = _element(Quantize("", (), node.inner), hull, fraction).computed
+    shifted = full.times(1 << left)
+    last = _element(node, full, node.inner.fraction, inner, shifted)
+    return _Proof("element", last.stored, last.computed, f"offset and shift in {node.inner}")
+
+
+@_prove.register(Dense)
+def _(node: Dense, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) -> _Proof:
+    columns = zip(*node.weights, strict=True)
+    terms = [
+        [x.times(weight) for x, weight in zip(inputs[0], weights, strict=True)]
+        for weights in columns
+    ]
+    return _prove_sum(node, terms, tensors[0].format.fraction + node.weight_format.fraction)
+
+
+@_prove.register(Sum)
+def _(node: Sum, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) -> _Proof:
+    return _prove_sum(node, [inputs[0]], tensors[0].format.fraction)
+
+
+def _prove_sum(node: Dense | Sum, terms: Sequence[Sequence[Interval]], fraction: int) -> _Proof:
+    accumulator = node.accumulator
+    starts = start_values(node)
+    at = exact_sum_fraction(node, fraction)
+    if at is None:
+        largest = Interval.hull([Interval(0, 0), *(part for row in terms for part in row)])
+        product = _element(Quantize("", (), accumulator), largest, fraction)
+        full = Interval.of(accumulator)
+        step = Interval.hull([full + full, product.computed])
+        last = _element(node, full, accumulator.fraction, step)
+        return _Proof(
+            "stepwise", last.stored, last.computed, f"every step is cast to {accumulator}"
+        )
+    sums = [
+        sum((part.times(1 << at - fraction) for part in row), Interval(start, start))
+        for row, start in zip(
+            terms, (start >> accumulator.fraction - at for start in starts), strict=True
+        )
+    ]
+    hull = Interval.hull(sums)
+    kept = kept_format(accumulator, at)
+    wrap = _element(Quantize("", (), kept), hull, at)
+    last = _element(node, wrap.stored, at, wrap.computed)
+    overflows = not hull.within(Interval.of(kept))
+    reason = f"may wrap, once, to {accumulator}" if overflows else "no overflow is possible"
+    return _Proof("exact sum", Interval.hull([hull, last.stored]), last.computed, reason)
+
+
+@_prove.register(Relu)
+@_prove.register(Quantize)
+def _(node: Node, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) -> _Proof:
+    return _element(node, Interval.hull(inputs[0]), tensors[0].format.fraction)
+
+
+@_prove.register(Add)
+@_prove.register(Subtract)
+def _(node: Node, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) -> _Proof:
+    fractions = [tensor.format.fraction for tensor in tensors]
+    fraction = max(fractions)
+    first, second = (
+        Interval.hull(ranges).times(1 << fraction - part)
+        for ranges, part in zip(inputs, fractions, strict=True)
+    )
+    exact = Interval.hull([first + second, first + second.times(-1)])
+    return _element(node, exact, fraction, first, second)
+
+
+@_prove.register(Square)
+def _(node: Square, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) -> _Proof:
+    return _element(node, Interval.hull(inputs[0]).square(), 2 * tensors[0].format.fraction)

@@ -1,0 +1,89 @@
+"""CMS L1Ntuples: ``l1UpgradeTree`` (unpacked) and ``l1UpgradeEmuTree`` (emulated).
+
+Branch names and meaning: CMSSW, ``L1Trigger/L1TNtuples``. Layouts of 2018 (80 leaves) and later
+(94 leaves) are read; that of 2016 has no types of sums and is refused by its missing branch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from emulator.objects.tree_reader import ObjectBranches, Order, Source, TreeLayout, TreeReader
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from emulator.objects.root_file import RootFile
+
+FORMAT_NAME: Final = "l1ntuple"
+
+_TREES: Final[Mapping[Source, str]] = {
+    "unpacked": "l1UpgradeTree/L1UpgradeTree",
+    "emulated": "l1UpgradeEmuTree/L1UpgradeTree",
+}
+_EVENT_TREE: Final = "l1EventTree/L1EventTree"
+
+_OBJECTS: Final = {
+    "mu": ObjectBranches(
+        "muonBx",
+        {
+            "pt": "muonIEt",
+            "eta": "muonIEta",
+            "phi": "muonIPhi",
+            "eta_vtx": "muonIEtaAtVtx",
+            "phi_vtx": "muonIPhiAtVtx",
+            "qual": "muonQual",
+            "charge": "muonChg",
+            "iso": "muonIso",
+            "pt_unconstrained": "muonIEtUnconstrained",
+            "dxy": "muonDxy",
+        },
+    ),
+    "eg": ObjectBranches("egBx", {"pt": "egIEt", "eta": "egIEta", "phi": "egIPhi", "iso": "egIso"}),
+    "tau": ObjectBranches(
+        "tauBx", {"pt": "tauIEt", "eta": "tauIEta", "phi": "tauIPhi", "iso": "tauIso"}
+    ),
+    "jet": ObjectBranches(
+        "jetBx", {"pt": "jetIEt", "eta": "jetIEta", "phi": "jetIPhi", "qual": "jetHwQual"}
+    ),
+}
+
+
+def matches(file: RootFile) -> bool:
+    """Tell whether a file is an L1Ntuple, by its trees."""
+    return not {*_TREES.values(), _EVENT_TREE}.isdisjoint(file.trees())
+
+
+def open_l1ntuple(file: RootFile, source: Source, order: Order) -> TreeReader:
+    """Return the reader of an L1Ntuple.
+
+    Parameters
+    ----------
+    file
+        The open file; `matches` is true for it. It is not kept.
+    source
+        Which tree to read.
+    order
+        Order of the objects, see `TreeReader`.
+
+    Raises
+    ------
+    MissingNameError
+        If the tree of the source, the event tree or a branch is missing.
+    InputFileError
+        If the tree has no entries.
+    """
+    layout = TreeLayout(
+        tree=_TREES[source],
+        scalar_tree=_EVENT_TREE,
+        # Event/bx is not read: simulation has 4294967295 there, and rows are keyed by event.
+        scalars={"run": "run", "lumi": "lumi", "event": "event", "orbit": "orbit"},
+        objects=_OBJECTS,
+        sums=ObjectBranches("sumBx", {"pt": "sumIEt", "phi": "sumIPhi"}),
+        sum_type="sumType",
+        charge_is_sign=True,
+    )
+    offered = tuple(each for each, tree in _TREES.items() if tree in file.trees())
+    return TreeReader(
+        file.path, FORMAT_NAME, source=source, layout=layout, sources=offered, order=order
+    )

@@ -1,0 +1,215 @@
+"""Writes events as Level-1 NanoAOD of the full flavour, which other tools can read too."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import awkward as ak
+import numpy as np
+import uproot
+
+from emulator.errors import InputFileError
+from emulator.objects import nano
+from emulator.objects.events import (
+    OBJECTS,
+    SUMS,
+    Columns,
+    check_events,
+    columns,
+    scalar_columns,
+)
+from emulator.objects.root_file import PROVENANCE_KEY
+from emulator.objects.scales import HardwareScales, load_scales
+from emulator.objects.tree_reader import SUM_TYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    Jagged = tuple[NDArray[np.int64], dict[str, NDArray[Any]]]
+
+_ZSTD_LEVEL: Final = 5
+
+#: Float branches that CMSSW has next to the integers, from which field they come.
+_FLOATS: Final[Mapping[str, Mapping[str, str]]] = {
+    "mu": {
+        "pt": "pt",
+        "eta": "eta",
+        "phi": "phi",
+        "etaAtVtx": "eta_vtx",
+        "phiAtVtx": "phi_vtx",
+        "ptUnconstrained": "pt_unconstrained",
+    },
+    "eg": {"pt": "pt", "eta": "eta", "phi": "phi"},
+    "tau": {"pt": "pt", "eta": "eta", "phi": "phi"},
+    "jet": {"pt": "pt", "eta": "eta", "phi": "phi"},
+}
+
+_SCALARS: Final = {
+    **nano.SCALAR_BRANCHES,
+    "orbit": nano.ORBIT_BRANCH,
+    "crossing": nano.CROSSING_BRANCH,
+    **nano.WEIGHT_BRANCHES,
+}
+
+
+def write_nano(
+    path: str | Path,
+    chunks_of_events: Iterable[ak.Array],
+    *,
+    provenance: Mapping[str, Any],
+    scales: HardwareScales | None = None,
+) -> int:
+    """Write events into a ROOT file: tree ``Events``, branches ``L1Mu_hwPt`` and so on.
+
+    Each row becomes an entry; the branch ``L1D_crossing`` says which crossing it is, and so does
+    ``bx`` of its objects. Weights go to ``L1D_weight``, ``L1D_stratum`` and ``L1D_poolId``. The file
+    appears under its name only when it is complete.
+
+    Parameters
+    ----------
+    path
+        The file to write; an existing one is replaced.
+    chunks_of_events
+        Events arrays with the same fields, taken one at a time.
+    provenance
+        Where the events come from: anything that JSON can hold.
+    scales
+        Ranges to check, and steps of the float branches; ``cms_run3`` by default.
+
+    Returns
+    -------
+    Number of entries written.
+
+    Raises
+    ------
+    InputFileError
+        If the folder does not exist, the file cannot be written, or there are no events.
+    RangeError
+        If an integer does not fit its range.
+    ValueError
+        If the chunks have different fields.
+    """
+    scales = scales or load_scales()
+    note = json.dumps(dict(provenance), allow_nan=False, sort_keys=True)
+    with _replacing(Path(path)) as temporary:
+        try:
+            with uproot.recreate(temporary, compression=uproot.ZSTD(_ZSTD_LEVEL)) as file:
+                written = _write_tree(file, str(path), chunks_of_events, scales)
+                file[PROVENANCE_KEY] = note
+        except OSError as error:
+            raise InputFileError(path, f"cannot be written ({error.strerror or error})") from error
+        if not written:
+            raise InputFileError(path, "there are no events to write")
+    return written
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary name in the same folder; rename at the end, remove on failure."""
+    if not path.parent.is_dir():
+        raise InputFileError(path, f"the folder {path.parent} does not exist")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _write_tree(file: Any, path: str, chunks: Iterable[ak.Array], scales: HardwareScales) -> int:
+    tree: Any = None
+    types: dict[str, str] = {}
+    written = 0
+    for events in chunks:
+        if len(events) == 0:
+            continue
+        check_events(events, scales=scales, place=partial(_row_of_file, path, written))
+        content = _content(events, scales)
+        own = {name: str(ak.type(values).content) for name, values in content.items()}
+        if tree is None:
+            types = own
+            tree = file.mktree(nano.TREE, {name: ak.type(v).content for name, v in content.items()})
+        elif own != types:
+            changed = sorted({name for name, _ in own.items() ^ types.items()})
+            msg = f"events of one file must have the same fields; {', '.join(changed)} differ"
+            raise ValueError(msg)
+        tree.extend(content)
+        written += len(events)
+    return written
+
+
+def _row_of_file(path: str, start: int, row: int) -> str:
+    return f"{path}: row {start + row}"
+
+
+def _content(events: ak.Array, scales: HardwareScales) -> dict[str, ak.Array]:
+    """Return the branches of a chunk, collections as jagged records."""
+    scalars = scalar_columns(events)
+    content = {
+        branch: ak.Array(scalars[name]) for name, branch in _SCALARS.items() if name in scalars
+    }
+    crossing = scalars["crossing"]
+    prefix = nano.PREFIXES["unpacked"]
+    for name in OBJECTS:
+        jagged = _objects(name, columns(events, name), crossing, scales)
+        content[f"{prefix}{nano.COLLECTIONS[name]}"] = _records(jagged)
+    content[f"{prefix}{nano.SUM_COLLECTION}"] = _records(_sums(events, crossing, scales))
+    return content
+
+
+def _records(jagged: Jagged) -> ak.Array:
+    offsets, fields = jagged
+    contents = [ak.contents.NumpyArray(values) for values in fields.values()]
+    record = ak.contents.RecordArray(contents, list(fields), length=int(offsets[-1]))
+    return ak.Array(ak.contents.ListOffsetArray(ak.index.Index64(offsets), record))
+
+
+def _objects(
+    name: str, part: Columns, crossing: NDArray[np.int16], scales: HardwareScales
+) -> Jagged:
+    fields: dict[str, NDArray[Any]] = {}
+    for branch, source in _FLOATS[name].items():
+        if source in part.fields:
+            values = scales.field(name, source).to_float(part.fields[source])
+            fields[branch] = values.astype(np.float32)
+    for source, branch in nano.FIELDS[name].items():
+        if source in part.fields:
+            # CMSSW stores the impact parameter as uint16; readers of NanoAOD expect it so.
+            dtype = np.uint16 if source == "dxy" else np.int16
+            fields[branch] = part.fields[source].astype(dtype)
+    fields["bx"] = np.repeat(crossing, np.diff(part.offsets))
+    return part.offsets, fields
+
+
+def _sums(events: ak.Array, crossing: NDArray[np.int16], scales: HardwareScales) -> Jagged:
+    """Return all sums in one collection, row by row in the order of the events array."""
+    parts = {name: columns(events, name) for name in SUMS}
+    counts = np.stack([np.diff(part.offsets) for part in parts.values()], axis=1)
+    offsets = np.concatenate([[0], np.cumsum(counts.sum(axis=1))]).astype(np.int64)
+    rows = np.concatenate([np.repeat(np.arange(len(events)), each) for each in counts.T])
+    order = np.argsort(rows, kind="stable")
+
+    def joined(field: str) -> NDArray[np.int16]:
+        none = np.zeros
+        return np.concatenate(
+            [part.fields.get(field, none(part.offsets[-1], np.int16)) for part in parts.values()]
+        )[order]
+
+    kinds = np.repeat([SUM_TYPES[name] for name in parts], counts.sum(axis=0))
+    pt, phi = joined("pt"), joined("phi")
+    fields: dict[str, NDArray[Any]] = {
+        "pt": scales.field("etm", "pt").to_float(pt).astype(np.float32),
+        "phi": scales.field("etm", "phi").to_float(phi).astype(np.float32),
+        "hwPt": pt,
+        "hwPhi": phi,
+        "etSumType": kinds[order].astype(np.int32),
+        "bx": crossing[rows[order]],
+    }
+    return offsets, fields

@@ -1,0 +1,182 @@
+"""The only place that talks to uproot for reading: files, trees and branches as numpy arrays.
+
+uproot and awkward raise errors of many kinds on damaged bytes; here each becomes one sentence.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import uproot
+
+from emulator.errors import InputFileError, L1Error, MissingNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+#: Key under which `write_nano` keeps the provenance of a file.
+PROVENANCE_KEY: Final = "provenance"
+
+_MAGIC: Final = b"root"
+
+
+@contextmanager
+def _as_input_error(path: str, doing: str) -> Iterator[None]:
+    """Turn whatever uproot raises into an `InputFileError`."""
+    try:
+        yield
+    except L1Error:
+        raise
+    except Exception as error:
+        cause = str(error).strip().splitlines()
+        reason = f"{type(error).__name__}: {cause[0]}" if cause else type(error).__name__
+        problem = f"cannot read {doing}; the file is damaged or cut short ({reason})"
+        raise InputFileError(path, problem) from error
+
+
+def check_is_root(path: str) -> None:
+    """Raise `InputFileError` unless the path is a ROOT file (remote addresses are not looked at)."""
+    if "://" in path:
+        return
+    local = Path(path)
+    if not local.exists():
+        raise InputFileError(path, "there is no such file")
+    if not local.is_file():
+        raise InputFileError(path, "this is no file; name the ROOT files themselves")
+    try:
+        with local.open("rb") as stream:
+            start = stream.read(len(_MAGIC))
+    except OSError as error:
+        raise InputFileError(path, f"cannot be opened ({error.strerror})") from error
+    if not start:
+        raise InputFileError(path, "the file is empty (0 bytes)")
+    if start != _MAGIC:
+        raise InputFileError(path, "not a ROOT file (it does not begin with 'root')")
+
+
+@dataclass(frozen=True, slots=True)
+class Jagged:
+    """One jagged branch: offsets int64 (n + 1) that start at 0, and flat contents of any integer."""
+
+    offsets: NDArray[np.int64]
+    contents: NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RootTree:
+    """One tree of an open file; branches are known by the last part of their name."""
+
+    path: str
+    name: str
+    entries: int
+    _tree: Any
+    _keys: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def where(self) -> str:
+        """The place as errors name it: ``file:tree``."""
+        return f"{self.path}:{self.name}"
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        """Names of all branches, without the names of groups above them."""
+        return tuple(self._keys)
+
+    def need(self, branch: str) -> None:
+        """Raise `MissingNameError` if a branch does not exist."""
+        if branch not in self._keys:
+            raise MissingNameError("branch", branch, self.branches, self.where)
+
+    def flat(self, branch: str, start: int, stop: int) -> NDArray[Any]:
+        """Return a branch with one integer an entry, shape (stop - start,)."""
+        array = self._array(branch, start, stop)
+        if array.layout.is_numpy and array.layout.purelist_depth == 1:
+            return _integers(np.asarray(array.layout.data), f"{self.where} branch {branch}")
+        raise InputFileError(self.where, f"branch {branch} must hold one integer an entry")
+
+    def jagged(self, branch: str, start: int, stop: int) -> Jagged:
+        """Return a branch with a list of integers an entry."""
+        layout = self._array(branch, start, stop).layout
+        if not (layout.is_list and layout.content.is_numpy and layout.purelist_depth == 2):
+            raise InputFileError(self.where, f"branch {branch} must hold lists of integers")
+        packed = layout.to_ListOffsetArray64(True)
+        offsets = np.asarray(packed.offsets.data, dtype=np.int64)
+        contents = np.asarray(packed.content.data)[: offsets[-1]]
+        return Jagged(offsets, _integers(contents, f"{self.where} branch {branch}"))
+
+    def _array(self, branch: str, start: int, stop: int) -> Any:
+        self.need(branch)
+        with _as_input_error(self.path, f"{self.name}/{branch}, entries {start} to {stop}"):
+            array = self._tree[self._keys[branch]].array(
+                entry_start=start, entry_stop=stop, library="ak"
+            )
+            if len(array) != stop - start:
+                msg = f"{len(array)} entries"
+                raise ValueError(msg)
+        return array
+
+
+def _integers(values: NDArray[Any], where: str) -> NDArray[Any]:
+    """Return integers as they are, floats if each is a whole number (the crossing of sums is)."""
+    if values.dtype.kind in "iu":
+        return values
+    if values.dtype.kind == "b":
+        return values.astype(np.int8)
+    if values.dtype.kind == "f" and bool(
+        np.all((values == np.rint(values)) & (abs(values) < 2**53))
+    ):
+        return values.astype(np.int64)
+    raise InputFileError(where, f"holds {values.dtype} values that are no integers")
+
+
+@dataclass(frozen=True, slots=True)
+class RootFile:
+    """An open ROOT file."""
+
+    path: str
+    _directory: Any
+
+    def trees(self) -> tuple[str, ...]:
+        """Names of all trees, with their folders, without cycle numbers."""
+        with _as_input_error(self.path, "the list of its trees"):
+            classes = self._directory.classnames(cycle=False)
+        return tuple(name for name, kind in classes.items() if kind in {"TTree", "ROOT::RNTuple"})
+
+    def tree(self, name: str) -> RootTree:
+        """Return a tree; `MissingNameError` with the nearest names if there is none."""
+        trees = self.trees()
+        if name not in trees:
+            raise MissingNameError("tree", name, trees, self.path)
+        with _as_input_error(self.path, f"the tree {name}"):
+            tree = self._directory[name]
+            entries = int(tree.num_entries)
+            keys = {key.rsplit("/", 1)[-1]: key for key in tree.keys()}  # noqa: SIM118 (no dict)
+        return RootTree(self.path, name, entries, tree, keys)
+
+    def provenance(self) -> dict[str, Any]:
+        """Return the provenance written by `write_nano`, empty for other files."""
+        with _as_input_error(self.path, "its provenance"):
+            if PROVENANCE_KEY not in self._directory.keys(cycle=False, recursive=False):
+                return {}
+            content = json.loads(str(self._directory[PROVENANCE_KEY]))
+        if not isinstance(content, dict):
+            raise InputFileError(self.path, "its provenance is no JSON object")
+        return content
+
+
+@contextmanager
+def open_root(path: str) -> Iterator[RootFile]:
+    """Open a ROOT file for reading; array caches are off, so that memory stays bounded."""
+    check_is_root(path)
+    with _as_input_error(path, "its header"):
+        # A mapping, since uproot takes a colon in a plain path as the start of an object's name.
+        directory = uproot.open({path: None}, array_cache=None, object_cache=100)
+    with directory:
+        yield RootFile(path, directory)

@@ -1,0 +1,382 @@
+"""Reads events from trees whose branches hold hardware integers, whatever the branches are called.
+
+A format is data: a `TreeLayout` names the trees and branches of one source.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import awkward as ak
+import numpy as np
+
+from emulator.errors import InputFileError, SettingsError
+from emulator.objects.events import (
+    OBJECTS,
+    OPTIONAL_FIELDS,
+    REQUIRED_FIELDS,
+    SUMS,
+    Columns,
+    build_events,
+    known_fields,
+)
+from emulator.objects.ordering import select_objects
+from emulator.objects.root_file import Jagged, RootFile, RootTree, open_root
+from emulator.objects.scales import HardwareScales, load_scales
+from emulator.objects.summary import FileSummary, Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+Source = Literal["unpacked", "emulated"]
+Order = Literal["pt", "readout"]
+
+#: Type codes of the sums that the Global Trigger receives (CMSSW, ``l1t::EtSum::EtSumType``).
+SUM_TYPES: Final[Mapping[str, int]] = {
+    "ett": 0,
+    "htt": 1,
+    "etm": 2,
+    "htm": 3,
+    "etmhf": 8,
+    "htmhf": 20,
+}
+
+_DESCRIBE_ENTRIES: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Events of a range of entries of one tree.
+
+    ``events`` has one row for each pair of entry and crossing asked for, entry by entry.
+    """
+
+    path: str
+    tree: str
+    entry_start: int
+    entry_stop: int
+    events: ak.Array
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectBranches:
+    """Branches of one collection: the relative crossing, and each field of the events array."""
+
+    crossing: str
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TreeLayout:
+    """Where one source of one format keeps what the events array needs.
+
+    Attributes
+    ----------
+    tree, scalar_tree
+        Trees of the objects and of the event numbers (may be the same).
+    scalars
+        Branch of each scalar but ``crossing``.
+    objects
+        Branches of mu, eg, tau and jet.
+    sums, sum_type
+        Branches of all sums together, and the branch with their type codes.
+    optional_scalars
+        Branches of scalars that may be absent: weights, and ``orbit`` (0 if absent).
+    row_crossing
+        Branch that says which crossing an entry is, in files where each entry is one crossing.
+    charge_is_sign
+        Whether the charge branch holds +1 and -1 instead of the charge bit.
+    """
+
+    tree: str
+    scalar_tree: str
+    scalars: Mapping[str, str]
+    objects: Mapping[str, ObjectBranches]
+    sums: ObjectBranches
+    sum_type: str
+    optional_scalars: Mapping[str, str] = field(default_factory=dict)
+    row_crossing: str | None = None
+    charge_is_sign: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Raw:
+    """Objects of a range of entries as the file has them, all crossings together."""
+
+    offsets: NDArray[np.int64]
+    crossing: NDArray[np.int64]
+    kind: NDArray[np.int64]
+    fields: dict[str, NDArray[Any]]
+
+    def entry_numbers(self) -> NDArray[np.int64]:
+        return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
+
+
+class TreeReader:
+    """Reads one file of one format and source; see the protocol `emulator.objects.reader.Reader`.
+
+    Parameters
+    ----------
+    path, format_name
+        The file and the name of its format.
+    source, layout
+        Which source, and where the format keeps it.
+    sources
+        All sources that the file offers.
+    order
+        ``pt``: objects in falling pt. ``readout``: as the file has them, which is how the trigger
+        sent them; its muons are not always in falling pt.
+
+    Raises
+    ------
+    InputFileError, MissingNameError
+        If the file cannot be read, has no entries, or lacks a tree or branch that is needed.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        format_name: str,
+        *,
+        source: Source,
+        layout: TreeLayout,
+        sources: Sequence[Source],
+        order: Order = "pt",
+    ) -> None:
+        self.path = path
+        self.format_name = format_name
+        self.source = source
+        self.order = order
+        self._layout = layout
+        self._sources = tuple(sources)
+        self._scales: HardwareScales = load_scales()
+        with open_root(path) as file:
+            self.entries = _checked_entries(file, layout)
+
+    def chunks(
+        self, *, crossings: Sequence[int] = (0,), chunk_events: int = 100_000
+    ) -> Iterator[Chunk]:
+        """Return the events of the file in ranges of at most ``chunk_events`` entries.
+
+        Raises
+        ------
+        InputFileError
+            If the bytes are damaged, or a crossing asked for occurs in no entry of the file.
+        RangeError
+            If an integer does not fit its range; the message names the entry.
+        SettingsError
+            If the crossings or the chunk size make no sense.
+        """
+        wanted = _checked_crossings(crossings)
+        if chunk_events < 1:
+            msg = f"chunk_events must be at least 1, not {chunk_events}"
+            raise SettingsError(msg)
+        return self._chunks(wanted, chunk_events)
+
+    def provenance(self) -> dict[str, Any]:
+        """Return what the writer of the file noted about it; empty for files of the experiment."""
+        with open_root(self.path) as file:
+            return file.provenance()
+
+    def describe(self) -> FileSummary:
+        """Read the whole file and return what it holds."""
+        tally = Tally(self._scales)
+        with open_root(self.path) as file:
+            tree = file.tree(self._layout.tree)
+            for start in range(0, self.entries, _DESCRIBE_ENTRIES):
+                self._tally(tally, tree, start, min(start + _DESCRIBE_ENTRIES, self.entries))
+            present = {
+                f"{name}.{each}" for name in OBJECTS for each in self._present_fields(tree, name)
+            }
+            return FileSummary(
+                path=self.path,
+                format_name=self.format_name,
+                source=self.source,
+                trees=file.trees(),
+                entries=self.entries,
+                sources=self._sources,
+                crossings=tally.crossings(),
+                collections=tally.collections(),
+                missing=tuple(
+                    f"{name}.{each}"
+                    for name, fields in OPTIONAL_FIELDS.items()
+                    for each in fields
+                    if f"{name}.{each}" not in present
+                ),
+                weighted=self._layout.optional_scalars.get("weight") in tree.branches,
+                provenance=file.provenance(),
+            )
+
+    def _chunks(self, wanted: NDArray[np.int64], chunk_events: int) -> Iterator[Chunk]:
+        unseen = set(wanted.tolist())
+        with open_root(self.path) as file:
+            tree = file.tree(self._layout.tree)
+            scalar_tree = file.tree(self._layout.scalar_tree)
+            for start in range(0, self.entries, chunk_events):
+                stop = min(start + chunk_events, self.entries)
+                raw = self._raw(tree, start, stop)
+                own = self._row_crossings(tree, start, stop)
+                here = [own] if own is not None else [each.crossing for each in raw.values()]
+                unseen -= {c for c in unseen if any(bool((each == c).any()) for each in here)}
+                scalars = self._scalars(scalar_tree, start, stop)
+                events = self._events(raw, scalars, wanted, start)
+                if own is not None:
+                    events = ak.to_packed(events[(own[:, None] == wanted).reshape(-1)])
+                yield Chunk(self.path, self._layout.tree, start, stop, events)
+        if unseen:
+            offered = ", ".join(str(each.crossing) for each in self.describe().crossings)
+            asked = ", ".join(str(each) for each in sorted(unseen))
+            raise InputFileError(
+                self.path, f"crossing {asked} is in no entry; offered: {offered or 'none'}"
+            )
+
+    def _events(
+        self,
+        raw: Mapping[str, _Raw],
+        scalars: Mapping[str, NDArray[Any]],
+        wanted: NDArray[np.int64],
+        start: int,
+    ) -> ak.Array:
+        entries = len(scalars["run"])
+        rows = {name: np.repeat(values, len(wanted)) for name, values in scalars.items()}
+        rows["crossing"] = np.tile(wanted, entries)
+        parts = {name: self._selected(name, raw[name], wanted) for name in OBJECTS}
+        parts |= {name: self._selected(name, raw["sums"], wanted) for name in SUMS}
+
+        def place(row: int) -> str:
+            return f"{self.path}:{self._layout.tree} entry {start + row // len(wanted)}"
+
+        return build_events(rows, parts, scales=self._scales, place=place)
+
+    def _selected(self, collection: str, raw: _Raw, wanted: NDArray[np.int64]) -> Columns:
+        is_sum = collection in SUM_TYPES
+        offsets, index = select_objects(
+            raw.offsets,
+            raw.fields["pt"].astype(np.int64),
+            raw.crossing,
+            raw.kind,
+            wanted,
+            SUM_TYPES.get(collection, 0),
+            0 if is_sum else 1,
+            self._scales.multiplicity(collection),
+            self.order == "pt",
+        )
+        fields = {
+            name: values[index]
+            for name, values in raw.fields.items()
+            if name in _FIELDS[collection]
+        }
+        return Columns(offsets, fields)
+
+    def _raw(self, tree: RootTree, start: int, stop: int) -> dict[str, _Raw]:
+        raw = {
+            name: self._raw_objects(tree, self._layout.objects[name], name, start, stop)
+            for name in OBJECTS
+        }
+        sums = self._raw_objects(tree, self._layout.sums, "sums", start, stop)
+        kind = tree.jagged(self._layout.sum_type, start, stop)
+        _same_lengths(tree, self._layout.sum_type, kind, sums.offsets)
+        raw["sums"] = _Raw(sums.offsets, sums.crossing, kind.contents.astype(np.int64), sums.fields)
+        return raw
+
+    def _raw_objects(
+        self, tree: RootTree, branches: ObjectBranches, name: str, start: int, stop: int
+    ) -> _Raw:
+        crossing = tree.jagged(branches.crossing, start, stop)
+        fields: dict[str, NDArray[Any]] = {}
+        for each in self._present_fields(tree, name):
+            values = tree.jagged(branches.fields[each], start, stop)
+            _same_lengths(tree, branches.fields[each], values, crossing.offsets)
+            fields[each] = values.contents
+        if self._layout.charge_is_sign and "charge" in fields:
+            fields["charge"] = (fields["charge"] < 0).astype(np.int16)
+        kind = np.zeros(len(crossing.contents), dtype=np.int64)
+        return _Raw(crossing.offsets, crossing.contents.astype(np.int64), kind, fields)
+
+    def _present_fields(self, tree: RootTree, name: str) -> tuple[str, ...]:
+        branches = self._layout.sums if name == "sums" else self._layout.objects[name]
+        return tuple(each for each, branch in branches.fields.items() if branch in tree.branches)
+
+    def _scalars(self, tree: RootTree, start: int, stop: int) -> dict[str, NDArray[Any]]:
+        layout = self._layout
+        scalars = {name: tree.flat(branch, start, stop) for name, branch in layout.scalars.items()}
+        for name, branch in layout.optional_scalars.items():
+            if branch in tree.branches:
+                scalars[name] = tree.flat(branch, start, stop)
+        scalars.setdefault("orbit", np.zeros(stop - start, dtype=np.uint64))
+        return scalars
+
+    def _row_crossings(self, tree: RootTree, start: int, stop: int) -> NDArray[np.int64] | None:
+        branch = self._layout.row_crossing
+        if branch is None or branch not in tree.branches:
+            return None
+        return tree.flat(branch, start, stop).astype(np.int64)
+
+    def _tally(self, tally: Tally, tree: RootTree, start: int, stop: int) -> None:
+        raw = self._raw(tree, start, stop)
+        for name in (*OBJECTS, *SUMS):
+            source = raw.get(name) or raw["sums"]
+            if name in SUM_TYPES:
+                chosen = source.kind == SUM_TYPES[name]
+            else:
+                chosen = source.fields["pt"] > 0
+            fields = {
+                each: source.fields[each][chosen] for each in _FIELDS[name] if each in source.fields
+            }
+            tally.add_objects(name, fields)
+        own = self._row_crossings(tree, start, stop)
+        if own is not None:
+            tally.add_crossings(np.arange(len(own)), own)
+            return
+        tally.add_crossings(
+            np.concatenate([each.entry_numbers() for each in raw.values()]),
+            np.concatenate([each.crossing for each in raw.values()]),
+        )
+
+
+_FIELDS: Final = {name: known_fields(name) for name in REQUIRED_FIELDS}
+
+
+def _same_lengths(tree: RootTree, branch: str, values: Jagged, offsets: NDArray[np.int64]) -> None:
+    if not np.array_equal(values.offsets, offsets):
+        entry = int(np.flatnonzero(values.offsets != offsets)[0]) - 1
+        raise InputFileError(
+            tree.where,
+            f"branch {branch} has another number of objects than its neighbours "
+            f"(first in entry {entry} of the range read)",
+        )
+
+
+def _checked_crossings(crossings: Sequence[int]) -> NDArray[np.int64]:
+    limits = np.iinfo(np.int16)
+    if not crossings or len(set(crossings)) != len(crossings):
+        msg = f"crossings must be given, each once, not {list(crossings)}"
+        raise SettingsError(msg)
+    if any(not limits.min <= each <= limits.max for each in crossings):
+        msg = f"crossings are relative (0 is the triggered one), not {list(crossings)}"
+        raise SettingsError(msg)
+    return np.asarray(crossings, dtype=np.int64)
+
+
+def _checked_entries(file: RootFile, layout: TreeLayout) -> int:
+    """Check that all trees and branches that are needed exist; return the number of entries."""
+    tree = file.tree(layout.tree)
+    for name, branches in layout.objects.items():
+        for branch in (branches.crossing, *(branches.fields[x] for x in REQUIRED_FIELDS[name])):
+            tree.need(branch)
+    for branch in (layout.sum_type, layout.sums.crossing, *layout.sums.fields.values()):
+        tree.need(branch)
+    scalar_tree = file.tree(layout.scalar_tree)
+    for branch in layout.scalars.values():
+        scalar_tree.need(branch)
+    if tree.entries == 0:
+        raise InputFileError(file.path, f"the tree {tree.name} has no entries")
+    if scalar_tree.entries != tree.entries:
+        raise InputFileError(
+            file.path,
+            f"{tree.name} has {tree.entries} entries, {scalar_tree.name} has {scalar_tree.entries}",
+        )
+    return tree.entries

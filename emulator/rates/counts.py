@@ -1,0 +1,337 @@
+"""Counts of integer scores that can be added to the last bit, with their bootstrap replicas.
+
+Everything is an integer: weights are in units of ``2**-32``, their squares are summed in 128 bits,
+and the replicas are weighted sums too. So counts of the same events are equal in every bit, however
+the events were split over chunks and processes and in whatever order the parts were added.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from emulator.constants import WEIGHT_FRACTION_BITS
+from emulator.rates import kernels
+from emulator.rates.blocks import (
+    MOST_DRAWS,
+    POISSON_STEPS,
+    EventRange,
+    joined,
+    overlap,
+    seed_key,
+    stream_blocks,
+)
+from emulator.rates.checks import (
+    MAX_WEIGHT_SUM,
+    checked_blocks,
+    checked_scores,
+    checked_weights,
+    exact_sum,
+    require_replicas_fit,
+)
+from emulator.rates.errors import CountsError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+_UNIT_WEIGHT: Final = 1 << WEIGHT_FRACTION_BITS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Passing:
+    """What lies at or above a threshold.
+
+    Parameters
+    ----------
+    entries
+        Number of crossings, whatever their weight.
+    weight
+        Sum of their weights, units of ``2**-32``.
+    weight_squared
+        Sum of their squared weights, units of ``2**-64``.
+    replicas
+        Sum of weights in each bootstrap replica, int64, axis (replica), units of ``2**-32``.
+    """
+
+    entries: int
+    weight: int
+    weight_squared: int
+    replicas: NDArray[np.int64]
+
+    @property
+    def n_effective(self) -> float:
+        """Effective number of entries, (sum of weights) squared over sum of squared weights."""
+        return self.weight**2 / self.weight_squared if self.weight_squared else 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ScoreCounts:
+    """Weighted histogram of integer scores, one row per distinct score; make it by `from_scores`.
+
+    Adding (``+``, `merge`) is associative and commutative to the last bit, replicas included. The
+    replicas take ``8 * distinct scores * replicas`` bytes: 100 MB for all scores of 16 bits and 200
+    replicas. More than 256 MiB is refused, never coarsened.
+
+    Attributes
+    ----------
+    scores
+        Distinct scores in rising order, int64, axis (row).
+    entries
+        Crossings with the score, int64, axis (row).
+    weights
+        Sum of their weights, int64, axis (row), units of ``2**-32``.
+    squares
+        Sum of their squared weights, uint64, axes (row, word), high word first, units of ``2**-64``.
+    replicas
+        Sum of weights in each bootstrap replica, int64, axes (row, replica), units of ``2**-32``.
+    seed
+        Seed of the bootstrap. Only counts of one seed and one number of replicas go together.
+    has_pools
+        Whether any crossing came with a pool id, so that crossings may depend on each other.
+    ranges
+        Events that were counted as blocks of their own.
+    total
+        Sums over all rows.
+
+    Examples
+    --------
+    >>> counts = ScoreCounts.from_scores([3, 7, 7, 9, 3, 3], pool_ids=[0, 0, 1, 1, 2, 2])
+    >>> counts
+    ScoreCounts(6 entries, 3 distinct scores 3 to 9, 200 replicas, seed 0)
+    >>> counts.passing(7).entries, counts.passing(8).entries
+    (3, 1)
+    >>> first = ScoreCounts.from_scores([3, 7], pool_ids=[0, 0])
+    >>> rest = ScoreCounts.from_scores([7, 9, 3, 3], pool_ids=[1, 1, 2, 2])
+    >>> rest + first == counts
+    True
+    """
+
+    scores: NDArray[np.int64]
+    entries: NDArray[np.int64]
+    weights: NDArray[np.int64]
+    squares: NDArray[np.uint64]
+    replicas: NDArray[np.int64]
+    seed: int
+    has_pools: bool
+    ranges: tuple[EventRange, ...]
+    total: Passing = field(init=False)
+
+    def __post_init__(self) -> None:
+        for array in (self.scores, self.entries, self.weights, self.squares, self.replicas):
+            array.flags.writeable = False
+        object.__setattr__(self, "total", self._sums(0))
+
+    @classmethod
+    def from_scores(
+        cls,
+        scores: ArrayLike,
+        *,
+        weights: ArrayLike | None = None,
+        pool_ids: ArrayLike | None = None,
+        stream: str = "",
+        first_event: int = 0,
+        replicas: int = 200,
+        seed: int = 0,
+    ) -> ScoreCounts:
+        """Count scores.
+
+        Parameters
+        ----------
+        scores
+            Integer (or boolean) scores, axis (crossing), ``abs(score) < 2**62``. No crossing at all
+            (an empty integer array) gives the zero of the addition.
+        weights
+            Integer weights in units of ``2**-32``, axis (crossing), not negative; None for one each.
+            One call takes a sum of up to ``2**62 / 20``, 5e7 crossings of weight one; sums of counts
+            reach up to ``2**62``, 1e9 crossings.
+        pool_ids
+            Identity of the pool event of each crossing, axis (crossing), uint64: crossings of equal
+            id are drawn together by the bootstrap. None if crossings do not depend on each other:
+            each is a block of its own, known by its place in `stream`.
+        stream, first_event
+            Without `pool_ids`, the name of the sequence that the crossings belong to (a sample) and
+            the place of the first of them in it. Counts that hold the same events of the same stream
+            are not added, and no threshold of one is applied to the other.
+        replicas
+            Number of bootstrap replicas, at least 2.
+        seed
+            Seed of the bootstrap, ``0 <= seed < 2**64``.
+
+        Raises
+        ------
+        CountsError
+            If scores are not integers, arrays do not match, a weight or id is negative, or the
+            replicas do not fit into 256 MiB.
+        """
+        values = checked_scores(scores)
+        n_events = values.size
+        units = checked_weights(weights, n_events, draws=MOST_DRAWS)
+        distinct, rows = np.unique(values, return_inverse=True)
+        require_replicas_fit(distinct.size, replicas, seed)
+        ranges: tuple[EventRange, ...] = ()
+        if pool_ids is not None:
+            blocks = checked_blocks(pool_ids, n_events)
+        else:
+            if not 0 <= first_event <= 2**63 - n_events:
+                msg = f"first_event must be 0 or more, got {first_event}"
+                raise CountsError(msg)
+            blocks = stream_blocks(stream, first_event, n_events)
+            if n_events:
+                ranges = (EventRange(stream, first_event, first_event + n_events),)
+        counts = _zeros(distinct.size, replicas)
+        kernels.fill(rows, units, blocks, seed_key(seed), POISSON_STEPS, *counts)
+        has_pools = pool_ids is not None and n_events > 0
+        return cls(distinct, *counts, seed=seed, has_pools=has_pools, ranges=ranges)
+
+    @property
+    def n_replicas(self) -> int:
+        """Number of bootstrap replicas."""
+        return int(self.replicas.shape[1])
+
+    @property
+    def is_unweighted(self) -> bool:
+        """Whether all weights are equal."""
+        return self.total.weight**2 == self.total.entries * self.total.weight_squared
+
+    def passing(self, threshold: int) -> Passing:
+        """Return the sums over all crossings that fire: ``score >= threshold``."""
+        return self._sums(int(self.rows_at(np.array([threshold]))[0]))
+
+    def passing_weights(self, thresholds: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the sum of weights at or above each threshold, int64, axis (threshold)."""
+        above = np.concatenate(([0], self.weights[::-1].cumsum()))
+        return np.asarray(above[self.scores.size - self.rows_at(thresholds)], dtype=np.int64)
+
+    def passing_replicas(self, thresholds: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return each replica's sum of weights at or above its own threshold, int64, axis (replica)."""
+        out = np.zeros(self.n_replicas, dtype=np.int64)
+        kernels.sum_from_rows(self.replicas, self.rows_at(thresholds), out)
+        return out
+
+    def rows_at(self, thresholds: NDArray[np.int64]) -> NDArray[np.intp]:
+        """Return the first row at or above each threshold."""
+        return np.asarray(np.searchsorted(self.scores, thresholds, side="left"))
+
+    def merge(self, other: ScoreCounts) -> ScoreCounts:
+        """Return the counts of both sets of events together.
+
+        Raises
+        ------
+        CountsError
+            If the bootstraps differ, an event is in both, or the sum does not fit.
+        """
+        require_one_bootstrap(self, other)
+        if shared := overlap(self.ranges, other.ranges):
+            msg = f"both counts hold events {shared}; name another stream or first_event"
+            raise CountsError(msg)
+        self._require_sum_fits(other)
+        scores = self.scores
+        if not np.array_equal(scores, other.scores):
+            scores = np.union1d(scores, other.scores)
+        require_replicas_fit(scores.size, self.n_replicas, self.seed)
+        counts = _zeros(scores.size, self.n_replicas)
+        for part in (self, other):
+            rows = np.searchsorted(scores, part.scores)
+            whole = slice(None) if rows.size == scores.size else rows
+            entries, sums, squares, replicas = counts
+            entries[whole] += part.entries
+            sums[whole] += part.weights
+            replicas[whole] += part.replicas
+            low = squares[whole, 1] + part.squares[:, 1]
+            squares[whole, 0] += part.squares[:, 0] + (low < part.squares[:, 1])
+            squares[whole, 1] = low
+        return ScoreCounts(
+            scores,
+            *counts,
+            seed=self.seed,
+            has_pools=self.has_pools or other.has_pools,
+            ranges=joined(self.ranges, other.ranges),
+        )
+
+    __add__ = merge
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ScoreCounts):
+            return NotImplemented
+        return (self.seed, self.has_pools, self.ranges) == (
+            other.seed,
+            other.has_pools,
+            other.ranges,
+        ) and all(
+            np.array_equal(getattr(self, name), getattr(other, name))
+            for name in ("scores", "entries", "weights", "squares", "replicas")
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # arrays have no hash
+
+    def __repr__(self) -> str:
+        span = f" {self.scores[0]} to {self.scores[-1]}" if self.scores.size else ""
+        return (
+            f"ScoreCounts({self.total.entries} entries, {self.scores.size} distinct scores{span}, "
+            f"{self.n_replicas} replicas, seed {self.seed})"
+        )
+
+    def _sums(self, row: int) -> Passing:
+        return Passing(
+            entries=int(self.entries[row:].sum()),
+            weight=int(self.weights[row:].sum()),
+            weight_squared=(exact_sum(self.squares[row:, 0]) << 64)
+            + exact_sum(self.squares[row:, 1]),
+            replicas=self.replicas[row:].sum(axis=0, dtype=np.int64),
+        )
+
+    def _require_sum_fits(self, other: ScoreCounts) -> None:
+        # Each total is at most 2**62, so the sum of two cannot wrap before it is checked.
+        largest = max(
+            self.total.weight + other.total.weight,
+            int((self.total.replicas + other.total.replicas).max()),
+        )
+        if largest > MAX_WEIGHT_SUM:
+            msg = (
+                f"the summed weights reach {largest / _UNIT_WEIGHT:.3g} crossings of weight one; "
+                f"at most {MAX_WEIGHT_SUM / _UNIT_WEIGHT:.3g} are counted exactly"
+            )
+            raise CountsError(msg)
+
+
+def merge_all(parts: Any) -> ScoreCounts:
+    """Return the sum of an iterable of counts, of which there is at least one."""
+    iterator = iter(parts)
+    try:
+        result: ScoreCounts = next(iterator)
+    except StopIteration:
+        msg = "there are no counts to add"
+        raise CountsError(msg) from None
+    for part in iterator:
+        result += part
+    return result
+
+
+def require_one_bootstrap(*counts: ScoreCounts) -> None:
+    """Refuse counts whose replicas do not belong together."""
+    found = sorted({(one.n_replicas, one.seed) for one in counts})
+    if len(found) > 1:
+        text = " and ".join(f"{replicas} replicas of seed {seed}" for replicas, seed in found)
+        msg = f"counts of different bootstraps do not go together: {text}"
+        raise CountsError(msg)
+
+
+def require_apart(first: ScoreCounts, second: ScoreCounts, names: str) -> None:
+    """Refuse two counts that hold the same events; pool ids are not kept and cannot be compared."""
+    if shared := overlap(first.ranges, second.ranges):
+        msg = (
+            f"{names} must be disjoint, but both hold events {shared}; "
+            "if they are different samples, give each its own stream"
+        )
+        raise CountsError(msg)
+
+
+def _zeros(rows: int, replicas: int) -> tuple[Any, Any, Any, Any]:
+    return (
+        np.zeros(rows, dtype=np.int64),
+        np.zeros(rows, dtype=np.int64),
+        np.zeros((rows, 2), dtype=np.uint64),
+        np.zeros((rows, replicas), dtype=np.int64),
+    )

@@ -1,0 +1,181 @@
+"""Events of Pythia 8 as flat arrays of final particles.
+
+pythia8mc is under the GPL and optional: it is imported when events are made, never before.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import awkward as ak
+import numpy as np
+
+from emulator.errors import L1Error, SettingsError
+from emulator.samples.deposit import Particles, classify
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from emulator.samples.settings import GeneratorSettings, Process
+
+#: Largest seed that Pythia takes.
+MAX_SEED = 900_000_000
+
+# Particles along the beam line have no usable eta, and what lies beyond reaches no tower.
+_MIN_PT_GEV = 1e-4
+_MAX_ABS_ETA = 5.3
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some consecutive events: final particles and the scale of the hard process, float32 GeV."""
+
+    particles: Particles
+    pthat_gev: NDArray[np.float32]
+    tried: int
+
+
+class Generator:
+    """One initialised Pythia.
+
+    Parameters
+    ----------
+    settings, process
+        What to generate.
+    seed
+        1 to `MAX_SEED`.
+    init_file
+        File with the initialisation of multiparton interactions (see `make_init_file`), for
+        processes that are worth it.
+
+    Raises
+    ------
+    L1Error
+        If pythia8mc is not installed, or Pythia refuses to start.
+    SettingsError
+        If Pythia does not know a setting.
+    """
+
+    def __init__(
+        self,
+        settings: GeneratorSettings,
+        process: Process,
+        seed: int,
+        init_file: Path | None = None,
+    ) -> None:
+        self._process = process
+        self._batch_events = settings.batch_events
+        lines = [
+            *settings.common,
+            f"Beams:eCM={1000.0 * settings.sqrt_s_tev}",
+            "Random:setSeed=on",
+            f"Random:seed={seed}",
+            *settings.tune,
+            *process.settings,
+        ]
+        if init_file is not None:
+            if any(letter.isspace() for letter in str(init_file)):
+                msg = f"{init_file}: Pythia cannot use a path with a blank; use another folder"
+                raise SettingsError(msg)
+            lines += [
+                "MultipartonInteractions:reuseInit=3",
+                f"MultipartonInteractions:initFile={init_file}",
+            ]
+        self._pythia = _start(lines, process.name)
+
+    @property
+    def sigma_mb(self) -> float:
+        """Cross-section as Pythia knows it after the events made so far."""
+        return float(self._pythia.infoPython().sigmaGen())
+
+    def batches(self, n_events: int) -> Iterator[Batch]:
+        """Yield batches of events until ``n_events`` are kept (after a cut on pT-hat, if any)."""
+        kept = 0
+        while kept < n_events:
+            tried = min(self._batch_events, n_events - kept)
+            events = self._pythia.nextBatch(tried)
+            if len(events) != tried:
+                msg = f"Pythia gave up in process {self._process.name} after {kept} events"
+                raise L1Error(msg)
+            pthat = np.sqrt(np.maximum(ak.to_numpy(events.info.pT2Hat), 0.0))
+            if self._process.max_pthat_gev is not None:
+                keep = pthat < self._process.max_pthat_gev
+                events, pthat = events[keep], pthat[keep]
+            kept += len(pthat)
+            yield Batch(final_particles(events), pthat.astype(np.float32), tried)
+
+
+def final_particles(events: ak.Array) -> Particles:
+    """Return the final particles inside the calorimeters from a batch of Pythia's events."""
+    particles = events.prt
+    status = ak.to_numpy(ak.flatten(particles.status))
+    final = status > 0
+    owner = np.repeat(np.arange(len(events)), ak.to_numpy(ak.num(particles)))[final]
+    px, py, pz = (
+        ak.to_numpy(ak.flatten(particles.p[component]))[final] for component in ("px", "py", "pz")
+    )
+    pdg_id = ak.to_numpy(ak.flatten(particles.id))[final]
+    pt = np.hypot(px, py)
+    eta = np.arcsinh(pz / np.maximum(pt, _MIN_PT_GEV))
+    use = (pt > _MIN_PT_GEV) & (np.abs(eta) < _MAX_ABS_ETA)
+    kind, charge = classify(pdg_id[use])
+    counts = np.bincount(owner[use], minlength=len(events))
+    return Particles(
+        offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        pt_gev=pt[use],
+        eta=eta[use],
+        phi=np.arctan2(py[use], px[use]),
+        kind=kind,
+        charge=charge,
+    )
+
+
+def require_pythia() -> Any:
+    """Import pythia8mc.
+
+    Raises
+    ------
+    L1Error
+        If it is not installed; the message says how to install it.
+    """
+    try:
+        import pythia8mc
+    except ImportError as error:
+        msg = "making samples needs pythia8mc (GPL): pip install 'l1distill[samples]'"
+        raise L1Error(msg) from error
+    return pythia8mc
+
+
+def make_init_file(settings: GeneratorSettings, process: Process, path: Path) -> None:
+    """Write Pythia's initialisation of multiparton interactions to a file, if it is not there.
+
+    All pieces read the same file, so that the events of a piece do not depend on whether it was
+    the first one.
+    """
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".init-") as folder:
+        draft = Path(folder) / "init.dat"
+        Generator(settings, process, seed=1, init_file=draft)
+        if not draft.is_file():
+            msg = f"Pythia wrote no initialisation file to {draft}"
+            raise L1Error(msg)
+        draft.replace(path)
+
+
+def _start(lines: list[str], process: str) -> Any:
+    pythia = require_pythia().Pythia("", False)
+    for line in lines:
+        if not pythia.readString(line):
+            msg = f"process {process}: Pythia does not know the setting {line!r}"
+            raise SettingsError(msg)
+    if not pythia.init():
+        msg = f"process {process}: Pythia could not be initialised; run it with Print:quiet=off"
+        raise L1Error(msg)
+    return pythia

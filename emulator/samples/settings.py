@@ -1,0 +1,279 @@
+"""What to generate and how many: processes of Pythia, strata, and tiers of sample sizes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
+
+from emulator.errors import MissingNameError, SettingsError
+from emulator.samples._yaml import content_sha256, read_yaml, refuse_unknown, take, take_texts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+Kind = Literal["background", "signal"]
+
+#: Data sets of zero-bias crossings; each has Pythia events of its own. Never reorder: the place in
+#: this tuple is part of seeds and of pool event ids.
+SPLITS: Final = ("train", "tune", "eval", "signal")
+
+#: Suffix of the strata whose leading interaction has a realised muon candidate.
+MUON_SUFFIX: Final = "_mu"
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process as Pythia generates it; `code` identifies it in pool event ids."""
+
+    name: str
+    code: int
+    kind: Kind
+    description: str
+    settings: tuple[str, ...]
+    k_factor: float = 1.0
+    max_pthat_gev: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StrataSettings:
+    """Classes of crossings, and which muon candidates are forced (see `emulator.samples.strata`)."""
+
+    ranks: tuple[str, ...]
+    forced_muons: tuple[str, ...]
+    muon_min_pt_gev: float
+    muon_max_abs_eta: float
+    importance_power: float
+    importance_cap_gev: float
+
+    def processes(self) -> tuple[str, ...]:
+        """Background processes in rising order of hardness, without their muon strata."""
+        return tuple(rank for rank in self.ranks if not rank.endswith(MUON_SUFFIX))
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorSettings:
+    """Everything that decides which events Pythia makes, apart from numbers and seeds."""
+
+    name: str
+    sqrt_s_tev: float
+    inelastic_mb: float
+    tune: tuple[str, ...]
+    common: tuple[str, ...]
+    reuse_initialisation: tuple[str, ...]
+    batch_events: int
+    strata: StrataSettings
+    processes: tuple[Process, ...]
+
+    def process(self, name: str) -> Process:
+        """Return the process of this name.
+
+        Raises
+        ------
+        MissingNameError
+            If there is none; the message shows the nearest names.
+        """
+        for process in self.processes:
+            if process.name == name:
+                return process
+        names = [process.name for process in self.processes]
+        raise MissingNameError("process", name, names, f"generator settings {self.name}")
+
+    def sha256(self) -> str:
+        """Hash of all settings."""
+        return content_sha256(asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class SignalSize:
+    """Generated Pythia events of a signal and the crossings made of them."""
+
+    events: int
+    crossings: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """Sizes of a sample: Pythia events per split and process, crossings per split and stratum."""
+
+    name: str
+    description: str
+    piece_events: int
+    piece_crossings: int
+    events: Mapping[str, Mapping[str, int]]
+    crossings: Mapping[str, Mapping[str, int]]
+    signals: Mapping[str, SignalSize]
+
+
+def load_generator(name_or_path: str | Path = "processes") -> GeneratorSettings:
+    """Load the settings of all processes from a packaged or a user's YAML file.
+
+    Raises
+    ------
+    InputFileError
+        If the file cannot be read.
+    SettingsError, MissingNameError
+        If a setting is missing, of the wrong type, unknown, or contradicts another.
+
+    Examples
+    --------
+    >>> load_generator().process("tt").k_factor
+    1.6
+    """
+    content, where = read_yaml(name_or_path)
+    refuse_unknown(content, tuple(GeneratorSettings.__annotations__), where)
+    raw_processes = take(content, "processes", dict, where)
+    settings = GeneratorSettings(
+        name=take(content, "name", str, where),
+        sqrt_s_tev=take(content, "sqrt_s_tev", float, where),
+        inelastic_mb=take(content, "inelastic_mb", float, where),
+        tune=take_texts(content, "tune", where),
+        common=take_texts(content, "common", where),
+        reuse_initialisation=take_texts(content, "reuse_initialisation", where),
+        batch_events=take(content, "batch_events", int, where),
+        strata=_strata(take(content, "strata", dict, where), f"{where}: strata"),
+        processes=tuple(_process(name, raw, where) for name, raw in raw_processes.items()),
+    )
+    _check(settings, where)
+    return settings
+
+
+def _process(name: str, raw: Mapping[str, Any], where: str) -> Process:
+    place = f"{where}: process {name}"
+    if not isinstance(raw, dict):
+        msg = f"{place} must be a mapping of settings"
+        raise SettingsError(msg)
+    refuse_unknown(raw, [key for key in Process.__annotations__ if key != "name"], place)
+    kind = take(raw, "kind", str, place)
+    if kind not in {"background", "signal"}:
+        msg = f"{place}: kind must be background or signal, not {kind!r}"
+        raise SettingsError(msg)
+    limited = "max_pthat_gev" in raw
+    return Process(
+        name=name,
+        code=take(raw, "code", int, place),
+        kind=cast("Kind", kind),
+        description=take(raw, "description", str, place),
+        settings=take_texts(raw, "settings", place),
+        k_factor=take(raw, "k_factor", float, place, 1.0),
+        max_pthat_gev=take(raw, "max_pthat_gev", float, place) if limited else None,
+    )
+
+
+def _strata(raw: Mapping[str, Any], where: str) -> StrataSettings:
+    refuse_unknown(raw, tuple(StrataSettings.__annotations__), where)
+    return StrataSettings(
+        ranks=take_texts(raw, "ranks", where),
+        forced_muons=take_texts(raw, "forced_muons", where),
+        muon_min_pt_gev=take(raw, "muon_min_pt_gev", float, where),
+        muon_max_abs_eta=take(raw, "muon_max_abs_eta", float, where),
+        importance_power=take(raw, "importance_power", float, where),
+        importance_cap_gev=take(raw, "importance_cap_gev", float, where),
+    )
+
+
+def _check(settings: GeneratorSettings, where: str) -> None:
+    codes = [process.code for process in settings.processes]
+    if len(set(codes)) != len(codes) or not all(0 < code < 256 for code in codes):
+        msg = f"{where}: the codes of the processes must be different numbers from 1 to 255"
+        raise SettingsError(msg)
+    if not 0 < settings.batch_events <= 2000:
+        msg = f"{where}: batch_events must be 1 to 2000 (Pythia keeps 59 kB per event)"
+        raise SettingsError(msg)
+    strata = settings.strata
+    expected = {*strata.processes(), *(name + MUON_SUFFIX for name in strata.forced_muons)}
+    if set(strata.ranks) != expected or len(strata.ranks) != len(expected):
+        msg = f"{where}: strata.ranks must hold each process and each forced muon stratum once"
+        raise SettingsError(msg)
+    for name in strata.processes():
+        if settings.process(name).kind != "background":
+            msg = f"{where}: {name} is ranked among the strata but is not a background"
+            raise SettingsError(msg)
+
+
+def load_tier(name: str, path: str | Path = "tiers") -> Tier:
+    """Load one tier of sample sizes from a packaged or a user's YAML file.
+
+    Raises
+    ------
+    MissingNameError
+        If there is no such tier.
+    SettingsError
+        If the tier is incomplete or a number is not positive.
+
+    Examples
+    --------
+    >>> sum(load_tier("quick").crossings["eval"].values()) >= 100_000
+    True
+    """
+    content, where = read_yaml(path)
+    if name not in content:
+        raise MissingNameError("tier", name, [str(key) for key in content], where)
+    place = f"{where}: tier {name}"
+    raw = take(content, name, dict, where)
+    refuse_unknown(raw, [key for key in Tier.__annotations__ if key != "name"], place)
+    signals = take(raw, "signals", dict, place)
+    return Tier(
+        name=name,
+        description=take(raw, "description", str, place),
+        piece_events=_positive(raw, "piece_events", place),
+        piece_crossings=_positive(raw, "piece_crossings", place),
+        events=_sizes(raw, "events", place),
+        crossings=_sizes(raw, "crossings", place),
+        signals={
+            str(signal): SignalSize(
+                events=_positive(size, "events", f"{place}: signal {signal}"),
+                crossings=_positive(size, "crossings", f"{place}: signal {signal}"),
+            )
+            for signal, size in signals.items()
+        },
+    )
+
+
+def check_tier(tier: Tier, generator: GeneratorSettings) -> None:
+    """Check that a tier names all processes and strata, and signals that exist.
+
+    Raises
+    ------
+    MissingNameError
+        If a process or stratum of the tier is unknown.
+    SettingsError
+        If a process or stratum has no number, or a signal is a background.
+    """
+    strata = generator.strata
+    for split in SPLITS[:3]:
+        place = f"tier {tier.name}, {split}"
+        for kind, numbers, names in (
+            ("process", tier.events[split], strata.processes()),
+            ("stratum", tier.crossings[split], strata.ranks),
+        ):
+            for name in numbers:
+                if name not in names:
+                    raise MissingNameError(kind, name, names, place)
+            if missing := [name for name in names if name not in numbers]:
+                msg = f"{place}: no number for the {kind} {', '.join(missing)}"
+                raise SettingsError(msg)
+    for name in tier.signals:
+        if generator.process(name).kind != "signal":
+            msg = f"tier {tier.name}: {name} is a background and cannot be a signal"
+            raise SettingsError(msg)
+
+
+def _positive(raw: Mapping[str, Any], key: str, where: str) -> int:
+    value = take(raw, key, int, where)
+    if value <= 0:
+        msg = f"{where}: {key} must be positive, not {value}"
+        raise SettingsError(msg)
+    return value
+
+
+def _sizes(raw: Mapping[str, Any], key: str, where: str) -> dict[str, dict[str, int]]:
+    splits = take(raw, key, dict, where)
+    refuse_unknown(splits, SPLITS[:3], f"{where}: {key}")
+    return {
+        split: {
+            str(name): _positive(take(splits, split, dict, where), str(name), f"{where}: {split}")
+            for name in take(splits, split, dict, where)
+        }
+        for split in SPLITS[:3]
+    }
