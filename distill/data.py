@@ -212,9 +212,7 @@ def natural_sample(data: TrainingData, n_crossings: int, *, seed: int) -> Traini
     upper = np.cumsum(data.weights)
     ticket = np.random.default_rng(seed).integers(0, upper[-1], size=n_crossings)
     drawn = np.searchsorted(upper, ticket, side="right")
-    return TrainingData.from_arrays(
-        data.rows[drawn], data.layout, pool_ids=data.pool_ids[drawn]
-    )
+    return TrainingData.from_arrays(data.rows[drawn], data.layout, pool_ids=data.pool_ids[drawn])
 
 
 def split(

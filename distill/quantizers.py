@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from emulator.fixed import FixedFormat
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor
+
+    from emulator.fixed import FixedFormat
 
     # (floor is odd, half, sticky, negative), booleans -> whether to add one to the floor
     Rule = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
@@ -58,6 +58,7 @@ def fake_quantize(x: Tensor, target: FixedFormat) -> Tensor:
 
     Examples
     --------
+    >>> from emulator.fixed import FixedFormat
     >>> x = torch.tensor([0.3, -0.3, 2.0], requires_grad=True)
     >>> y = fake_quantize(x, FixedFormat(4, 1, rounding="RND", overflow="SAT"))
     >>> y.tolist()
@@ -70,7 +71,7 @@ def fake_quantize(x: Tensor, target: FixedFormat) -> Tensor:
     if widest is None or target.width > widest:
         msg = f"{target} cannot be held exactly in {x.dtype}"
         raise ValueError(msg)
-    quantized: Tensor = _FakeQuantize.apply(x, target)
+    quantized: Tensor = _FakeQuantize.apply(x, target)  # type: ignore[no-untyped-call]
     return quantized
 
 

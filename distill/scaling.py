@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from distill.data import TrainingData
-    from emulator.features import Feature, FeatureLayout
+    from emulator.features import FeatureLayout
 
 #: Type of the hardware integers that a layout yields.
 ROW_FORMAT = FixedFormat(16, 16)
@@ -34,9 +34,9 @@ DEFAULT_INPUT_FORMAT = FixedFormat(9, 6, rounding="RND_CONV", overflow="SAT")
 
 # A pT that hardly varies (the third muon) must not blow up every GeV: spread is at least 1 GeV.
 _MIN_PT_SPREAD = 2.0
-# For fields that no crossing of the training fills, when no earlier slot tells: the scales of a
-# typical calorimeter object (pT spread 8 counts, |eta| up to 57, phi up to 143).
-_FALLBACK_SHIFT = {"pt": 3, "eta": 5, "phi": 6}
+# For what no crossing of the training fills, when no earlier slot tells: a typical calorimeter
+# object (|eta| up to 57 counts, phi up to 143).
+_USUAL_SPREAD = {"pt": 8.0, "eta": 32.0, "phi": 64.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,8 @@ class InputScaling:
         (at least 1 GeV) to between 0.7 and 1.4. Angles: offset is the mean as well, so that a
         mostly absent object keeps an offset near 0; the shift comes from the crossings where the
         object is there. A feature that is constant, or never present, takes the shift of the same
-        field in the slot before, since it may come alive on other crossings.
+        field in the slot before, since it may come alive on other crossings. |eta| is symmetric:
+        its offset is 0.
 
         Parameters
         ----------
@@ -100,23 +101,20 @@ class InputScaling:
             Naturally distributed background, see `distill.data.natural_sample`.
         input_format
             Type of the scaled inputs.
+
+        Raises
+        ------
+        TrainingDataError
+            If all features are constant.
         """
+        means, spreads = _fit_background(data)
         features = data.layout.features
-        present = presence(data.rows, data.layout)
-        offsets: list[int] = []
-        shifts: dict[tuple[str, int, str], int] = {}
-        for column, feature in enumerate(features):
-            x = data.rows[:, column].astype(np.float64)
-            offsets.append(0 if feature.field == "eta" else round(float(x.mean())))
-            spread = _spread(feature, x, present[:, column])
-            key = (feature.object, feature.slot, feature.field)
-            if spread > 0.0:
-                shifts[key] = min(max(round(math.log2(spread)), 0), 15)
-            else:
-                before = (feature.object, feature.slot - 1, feature.field)
-                shifts[key] = shifts.get(before, _FALLBACK_SHIFT.get(feature.field, 0))
-        ordered = tuple(shifts[item.object, item.slot, item.field] for item in features)
-        return cls(tuple(offsets), ordered, input_format)
+        offsets = tuple(
+            0 if feature.field == "eta" else round(float(mean))
+            for feature, mean in zip(features, means, strict=True)
+        )
+        shifts = tuple(min(max(round(math.log2(spread)), 0), 15) for spread in spreads)
+        return cls(offsets, shifts, input_format)
 
     def node(self, name: str, source: str) -> OffsetShift:
         """Return the scaling as a node of a graph that reads the node ``source``."""
@@ -177,12 +175,30 @@ class InputScaling:
         )
 
 
-def _spread(feature: Feature, x: NDArray[np.float64], present: NDArray[np.bool_]) -> float:
-    """Width of a feature in hardware counts; 0 if it is constant in training."""
-    if feature.field == "pt":
-        return max(float(x.std()), _MIN_PT_SPREAD) if x.any() else 0.0
-    seen = x[present]
-    return float(seen.std()) if seen.size else 0.0
+def _fit_background(data: TrainingData) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean over all crossings and spread of each feature, in hardware counts.
+
+    The spread of pT is over all crossings, that of angles where the object is there. A feature that
+    is constant has the spread of the slot before, or one that is usual for the field.
+    """
+    if (data.rows == data.rows[0]).all():
+        msg = f"none of the {data.rows.shape[1]} features varies over {len(data)} crossings"
+        raise TrainingDataError(msg)
+    present = presence(data.rows, data.layout)
+    known: dict[tuple[str, int, str], float] = {}
+    spreads: list[float] = []
+    for column, feature in enumerate(data.layout.features):
+        x = data.rows[:, column].astype(np.float64)
+        if feature.field == "pt":
+            spread = max(float(x.std()), _MIN_PT_SPREAD) if x.any() else 0.0
+        else:
+            seen = x[present[:, column]]
+            spread = float(seen.std()) if seen.size else 0.0
+        before = known.get((feature.object, feature.slot - 1, feature.field))
+        usual = before or _USUAL_SPREAD.get(feature.field, 1.0)
+        spreads.append(spread or usual)
+        known[feature.object, feature.slot, feature.field] = spreads[-1]
+    return data.rows.mean(axis=0, dtype=np.float64), np.array(spreads)
 
 
 def presence(rows: NDArray[np.int16], layout: FeatureLayout) -> NDArray[np.bool_]:
@@ -199,7 +215,7 @@ def presence(rows: NDArray[np.int16], layout: FeatureLayout) -> NDArray[np.bool_
         What the columns are.
     """
     columns = presence_columns(layout)
-    result = rows[:, columns] != 0
+    result = np.asarray(rows[:, columns] != 0, dtype=np.bool_)
     result[:, [feature.field == "zero" for feature in layout.features]] = False
     return result
 
@@ -232,6 +248,7 @@ class FloatScaling(nn.Module):
     scale: Tensor
     weight: Tensor
     presence_column: Tensor
+    shown_absent: Tensor
 
     def __init__(self, n_features: int) -> None:
         super().__init__()
@@ -239,6 +256,7 @@ class FloatScaling(nn.Module):
         self.register_buffer("scale", torch.ones(n_features))
         self.register_buffer("weight", torch.ones(n_features))
         self.register_buffer("presence_column", torch.arange(n_features))
+        self.register_buffer("shown_absent", torch.zeros(n_features, dtype=torch.bool))
 
     def fit(self, data: TrainingData, field_weights: Mapping[str, float]) -> None:
         """Choose means and spreads on natural background.
@@ -248,30 +266,28 @@ class FloatScaling(nn.Module):
         data
             Naturally distributed background.
         field_weights
-            Weight of each field in the reconstruction error (1 if not named); ``zero`` has none.
+            Weight of each field in the reconstruction error, 1 if not named; ``zero`` has none.
 
         Raises
         ------
         TrainingDataError
-            If no feature varies.
+            If all features are constant.
         """
+        means, spreads = _fit_background(data)
         present = presence(data.rows, data.layout)
         for column, feature in enumerate(data.layout.features):
-            x = data.rows[:, column].astype(np.float64)
-            spread = _spread(feature, x, present[:, column])
-            seen = x if feature.field == "pt" else x[present[:, column]]
-            self.mean[column] = float(seen.mean()) if seen.size else 0.0
-            # A feature that never varied gets no say: its scale would be made up.
-            self.scale[column] = spread or 1.0
-            weight = field_weights.get(feature.field, 1.0)
-            self.weight[column] = weight if spread > 0.0 and feature.field != "zero" else 0.0
-        if not self.weight.any():
-            msg = f"none of the {len(data.layout.features)} features varies in training"
-            raise TrainingDataError(msg)
+            angles = data.rows[present[:, column], column]
+            is_pt = feature.field == "pt"
+            centre = means[column] if is_pt or not angles.size else angles.mean(dtype=np.float64)
+            self.mean[column] = float(centre)
+            self.scale[column] = float(spreads[column])
+            self.shown_absent[column] = is_pt
+            known = field_weights.get(feature.field, 1.0)
+            self.weight[column] = 0.0 if feature.field == "zero" else known
         self.presence_column.copy_(torch.tensor(presence_columns(data.layout)))
 
     def forward(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Return scaled features, 0 where the object is absent, and the loss weights.
+        """Return scaled features and their weights in the reconstruction error.
 
         Parameters
         ----------
@@ -280,8 +296,10 @@ class FloatScaling(nn.Module):
 
         Returns
         -------
-        Both (crossings, features): scaled features, and ``weight`` where present, else 0.
+        Both (crossings, features): scaled features, where the angles of an absent object are 0 and
+        its pT is that of 0 GeV; and ``weight`` where the object is present, else 0.
         """
-        present = (rows[:, self.presence_column] != 0).to(rows.dtype)
+        present = rows[:, self.presence_column] != 0
         scaled = (rows - self.mean) / self.scale
-        return scaled * present, self.weight * present
+        shown = scaled * (present | self.shown_absent)
+        return shown, self.weight * present

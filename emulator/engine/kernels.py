@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 #: Events in a tile: a row of 32-bit integers is four AVX-512 registers.
 TILE = 64
 
+#: Inputs of an exact sum that are multiplied together; weights are padded with zeros to full groups.
+GROUP = 8
+
 # Operation codes.
 OFFSET_SHIFT, DENSE_EXACT, DENSE_STEPWISE, RELU, QUANTIZE, ADD, SUBTRACT, SQUARE, SUM_EXACT = range(
     9
@@ -58,7 +61,11 @@ def round_row(  # noqa: C901, PLR0912 - one branch and one loop for each mode, o
 ) -> None:
     """Drop (or append) fraction bits of one row."""
     n = source.size
-    if drop <= 0:
+    if drop == 0:
+        for e in range(n):
+            target[e] = source[e]
+        return
+    if drop < 0:
         for e in range(n):
             target[e] = np.int64(source[e]) << -drop
         return
@@ -119,32 +126,59 @@ def cast_row(
     source: Integers, scratch: Integers, target: Integers, step: Integers, at: int
 ) -> None:
     """Cast one row; ``step[at:]`` holds the columns of the cast."""
-    round_row(source, scratch, step[at + DROP], step[at + ROUNDING])
-    overflow_row(
-        scratch, target, step[at + OVERFLOW], step[at + LOW], step[at + HIGH], step[at + MASK]
-    )
+    low, high, mask = step[at + LOW], step[at + HIGH], step[at + MASK]
+    if step[at + OVERFLOW] == NO_OVERFLOW:
+        round_row(source, target, step[at + DROP], step[at + ROUNDING])
+    elif step[at + DROP] == 0:
+        overflow_row(source, target, step[at + OVERFLOW], low, high, mask)
+    else:
+        round_row(source, scratch, step[at + DROP], step[at + ROUNDING])
+        overflow_row(scratch, target, step[at + OVERFLOW], low, high, mask)
 
 
 @kernel
 def dense_exact(
     tile: Integers, total: Integers, scratch: Integers, step: Integers, pool: Integers
 ) -> None:
-    """One integer sum for each output, at most one wrap, one cast."""
-    n_in = step[N_IN]
+    """One integer sum for each output, at most one wrap, one cast.
+
+    Weights come in groups of `GROUP` inputs, the last group filled with zeros: partial sums then
+    stay in registers for a whole group.
+    """
+    n_in = -(-step[N_IN] // GROUP) * GROUP
     source = step[SOURCE]
     for j in range(step[N_OUT]):
         start = pool[step[STARTS] + j]
         for e in range(TILE):
             total[e] = start
         place = step[POOL] + j * n_in
-        for i in range(n_in):
-            weight = pool[place + i]
-            if weight != 0:
-                row = tile[source + i]
-                for e in range(TILE):
-                    total[e] += weight * row[e]
-        cast_row(total, scratch, scratch, step, CAST_STEP)
-        cast_row(scratch, scratch, tile[step[TARGET] + j], step, CAST_RESULT)
+        for i in range(0, n_in, GROUP):
+            add_group(
+                tile[source + i : source + i + GROUP], pool[place + i : place + i + GROUP], total
+            )
+        if step[CAST_STEP + OVERFLOW] == NO_OVERFLOW:
+            cast_row(total, scratch, tile[step[TARGET] + j], step, CAST_RESULT)
+        else:
+            cast_row(total, scratch, scratch, step, CAST_STEP)
+            cast_row(scratch, scratch, tile[step[TARGET] + j], step, CAST_RESULT)
+
+
+@kernel
+def add_group(rows: Integers, weights: Integers, total: Integers) -> None:
+    """Add the products of `GROUP` rows with their weights."""
+    w0, w1, w2, w3 = weights[0], weights[1], weights[2], weights[3]
+    w4, w5, w6, w7 = weights[4], weights[5], weights[6], weights[7]
+    for e in range(TILE):
+        total[e] += (
+            w0 * rows[0, e]
+            + w1 * rows[1, e]
+            + w2 * rows[2, e]
+            + w3 * rows[3, e]
+            + w4 * rows[4, e]
+            + w5 * rows[5, e]
+            + w6 * rows[6, e]
+            + w7 * rows[7, e]
+        )
 
 
 @kernel
@@ -215,10 +249,10 @@ def offset_shift(tile: Integers, scratch: Integers, step: Integers, pool: Intege
         for e in range(TILE):
             scratch[e] = (np.int64(row[e]) << step[ALIGN]) - offset
         cast_row(scratch, scratch, scratch, step, CAST_INNER)
-        if shift >= 0:
+        if shift > 0:
             for e in range(TILE):
                 scratch[e] = scratch[e] >> shift
-        else:
+        elif shift < 0:
             for e in range(TILE):
                 scratch[e] = (((scratch[e] << -shift) - low) & mask) + low
         cast_row(scratch, scratch, tile[step[TARGET] + i], step, CAST_RESULT)

@@ -191,16 +191,11 @@ def _(node: Input, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) -> _Proo
 
 @_prove.register(OffsetShift)
 def _(node: OffsetShift, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) -> _Proof:
-    source = tensors[0].format
-    fraction = max(source.fraction, node.offset_format.fraction)
+    source = tensors[0].format.fraction
+    fraction = max(source, node.offset_format.fraction)
     full = Interval.of(node.inner)
-    moved = [
-        x.times(1 << fraction - source.fraction)
-        + Interval(-offset, -offset).times(1 << fraction - node.offset_format.fraction)
-        for x, offset in zip(inputs[0], node.offset, strict=True)
-    ]
     left = max(0, *(-shift for shift in node.shift))
-    hull = Interval.hull(moved)
+    hull = moved_range(node, inputs[0], source)
     inner = _element(Quantize("", (), node.inner), hull, fraction).computed
     shifted = full.times(1 << left)
     last = _element(node, full, node.inner.fraction, inner, shifted)
@@ -208,46 +203,59 @@ def _(node: OffsetShift, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) ->
 
 
 @_prove.register(Dense)
-def _(node: Dense, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) -> _Proof:
-    columns = zip(*node.weights, strict=True)
-    terms = [
-        [x.times(weight) for x, weight in zip(inputs[0], weights, strict=True)]
-        for weights in columns
-    ]
-    return _prove_sum(node, terms, tensors[0].format.fraction + node.weight_format.fraction)
-
-
 @_prove.register(Sum)
-def _(node: Sum, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) -> _Proof:
-    return _prove_sum(node, [inputs[0]], tensors[0].format.fraction)
-
-
-def _prove_sum(node: Dense | Sum, terms: Sequence[Sequence[Interval]], fraction: int) -> _Proof:
+def _(node: Dense | Sum, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) -> _Proof:
+    fraction = tensors[0].format.fraction
+    if isinstance(node, Dense):
+        fraction += node.weight_format.fraction
     accumulator = node.accumulator
-    starts = start_values(node)
     at = exact_sum_fraction(node, fraction)
     if at is None:
-        largest = Interval.hull([Interval(0, 0), *(part for row in terms for part in row)])
+        terms = (part for row in _terms(node, inputs[0]) for part in row)
+        largest = Interval.hull([Interval(0, 0), *terms])
         product = _element(Quantize("", (), accumulator), largest, fraction)
         full = Interval.of(accumulator)
-        step = Interval.hull([full + full, product.computed])
+        step = Interval.hull([full + full, full + full + Interval(0, -full.low), product.computed])
         last = _element(node, full, accumulator.fraction, step)
-        return _Proof(
-            "stepwise", last.stored, last.computed, f"every step is cast to {accumulator}"
-        )
-    sums = [
-        sum((part.times(1 << at - fraction) for part in row), Interval(start, start))
-        for row, start in zip(
-            terms, (start >> accumulator.fraction - at for start in starts), strict=True
-        )
-    ]
-    hull = Interval.hull(sums)
+        reason = f"every step is cast to {accumulator}"
+        return _Proof("stepwise", last.stored, last.computed, reason)
+    hull = sum_range(node, inputs[0], fraction, at)
     kept = kept_format(accumulator, at)
     wrap = _element(Quantize("", (), kept), hull, at)
     last = _element(node, wrap.stored, at, wrap.computed)
     overflows = not hull.within(Interval.of(kept))
     reason = f"may wrap, once, to {accumulator}" if overflows else "no overflow is possible"
     return _Proof("exact sum", Interval.hull([hull, last.stored]), last.computed, reason)
+
+
+def _terms(node: Dense | Sum, inputs: Ranges) -> list[list[Interval]]:
+    """Return the exact terms of each sum."""
+    if isinstance(node, Sum):
+        return [list(inputs)]
+    return [
+        [x.times(weight) for x, weight in zip(inputs, weights, strict=True)]
+        for weights in zip(*node.weights, strict=True)
+    ]
+
+
+def sum_range(node: Dense | Sum, inputs: Ranges, fraction: int, at: int) -> Interval:
+    """Return an interval that holds all sums, exact, at ``at`` fraction bits, start included."""
+    starts = (start >> node.accumulator.fraction - at for start in start_values(node))
+    return Interval.hull(
+        sum((part.times(1 << at - fraction) for part in row), Interval(start, start))
+        for row, start in zip(_terms(node, inputs), starts, strict=True)
+    )
+
+
+def moved_range(node: OffsetShift, inputs: Ranges, source_fraction: int) -> Interval:
+    """Return an interval that holds all exact ``x - offset`` at their common fraction."""
+    fraction = max(source_fraction, node.offset_format.fraction)
+    x_unit = 1 << fraction - source_fraction
+    offset_unit = 1 << fraction - node.offset_format.fraction
+    return Interval.hull(
+        x.times(x_unit) + Interval(-offset, -offset).times(offset_unit)
+        for x, offset in zip(inputs, node.offset, strict=True)
+    )
 
 
 @_prove.register(Relu)

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emulator.engine import kernels as k
-from emulator.engine.planner import exact_sum_fraction, kept_format, plan, start_values
+from emulator.engine.planner import (
+    exact_sum_fraction,
+    kept_format,
+    moved_range,
+    plan,
+    start_values,
+    sum_range,
+)
 from emulator.fixed import Interval
 from emulator.graph.operations import (
     Add,
@@ -21,6 +28,7 @@ from emulator.graph.operations import (
     Subtract,
     Sum,
 )
+from emulator.graph.ranges import node_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -85,7 +93,8 @@ def assemble(graph: Graph) -> Program | None:
         pool=np.array(wrapped, dtype=np.int64).astype(dtype),
         wide_pool=np.array(assembler.wide_pool, dtype=np.int64),
         tile_rows=assembler.tile_rows,
-        n_tile_rows=assembler.n_tile_rows,
+        # The last group of a sum may reach beyond the last node; its weights there are zero.
+        n_tile_rows=assembler.n_tile_rows + k.GROUP,
     )
 
 
@@ -94,6 +103,7 @@ class _Assembler:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
+        self.ranges = node_ranges(graph)
         self.steps: list[list[int]] = []
         self.pool: list[int] = []
         self.wide_pool: list[int] = []
@@ -141,13 +151,19 @@ class _Assembler:
             _set_cast(step, k.CAST_STEP, accumulator.fraction, accumulator)
             _set_cast(step, k.CAST_RESULT, accumulator.fraction, node.format)
             return
+        exact = sum_range(node, self.ranges[node.inputs[0]], fraction, at)
         step[k.OPERATION] = k.DENSE_EXACT if dense else k.SUM_EXACT
-        step[k.POOL] = _extend(self.pool, (factor << at - fraction for factor in factors))
+        step[k.POOL] = len(self.pool)
+        for j in range(step[k.N_OUT]):
+            column = factors[j * step[k.N_IN] : (j + 1) * step[k.N_IN]]
+            padding = [0] * (-len(column) % k.GROUP)
+            _extend(self.pool, [factor << at - fraction for factor in column] + padding)
         step[k.STARTS] = _extend(
             self.pool, (start >> accumulator.fraction - at for start in starts)
         )
-        _set_cast(step, k.CAST_STEP, at, kept_format(accumulator, at))
-        _set_cast(step, k.CAST_RESULT, at, node.format)
+        kept = kept_format(accumulator, at)
+        _set_cast(step, k.CAST_STEP, at, kept, exact)
+        _set_cast(step, k.CAST_RESULT, at, node.format, exact.cast(at, kept))
 
     def _add_offset_shift(self, node: OffsetShift, step: list[int]) -> None:
         source = self._fractions(node)[0]
@@ -157,7 +173,8 @@ class _Assembler:
         step[k.ALIGN] = fraction - source
         step[k.POOL] = _extend(self.wide_pool, (offset << align for offset in node.offset))
         step[k.STARTS] = _extend(self.wide_pool, node.shift)
-        _set_cast(step, k.CAST_INNER, fraction, node.inner)
+        moved = moved_range(node, self.ranges[node.inputs[0]], source)
+        _set_cast(step, k.CAST_INNER, fraction, node.inner, moved)
         _set_cast(step, k.CAST_STEP, node.inner.fraction, replace(node.inner, overflow="WRAP"))
         _set_cast(step, k.CAST_RESULT, node.inner.fraction, node.format)
 
@@ -176,14 +193,20 @@ def _extend(pool: list[int], numbers: Iterable[int]) -> int:
     return place
 
 
-def _set_cast(step: list[int], at: int, fraction: int, target: FixedFormat) -> None:
+def _set_cast(
+    step: list[int], at: int, fraction: int, target: FixedFormat, exact: Interval | None = None
+) -> None:
+    """Write the columns of a cast; ``exact`` bounds what is cast, where that is known."""
     step[at + k.DROP] = fraction - target.fraction
     step[at + k.ROUNDING] = _ROUNDING_CODES[target.rounding]
     low, high = target.raw_min, target.raw_max
     if target.overflow == "SAT_SYM" and target.signed:
         low = -high
-    if not Interval(low, high).within(Interval(-(2**62), 2**62)):
-        # Wider than the machine: the planner let it pass because nothing can overflow.
+    fits = exact is not None and exact.shifted(fraction - target.fraction, target).within(
+        Interval(low, high)
+    )
+    # A type wider than the machine is one that the planner let pass because nothing overflows.
+    if fits or not Interval(low, high).within(Interval(-(2**62), 2**62)):
         step[at + k.OVERFLOW] = k.NO_OVERFLOW
         return
     step[at + k.OVERFLOW] = _OVERFLOW_CODES[target.overflow]

@@ -59,7 +59,7 @@ def order_objects(
             index[filled] = position
             filled += 1
         _sort_falling(index, pt, start, filled)
-        filled = min(filled, start + limit)
+        filled = start + min(filled - start, limit)
         new_offsets[row + 1] = filled
     return new_offsets, index[:filled].copy()
 
@@ -125,6 +125,6 @@ def select_objects(
                     filled += 1
             if by_pt:
                 _sort_falling(index, pt, start, filled)
-            filled = min(filled, start + limit)
+            filled = start + min(filled - start, limit)
             new_offsets[entry * crossings + k + 1] = filled
     return new_offsets, index[:filled].copy()

@@ -1,0 +1,42 @@
+"""Rates, integer thresholds at fixed rate and efficiencies from integer scores, with their errors.
+
+Knows scores only, not where they come from. Counts of scores (`ScoreCounts`) add to the last bit, with
+a block bootstrap over pool events inside; everything else is read off the counts.
+"""
+
+from __future__ import annotations
+
+from emulator.rates.blocks import EventRange, multiplicities
+from emulator.rates.counts import Passing, ScoreCounts, merge_all
+from emulator.rates.curves import efficiency_curve, rate_curve
+from emulator.rates.efficiency import Efficiency, efficiency_at
+from emulator.rates.errors import CountsError
+from emulator.rates.intervals import ONE_SIGMA, clopper_pearson, garwood
+from emulator.rates.paired import ModelScores, PairedComparison, compare_paired
+from emulator.rates.scenario import RateScenario, load_scenario
+from emulator.rates.working_points import Threshold, WorkingPoint, threshold_at, working_point
+
+__all__ = [
+    "ONE_SIGMA",
+    "CountsError",
+    "Efficiency",
+    "EventRange",
+    "ModelScores",
+    "PairedComparison",
+    "Passing",
+    "RateScenario",
+    "ScoreCounts",
+    "Threshold",
+    "WorkingPoint",
+    "clopper_pearson",
+    "compare_paired",
+    "efficiency_at",
+    "efficiency_curve",
+    "garwood",
+    "load_scenario",
+    "merge_all",
+    "multiplicities",
+    "rate_curve",
+    "threshold_at",
+    "working_point",
+]

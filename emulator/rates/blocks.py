@@ -124,7 +124,7 @@ def multiplicities(blocks: NDArray[np.uint64], replicas: int, seed: int = 0) -> 
     Examples
     --------
     >>> multiplicities(np.array([7, 8, 7], dtype=np.uint64), replicas=6).tolist()
-    [[1, 1, 1, 3, 1, 1], [2, 0, 0, 1, 0, 0], [1, 1, 1, 3, 1, 1]]
+    [[0, 1, 1, 0, 2, 1], [3, 3, 0, 0, 2, 1], [0, 1, 1, 0, 2, 1]]
     """
     out = np.empty((len(blocks), replicas), dtype=np.int64)
     _fill_multiplicities(blocks, seed_key(seed), POISSON_STEPS, out)

@@ -54,9 +54,7 @@ def checked_scores(scores: ArrayLike) -> NDArray[np.int64]:
     if values.dtype.kind not in "iub":
         msg = f"scores must be integers, got {values.dtype}"
         raise CountsError(msg)
-    if values.size and not (
-        -SCORE_LIMIT < int(values.min()) and int(values.max()) < SCORE_LIMIT
-    ):
+    if values.size and not (int(values.min()) > -SCORE_LIMIT and int(values.max()) < SCORE_LIMIT):
         msg = f"scores must lie within ±2**62, got {values.min()} to {values.max()}"
         raise CountsError(msg)
     return values.astype(np.int64)

@@ -19,7 +19,7 @@ from emulator.errors import InputFileError, SettingsError
 from emulator.samples._files import replacing
 from emulator.samples._yaml import content_sha256
 from emulator.samples.deposit import Deposits, deposit
-from emulator.samples.pythia import MAX_SEED, Generator
+from emulator.samples.pythia import MAX_SEED, Generator, make_init_file
 from emulator.samples.settings import SPLITS
 
 if TYPE_CHECKING:
@@ -37,6 +37,11 @@ SEED_LIMIT: Final = 1 << 24
 _SEED_SHIFT: Final = 28
 _SPLIT_SHIFT: Final = 52
 _CODE_SHIFT: Final = 56
+
+#: First number of the entropy of seeds, so that no two purposes share a seed.
+POOL_DOMAIN: Final = 0
+SIMULATION_DOMAIN: Final = 1
+ORDER_DOMAIN: Final = 2
 
 #: Process code of crossings that no pool event dominates.
 NO_PROCESS: Final = 0
@@ -165,15 +170,13 @@ def make_piece(
     if path.exists() and _readable(path):
         return path
     process = generator.process(request.process)
-    entropy = (request.seed, process.code, SPLITS.index(request.split), request.piece)
+    entropy = (POOL_DOMAIN, request.seed, SPLITS.index(request.split), process.code, request.piece)
     rng = np.random.default_rng(np.random.SeedSequence(entropy))
-    reuse = request.process in generator.reuse_initialisation
-    pythia = Generator(
-        generator,
-        process,
-        int(rng.integers(1, MAX_SEED)),
-        init_path(request.folder, process, generator) if reuse else None,
-    )
+    init_file = None
+    if request.process in generator.reuse_initialisation:
+        init_file = init_path(request.folder, process, generator)
+        make_init_file(generator, process, init_file)
+    pythia = Generator(generator, process, int(rng.integers(1, MAX_SEED)), init_file)
     parts: list[Deposits] = []
     pthat: list[NDArray[np.float32]] = []
     generated = 0

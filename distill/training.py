@@ -1,0 +1,333 @@
+"""One training loop for teachers and students."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from distill.checkpoints import load_checkpoint, save_checkpoint
+from distill.errors import CheckpointError, TrainingDataError, TrainingError
+from emulator.errors import SettingsError
+from emulator.results import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from torch import Tensor, nn
+
+    # (network, tensors of one batch) -> mean loss over the batch
+    Loss = Callable[[Any, Sequence[Tensor]], Tensor]
+
+# Validation needs no gradients: batches as large as the cache likes.
+_VALIDATION_BATCH = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSettings:
+    """How to train; the same settings and seed give the same result on one machine.
+
+    Parameters
+    ----------
+    epochs
+        Passes over the training crossings at most.
+    batch_size
+        Crossings in a batch.
+    learning_rate
+        Peak of the one-cycle schedule.
+    weight_decay
+        Of AdamW.
+    patience
+        Stop when the loss on the validation background has not fallen for so many epochs.
+    seed
+        Of the order of the crossings.
+    threads
+        Of torch; another number may change the last digits.
+
+    Raises
+    ------
+    SettingsError
+        If a number is out of range.
+    """
+
+    epochs: int = 10
+    batch_size: int = 2048
+    learning_rate: float = 4e-3
+    weight_decay: float = 1e-4
+    patience: int = 5
+    seed: int = 0
+    threads: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "patience", "threads"):
+            if getattr(self, name) < 1:
+                msg = f"training: {name} must be at least 1, got {getattr(self, name)}"
+                raise SettingsError(msg)
+        if not self.learning_rate > 0.0 or self.weight_decay < 0.0:
+            msg = (
+                "training: learning_rate must be positive and weight_decay not negative, got "
+                f"{self.learning_rate} and {self.weight_decay}"
+            )
+            raise SettingsError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch(Record):
+    """Losses of one epoch, both on background."""
+
+    epoch: int
+    training_loss: float
+    validation_loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class History(Record):
+    """What a training did; the parameters kept are those of ``best_epoch``."""
+
+    stage: str
+    epochs: tuple[Epoch, ...]
+    best_epoch: int
+    stopped_early: bool
+
+    @property
+    def best_loss(self) -> float:
+        """Loss on the validation background of the parameters that were kept."""
+        return self.epochs[self.best_epoch].validation_loss
+
+
+def fit(
+    network: nn.Module,
+    loss: Loss,
+    training: Sequence[Tensor],
+    validation: Sequence[Tensor],
+    settings: TrainingSettings,
+    *,
+    stage: str,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    progress: Callable[[str, Epoch], None] | None = None,
+) -> History:
+    """Train a network in place; it ends with the parameters of the best validation epoch.
+
+    Parameters
+    ----------
+    network
+        Teacher or student, its parameters already initialised.
+    loss
+        Mean loss of a batch.
+    training, validation
+        Tensors whose first axis is the crossing; both are background.
+    settings
+        Optimizer, schedule and seed.
+    stage
+        Name for messages and the checkpoint.
+    checkpoint
+        File to write after each epoch.
+    resume
+        Go on from the checkpoint if there is one; the result is that of an uninterrupted run.
+    progress
+        Called after each epoch with the stage and its losses.
+
+    Raises
+    ------
+    TrainingDataError
+        If there is nothing to train or to validate on.
+    TrainingError
+        If a loss is not finite, with the epoch and batch.
+    CheckpointError
+        If the checkpoint is of another stage or of other settings.
+    """
+    for name, tensors in (("train", training), ("validate", validation)):
+        if not tensors or not len(tensors[0]):
+            msg = f"{stage}: there is no crossing to {name} on"
+            raise TrainingDataError(msg)
+    with torch_threads(settings.threads):
+        run = _Run(network, settings, stage, training)
+        if resume and checkpoint is not None and checkpoint.exists():
+            run.load(checkpoint)
+        while not run.finished:
+            number = len(run.epochs)
+            training_loss = run.train(loss, training)
+            run.finish_epoch(training_loss, evaluate(network, loss, validation, stage))
+            if checkpoint is not None:
+                run.save(checkpoint)
+            if progress is not None:
+                progress(stage, run.epochs[number])
+        network.load_state_dict(run.best_state)
+    return History(stage, tuple(run.epochs), run.best_epoch, len(run.epochs) < settings.epochs)
+
+
+def evaluate(network: nn.Module, loss: Loss, tensors: Sequence[Tensor], stage: str) -> float:
+    """Return the mean loss over all crossings.
+
+    Raises
+    ------
+    TrainingError
+        If it is not finite.
+    """
+    total = 0.0
+    with torch.no_grad():
+        for start in range(0, len(tensors[0]), _VALIDATION_BATCH):
+            batch = [tensor[start : start + _VALIDATION_BATCH] for tensor in tensors]
+            total += float(loss(network, batch)) * len(batch[0])
+    if not math.isfinite(total):
+        msg = f"{stage}: the validation loss is {total}; lower the learning rate"
+        raise TrainingError(msg)
+    return total / len(tensors[0])
+
+
+class _Run:
+    """State of a training between epochs: all that a checkpoint has to hold."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        settings: TrainingSettings,
+        stage: str,
+        training: Sequence[Tensor],
+    ) -> None:
+        self.network = network
+        self.settings = settings
+        self.stage = stage
+        self.n_crossings = len(training[0])
+        self.batches = math.ceil(self.n_crossings / settings.batch_size)
+        self.identity = {
+            "stage": stage,
+            "data_sha256": _sha256([*training, *network.state_dict().values()]),
+            **asdict(settings),
+        }
+        self.optimizer = torch.optim.AdamW(
+            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        self.epochs: list[Epoch] = []
+        self.best_epoch = 0
+        self.best_state: dict[str, Tensor] = {}
+
+    @property
+    def finished(self) -> bool:
+        done = len(self.epochs)
+        waited = done - 1 - self.best_epoch
+        return done >= self.settings.epochs or waited >= self.settings.patience
+
+    def train(self, loss: Loss, tensors: Sequence[Tensor]) -> float:
+        """Run one epoch and return its mean loss."""
+        epoch = len(self.epochs)
+        # The order depends on seed and epoch alone, so that a resumed run sees the same batches.
+        order = torch.from_numpy(
+            np.random.default_rng([self.settings.seed, epoch]).permutation(self.n_crossings)
+        )
+        total = 0.0
+        for number, picked in enumerate(torch.split(order, self.settings.batch_size)):
+            self._set_learning_rate(epoch * self.batches + number)
+            value = loss(self.network, [tensor[picked] for tensor in tensors])
+            batch_loss = float(value.detach())
+            if not math.isfinite(batch_loss):
+                msg = (
+                    f"{self.stage}: the loss is {batch_loss} in epoch {epoch}, batch {number}; "
+                    "lower the learning rate or check the inputs"
+                )
+                raise TrainingError(msg)
+            self.optimizer.zero_grad(set_to_none=True)
+            value.backward()  # type: ignore[no-untyped-call]
+            self.optimizer.step()
+            total += batch_loss * len(picked)
+        return total / self.n_crossings
+
+    def _set_learning_rate(self, step: int) -> None:
+        rate = one_cycle(step, self.batches * self.settings.epochs, self.settings.learning_rate)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    def finish_epoch(self, training_loss: float, validation_loss: float) -> None:
+        """Note the losses; keep the parameters if they are the best so far."""
+        epoch = len(self.epochs)
+        self.epochs.append(Epoch(epoch, training_loss, validation_loss))
+        if epoch == 0 or validation_loss < self.epochs[self.best_epoch].validation_loss:
+            self.best_epoch = epoch
+            self.best_state = deepcopy(self.network.state_dict())
+
+    def save(self, path: Path) -> None:
+        save_checkpoint(
+            path,
+            {
+                "identity": self.identity,
+                "network": self.network.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "epochs": [asdict(epoch) for epoch in self.epochs],
+                "best_epoch": self.best_epoch,
+                "best_state": self.best_state,
+            },
+        )
+
+    def load(self, path: Path) -> None:
+        content = load_checkpoint(path)
+        found = content.get("identity")
+        if found != self.identity:
+            differing = sorted(
+                key
+                for key, value in self.identity.items()
+                if not isinstance(found, dict) or found.get(key) != value
+            )
+            msg = (
+                f"{path}: a checkpoint of another training, it differs in {', '.join(differing)}; "
+                "delete it or start without resuming"
+            )
+            raise CheckpointError(msg)
+        self.network.load_state_dict(content["network"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        self.epochs = [Epoch(**epoch) for epoch in content["epochs"]]
+        self.best_epoch = content["best_epoch"]
+        self.best_state = content["best_state"]
+
+
+def _sha256(tensors: Sequence[Tensor]) -> str:
+    """Hash the crossings and initial parameters, so that a checkpoint cannot be of others."""
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def one_cycle(step: int, n_steps: int, peak: float) -> float:
+    """Return the learning rate: cosine from peak/25 to the peak over 30 %, then down to ~0.
+
+    The schedule of Smith and Topin (2017) as a function of the step alone, so that it needs no state.
+
+    Examples
+    --------
+    >>> [round(one_cycle(step, 11, 1.0), 3) for step in (0, 3, 10)]
+    [0.04, 1.0, 0.0]
+    """
+    warm_up = 0.3 * (n_steps - 1)
+    if step <= warm_up and warm_up > 0:
+        start, end, done = peak / 25, peak, step / warm_up
+    else:
+        start, end, done = peak, peak / 1e5, (step - warm_up) / max(n_steps - 1 - warm_up, 1.0)
+    return end + (start - end) * (1 + math.cos(math.pi * done)) / 2
+
+
+@contextmanager
+def torch_threads(threads: int) -> Iterator[None]:
+    """Use a number of torch threads inside the block, and the earlier number after it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def torch_seed(seed: int) -> Iterator[None]:
+    """Seed torch inside the block, for the initial parameters; torch's own state is untouched."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield

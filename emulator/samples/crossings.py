@@ -1,0 +1,340 @@
+"""Crossings: pool events overlaid, turned into Level-1 objects, and packed into an events array."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulator.constants import WEIGHT_FRACTION_BITS
+from emulator.jit import kernel
+from emulator.objects import Columns, build_events
+from emulator.samples import response as level1
+from emulator.samples.deposit import Deposits
+from emulator.samples.detector import (
+    EgammaResponse,
+    JetResponse,
+    MuonResponse,
+    SumResponse,
+    TauResponse,
+    TowerResponse,
+)
+from emulator.samples.response import Steps
+from emulator.samples.towers import PAD, add_event, primitives
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import awkward as ak
+
+    from emulator.objects import HardwareScales
+    from emulator.samples.detector import ResponseSettings
+    from emulator.samples.strata import Draw, Overlays
+
+IntArray = NDArray[np.int64]
+Int16Array = NDArray[np.int16]
+
+# Beyond this many muons a crossing keeps the first ones found; the trigger sends eight.
+_MUON_ROOM = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crossings:
+    """Simulated crossings in arrays of fixed shape, absent objects zero.
+
+    Attributes
+    ----------
+    jets, egammas, taus
+        int16, ``(n, multiplicity, 4)``: pt, eta, phi, and isolation (0 for jets).
+    muons
+        int16, ``(n, multiplicity, 7)``, see `emulator.samples.response.MUON_COLUMNS`.
+    sums
+        int16, ``(n, 6, 2)``: pt and phi of each row of `emulator.samples.response.SUM_ROWS`.
+    weight
+        float64, ``(n,)``.
+    stratum
+        int16, ``(n,)``.
+    pool_id
+        uint64, ``(n,)``.
+    """
+
+    jets: Int16Array
+    egammas: Int16Array
+    taus: Int16Array
+    muons: Int16Array
+    sums: Int16Array
+    weight: NDArray[np.float64]
+    stratum: Int16Array
+    pool_id: NDArray[np.uint64]
+
+    def __len__(self) -> int:
+        return len(self.weight)
+
+    def taken(self, rows: IntArray | slice) -> Crossings:
+        """Return some of the crossings, in the order given."""
+        return Crossings(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
+    def weighted(self, factor: float) -> Crossings:
+        """Return the crossings with all weights multiplied."""
+        return replace(self, weight=self.weight * factor)
+
+
+class _Overlays(NamedTuple):
+    """The part of `Overlays` that kernels use."""
+
+    deposits: Deposits
+    event: IntArray
+    candidate_offsets: IntArray
+    candidates: NDArray[np.float32]
+    soft_first: int
+    soft_acceptance: NDArray[np.float64]
+
+
+class _Response(NamedTuple):
+    """The part of `ResponseSettings` that the simulation of crossings uses."""
+
+    towers: TowerResponse
+    jets: JetResponse
+    egammas: EgammaResponse
+    taus: TauResponse
+    muons: MuonResponse
+    sums: SumResponse
+
+
+class _Output(NamedTuple):
+    jets: Int16Array
+    egammas: Int16Array
+    taus: Int16Array
+    muons: Int16Array
+    sums: Int16Array
+
+
+def simulate(
+    overlays: Overlays,
+    draw: Draw,
+    softest: str,
+    response: ResponseSettings,
+    scales: HardwareScales,
+    *,
+    seed: int,
+    stratum: int,
+    no_event_id: NDArray[np.uint64],
+) -> Crossings:
+    """Overlay drawn pool events and turn them into Level-1 objects.
+
+    Parameters
+    ----------
+    overlays, draw
+        Pool events, and which of them meet in each crossing.
+    softest
+        Class that the soft interactions are drawn from.
+    response, scales
+        Numbers of the detector and of the hardware.
+    seed
+        Seed of symmetry operations, soft interactions and smearing.
+    stratum
+        Number that marks all these crossings.
+    no_event_id
+        Ids for crossings that no pool event dominates, uint64, ``(n,)``. Soft interactions are
+        drawn by the dozen from one pool, none decides about a crossing, and a block of the bootstrap
+        is what one event decides: so each such crossing is a block of its own.
+
+    Returns
+    -------
+    The crossings, in the order of the draw.
+    """
+    n = len(draw.n_soft)
+    soft = overlays.classes[softest]
+    tables = _Overlays(
+        overlays.deposits,
+        overlays.event,
+        overlays.candidate_offsets,
+        overlays.candidates,
+        soft.first,
+        soft.natural / soft.natural.max(),
+    )
+    out = _Output(
+        jets=np.zeros((n, scales.multiplicity("jet"), 4), np.int16),
+        egammas=np.zeros((n, scales.multiplicity("eg"), 4), np.int16),
+        taus=np.zeros((n, scales.multiplicity("tau"), 4), np.int16),
+        muons=np.zeros((n, scales.multiplicity("mu"), len(level1.MUON_COLUMNS)), np.int16),
+        sums=np.zeros((n, len(level1.SUM_ROWS), 2), np.int16),
+    )
+    numbers = _Response(
+        response.towers,
+        response.jets,
+        response.egammas,
+        response.taus,
+        response.muons,
+        response.sums,
+    )
+    geometry = response.geometry
+    shape = (geometry.n_eta, geometry.n_phi)
+    steps = level1.hardware_steps(scales, geometry)
+    _simulate(tables, draw.offsets, draw.entries, draw.n_soft, numbers, steps, shape, seed, out)
+    pool_id = no_event_id.copy()
+    has_event = np.diff(draw.offsets) > 0
+    leading = draw.entries[draw.offsets[:-1][has_event]]
+    pool_id[has_event] = overlays.event_id[overlays.event[leading]]
+    return Crossings(
+        **out._asdict(),
+        weight=draw.weight,
+        stratum=np.full(n, stratum, np.int16),
+        pool_id=pool_id,
+    )
+
+
+@kernel
+def _simulate(
+    overlays: _Overlays,
+    offsets: IntArray,
+    entries: IntArray,
+    n_soft: IntArray,
+    r: _Response,
+    s: Steps,
+    shape: tuple[int, int],
+    seed: int,
+    out: _Output,
+) -> None:
+    np.random.seed(seed)
+    n_eta, n_phi = shape
+    em = np.zeros((n_eta, n_phi), np.float32)
+    had = np.zeros((n_eta, n_phi), np.float32)
+    total_plane = np.zeros((n_eta + 2 * PAD, n_phi + 2 * PAD), np.int32)
+    em_plane = np.zeros((n_eta + 2 * PAD, n_phi + 2 * PAD), np.int32)
+    found = np.zeros((level1.MAX_CANDIDATES, 4), np.int32)
+    muons = np.zeros((_MUON_ROOM, out.muons.shape[2]), np.int32)
+    angle = (np.arange(n_phi) + 0.5) * 2.0 * math.pi / n_phi
+    cosine, sine = np.cos(angle), np.sin(angle)
+    soft_events = overlays.soft_acceptance.size
+    for crossing in range(n_soft.size):
+        em[:] = 0.0
+        had[:] = 0.0
+        n_muons = 0
+        n_hard = offsets[crossing + 1] - offsets[crossing]
+        for k in range(n_hard + n_soft[crossing]):
+            if k < n_hard:
+                entry = entries[offsets[crossing] + k]
+            else:
+                # Events that are less likely to be without a muon are accepted less often.
+                i = np.random.randint(soft_events)
+                while np.random.random() >= overlays.soft_acceptance[i]:
+                    i = np.random.randint(soft_events)
+                entry = overlays.soft_first + i
+            turn = np.random.randint(n_phi)
+            flip = np.random.random() < 0.5
+            add_event(em, had, overlays.deposits, overlays.event[entry], turn, flip)
+            first, stop = overlays.candidate_offsets[entry], overlays.candidate_offsets[entry + 1]
+            n_muons = level1.measure_muons(
+                overlays.candidates[first:stop],
+                turn * 2.0 * math.pi / n_phi,
+                flip,
+                r.muons,
+                s,
+                muons,
+                n_muons,
+            )
+        p = primitives(em, had, r.towers, s.central_rings, total_plane, em_plane)
+        n = level1.find_jets(p, r.jets, s, found)
+        level1.jet_sums(found, n, r.sums, s, out.sums[crossing])
+        level1.keep_best(found, n, out.jets[crossing])
+        n = level1.find_egammas(p, r.egammas, s, found)
+        level1.keep_best(found, n, out.egammas[crossing])
+        n = level1.find_taus(p, r.taus, s, found)
+        level1.keep_best(found, n, out.taus[crossing])
+        level1.keep_best(muons, n_muons, out.muons[crossing])
+        level1.tower_sums(p, r.sums, s, cosine, sine, out.sums[crossing])
+
+
+def join_crossings(parts: Sequence[Crossings]) -> Crossings:
+    """Put crossings one after another."""
+    return Crossings(
+        **{
+            field.name: np.concatenate([getattr(part, field.name) for part in parts])
+            for field in fields(Crossings)
+        }
+    )
+
+
+def integer_weights(weight: NDArray[np.float64]) -> IntArray:
+    """Round weights once to integers in units of ``2**-32``.
+
+    Examples
+    --------
+    >>> (integer_weights(np.array([0.5, 3.0])) / 2**32).tolist()
+    [0.5, 3.0]
+    """
+    return np.rint(weight * 2.0**WEIGHT_FRACTION_BITS).astype(np.int64)
+
+
+def to_events(
+    crossings: Crossings, weight: IntArray, *, run: int, first_event: int, scales: HardwareScales
+) -> ak.Array:
+    """Pack crossings into an events array.
+
+    The simulation has no displaced muons and no muon isolation: unconstrained pT is the pT, impact
+    parameter and isolation are 0.
+
+    Parameters
+    ----------
+    crossings
+        What to pack.
+    weight
+        Integer weights, int64, ``(n,)``.
+    run, first_event
+        Numbers to go into the events; they count on from ``first_event``.
+    scales
+        Hardware scales, for range checks.
+    """
+    n = len(crossings)
+    event = first_event + np.arange(n, dtype=np.uint64)
+    scalars: dict[str, NDArray[Any]] = {
+        "run": np.full(n, run),
+        "lumi": np.ones(n, np.int64),
+        "event": event,
+        "orbit": event,
+        "crossing": np.zeros(n, np.int64),
+        "weight": weight,
+        "stratum": crossings.stratum,
+        "pool_id": crossings.pool_id,
+    }
+    collections = {
+        "mu": _muon_columns(crossings.muons, scales),
+        "eg": _columns(crossings.egammas, level1.CLUSTER_COLUMNS),
+        "tau": _columns(crossings.taus, level1.CLUSTER_COLUMNS),
+        "jet": _columns(crossings.jets, ("pt", "eta", "phi", "qual")),
+    }
+    one_each = np.arange(n + 1, dtype=np.int64)
+    for row, name in enumerate(level1.SUM_ROWS):
+        values = {"pt": crossings.sums[:, row, 0]}
+        if name not in {"ett", "htt"}:
+            values["phi"] = crossings.sums[:, row, 1]
+        collections[name] = Columns(one_each, values)
+    return build_events(scalars, collections, scales=scales)
+
+
+def _columns(objects: Int16Array, names: Sequence[str]) -> Columns:
+    present = objects[:, :, 0] > 0
+    offsets = np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(np.int64)
+    flat = objects[present]
+    return Columns(offsets, {name: flat[:, column] for column, name in enumerate(names)})
+
+
+def _muon_columns(muons: Int16Array, scales: HardwareScales) -> Columns:
+    columns = _columns(muons, level1.MUON_COLUMNS)
+    pt, unconstrained = scales.field("mu", "pt"), scales.field("mu", "pt_unconstrained")
+    pt_gev = (columns.fields["pt"] - pt.offset) * pt.lsb
+    again = (pt_gev / unconstrained.lsb).astype(np.int16) + unconstrained.offset
+    none = np.zeros(len(pt_gev), np.int16)
+    return Columns(
+        columns.offsets,
+        {
+            **columns.fields,
+            "pt_unconstrained": np.minimum(again, unconstrained.maximum),
+            "iso": none,
+            "dxy": none,
+        },
+    )

@@ -1,0 +1,321 @@
+"""Event by event: the engine against the plain-Python reference and against C-simulation.
+
+Nothing is tolerated: a raw that differs in one bit is a mismatch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+
+import numpy as np
+
+from emulator.engine import Emulator, evaluate, evaluate_rows
+from emulator.errors import MissingNameError, SettingsError
+from emulator.results import Record
+from firmware.csim import CSimulation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from emulator.graph import Graph
+    from firmware.hls import HlsSettings
+
+    Raws = dict[str, NDArray[np.int64]]
+
+Against = Literal["reference", "csim"]
+
+SHOWN = 5
+
+
+class Execution(Protocol):
+    """Anything that runs a graph."""
+
+    def run(self, rows: NDArray[np.integer]) -> Raws:
+        """Return the raws of the graph's outputs, each (n events, size)."""
+        ...
+
+    def trace(self, rows: NDArray[np.integer]) -> Raws:
+        """Return the raws of every node, each (n events, size)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NodeValues(Record):
+    """Raws of one node on both sides.
+
+    Parameters
+    ----------
+    node
+        Its name.
+    engine, other
+        Raws by the engine and by the other execution, one for each element.
+    """
+
+    node: str
+    engine: tuple[int, ...]
+    other: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch(Record):
+    """One event on which two executions differ.
+
+    Parameters
+    ----------
+    event
+        Its place among the rows.
+    row
+        Its hardware integers.
+    outputs
+        The outputs that differ.
+    first_node
+        The first node, in order of evaluation, that differs; none if the outputs differ only when
+        the network runs as a whole.
+    """
+
+    event: int
+    row: tuple[int, ...]
+    outputs: tuple[NodeValues, ...]
+    first_node: NodeValues | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison(Record):
+    """How the engine compares with another execution.
+
+    Parameters
+    ----------
+    against
+        The other execution; ``with`` in JSON.
+    n_events, n_mismatch
+        Events compared, and events with any difference.
+    seconds
+        Time of the other execution, without compiling it.
+    events_per_second
+        Rate of the other execution.
+    mismatches
+        The first five.
+    """
+
+    against: str
+    n_events: int
+    n_mismatch: int
+    seconds: float
+    events_per_second: float
+    mismatches: tuple[Mismatch, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, with the key ``with`` for ``against``."""
+        values = asdict(self)
+        return {"with": values.pop("against"), **values}
+
+
+class Reference:
+    """The plain-Python reference as an execution.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    jobs
+        Processes for `run`.
+    """
+
+    def __init__(self, graph: Graph, *, jobs: int = 1) -> None:
+        self.graph = graph
+        self.jobs = jobs
+
+    def run(self, rows: NDArray[np.integer]) -> Raws:
+        """Return the raws of the graph's outputs, each (n events, size)."""
+        return evaluate_rows(self.graph, rows, jobs=self.jobs)
+
+    def trace(self, rows: NDArray[np.integer]) -> Raws:
+        """Return the raws of every node, each (n events, size)."""
+        events = [evaluate(self.graph, row) for row in rows.tolist()]
+        return {
+            node.name: np.array([values[node.name] for values in events], dtype=np.int64)
+            for node in self.graph.nodes
+        }
+
+
+def compare(
+    graph: Graph,
+    rows: NDArray[np.integer],
+    *,
+    against: Sequence[Against] = ("reference",),
+    score: str | None = None,
+    jobs: int = 2,
+    work_dir: str | Path | None = None,
+    settings: HlsSettings | None = None,
+) -> tuple[Comparison, ...]:
+    """Compare the engine with other executions of the same graph, event by event.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    rows
+        Hardware integers, (n events, n features).
+    against
+        What to compare with, in this order.
+    score
+        The output to compare; all outputs if omitted.
+    jobs
+        Processes of the reference, threads of the engine and of C-simulation.
+    work_dir
+        Where C-simulation is compiled and kept; a temporary folder if omitted.
+    settings
+        Settings of the hls4ml project.
+
+    Returns
+    -------
+    One record for each of ``against``.
+
+    Raises
+    ------
+    SettingsError
+        If ``against`` names something unknown.
+    MissingNameError
+        If ``score`` is no output of the graph.
+    firmware.errors.UnsupportedNodeError, firmware.errors.MissingToolError
+        See `CSimulation.build`.
+
+    Examples
+    --------
+    >>> from emulator.fixed import FixedFormat
+    >>> from emulator.graph import Graph, Input, Square
+    >>> x = Input("x", (), FixedFormat(8, 8), size=2)
+    >>> y = Square("y", ("x",), FixedFormat(8, 8, signed=False, overflow="SAT"))
+    >>> (comparison,) = compare(Graph((x, y), ("y",)), np.array([[-3, 20]]))
+    >>> comparison.against, comparison.n_events, comparison.n_mismatch
+    ('reference', 1, 0)
+    """
+    unknown = [name for name in against if name not in get_args(Against)]
+    if unknown:
+        msg = f"cannot compare with {unknown[0]!r}; known: {', '.join(get_args(Against))}"
+        raise SettingsError(msg)
+    if score is not None:
+        if score not in graph.outputs:
+            raise MissingNameError("output", score, graph.outputs, "the graph")
+        graph = graph.with_outputs((score,))
+    engine = Emulator(graph, threads=jobs)
+    with tempfile.TemporaryDirectory(prefix="l1distill-") as temporary:
+        folder = work_dir or temporary
+        return tuple(
+            compare_executions(
+                graph, rows, engine, _execution(name, graph, jobs, folder, settings), against=name
+            )
+            for name in against
+        )
+
+
+def _execution(
+    name: Against, graph: Graph, jobs: int, folder: str | Path, settings: HlsSettings | None
+) -> Execution:
+    if name == "reference":
+        return Reference(graph, jobs=jobs)
+    return CSimulation.build(graph, folder, settings, threads=jobs)
+
+
+def compare_executions(
+    graph: Graph, rows: NDArray[np.integer], engine: Execution, other: Execution, *, against: str
+) -> Comparison:
+    """Compare two executions of a graph, event by event.
+
+    Parameters
+    ----------
+    graph
+        Gives the outputs and the order of the nodes.
+    rows
+        Hardware integers, (n events, n features).
+    engine, other
+        The two sides.
+    against
+        Name of the other side.
+    """
+    found = engine.run(rows)
+    start = time.perf_counter()
+    expected = other.run(rows)
+    seconds = time.perf_counter() - start
+    differs = np.zeros(len(rows), dtype=bool)
+    for name in graph.outputs:
+        differs |= (found[name] != expected[name]).any(axis=1)
+    events = np.flatnonzero(differs)[:SHOWN]
+    return Comparison(
+        against=against,
+        n_events=len(rows),
+        n_mismatch=int(differs.sum()),
+        seconds=seconds,
+        events_per_second=len(rows) / max(seconds, 1e-9),
+        mismatches=_mismatches(graph, rows, events, (engine, found), (other, expected)),
+    )
+
+
+def _mismatches(
+    graph: Graph,
+    rows: NDArray[np.integer],
+    events: NDArray[np.intp],
+    engine: tuple[Execution, Raws],
+    other: tuple[Execution, Raws],
+) -> tuple[Mismatch, ...]:
+    if not len(events):
+        return ()
+    # Only now, since tracing the C-simulation compiles a second project.
+    traces = engine[0].trace(rows[events]), other[0].trace(rows[events])
+    nodes = [node.name for node in graph.nodes]
+    shown = []
+    for place, event in enumerate(events):
+        outputs = _differences(graph.outputs, int(event), engine[1], other[1])
+        inner = _differences(nodes, place, *traces)
+        row = tuple(rows[event].tolist())
+        shown.append(Mismatch(int(event), row, outputs, inner[0] if inner else None))
+    return tuple(shown)
+
+
+def _differences(
+    names: Sequence[str], place: int, engine: Raws, other: Raws
+) -> tuple[NodeValues, ...]:
+    pairs = ((name, engine[name][place], other[name][place]) for name in names)
+    return tuple(
+        NodeValues(name, tuple(left.tolist()), tuple(right.tolist()))
+        for name, left, right in pairs
+        if not np.array_equal(left, right)
+    )
+
+
+def write_mismatches(path: str | Path, comparisons: Sequence[Comparison]) -> Path:
+    """Write comparisons, with their first mismatches, as JSON.
+
+    Parameters
+    ----------
+    path
+        The file; replaced if it is there.
+    comparisons
+        What `compare` returned.
+
+    Returns
+    -------
+    The file.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    plain = {"version": 1, "comparisons": [one.as_dict() for one in comparisons]}
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(plain, file, indent=2)
+            file.write("\n")
+        Path(name).chmod(0o644)
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return target

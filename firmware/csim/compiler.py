@@ -1,0 +1,89 @@
+"""The C++ compiler: found, identified, run, and its errors made short."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from firmware.errors import CompileError, MissingToolError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Symbols stay inside each library: several networks are loaded into one process.
+FLAGS = (
+    "-std=c++17",
+    "-O3",
+    "-fPIC",
+    "-shared",
+    "-fopenmp",
+    "-fvisibility=hidden",
+    "-fno-gnu-unique",
+    "-w",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Compiler:
+    """A C++ compiler.
+
+    Parameters
+    ----------
+    path
+        The program.
+    version
+        First line of what ``--version`` prints.
+    """
+
+    path: str
+    version: str
+
+    @classmethod
+    def find(cls, program: str = "g++") -> Compiler:
+        """Look for the compiler.
+
+        Raises
+        ------
+        MissingToolError
+            If it is not there.
+        """
+        path = shutil.which(program)
+        if path is None:
+            msg = f"C-simulation needs the compiler {program}, which is not on the PATH"
+            raise MissingToolError(msg)
+        printed = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)
+        return cls(path, printed.stdout.partition("\n")[0])
+
+    def build_library(self, source: Path, library: Path, *, log: Path | None = None) -> None:
+        """Compile one file into a shared library.
+
+        Parameters
+        ----------
+        source
+            The C++ file; its folder is searched for headers.
+        library
+            The library to make.
+        log
+            Where the compiler's messages go; beside the source if omitted.
+
+        Raises
+        ------
+        CompileError
+            If it does not compile.
+        """
+        log = log or source.with_suffix(".log")
+        folder = source.parent
+        command = [self.path, *FLAGS, f"-I{folder}", f"-I{folder / 'firmware' / 'ap_types'}"]
+        command += [str(source), "-o", str(library)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        log.write_text(done.stdout + done.stderr)
+        if done.returncode != 0:
+            raise CompileError(_first_error(done.stderr), log)
+
+
+def _first_error(messages: str) -> str:
+    lines = [line.strip() for line in messages.splitlines() if "error" in line]
+    first = lines[0] if lines else messages.strip().partition("\n")[0]
+    return first[-200:] or "(the compiler says nothing)"

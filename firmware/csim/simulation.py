@@ -1,0 +1,250 @@
+"""C-simulation of a graph: hls4ml's C++ compiled, and run for many events at a time."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from emulator.errors import RangeError
+from emulator.fixed import to_float
+from emulator.graph import Dense, OffsetShift
+from emulator.graph.codec import graph_to_plain
+from firmware.csim.bridge import TEMPLATE, bridge_source
+from firmware.csim.compiler import FLAGS, Compiler
+from firmware.errors import MissingToolError, UnsupportedNodeError
+from firmware.hls.library import load_extension
+from firmware.hls.settings import HlsSettings
+from firmware.hls.writer import build_model_graph, write_model_graph
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from emulator.graph import Graph
+
+LIBRARY = "csim.so"
+# Bounds the memory of the doubles that go to the library.
+CHUNK_EVENTS = 65_536
+
+
+class CSimulation:
+    """The compiled C-simulation of one graph; make it with `build`.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from emulator.fixed import FixedFormat
+    >>> from emulator.graph import Input, Square
+    >>> x = Input("x", (), FixedFormat(8, 8), size=2)
+    >>> y = Square("y", ("x",), FixedFormat(8, 8, signed=False, overflow="SAT"))
+    >>> with TemporaryDirectory() as folder:
+    ...     simulation = CSimulation.build(Graph((x, y), ("y",)), folder)
+    ...     simulation.run(np.array([[-3, 20]]))
+    {'y': array([[  9, 255]])}
+    """
+
+    def __init__(
+        self, graph: Graph, project: Path, cache: Path, settings: HlsSettings, threads: int
+    ) -> None:
+        self.graph = graph
+        #: Folder of the hls4ml project and of the library.
+        self.project = project
+        self.threads = threads
+        self._settings = settings
+        self._cache = cache
+        self._traced: CSimulation | None = None
+        library = ctypes.CDLL(str(project / LIBRARY))
+        self._run_rows = library.l1_run
+        self._run_rows.restype = None
+        self._run_rows.argtypes = [
+            np.ctypeslib.ndpointer(np.float64, ndim=2, flags="C_CONTIGUOUS"),
+            np.ctypeslib.ndpointer(np.int64, ndim=2, flags=("C_CONTIGUOUS", "WRITEABLE")),
+            ctypes.c_int64,
+            ctypes.c_int,
+        ]
+        library.l1_set_weights_folder.restype = None
+        library.l1_set_weights_folder.argtypes = [ctypes.c_char_p]
+        library.l1_set_weights_folder(os.fsencode(_weights(project)))
+        # Loads the weights while they are known to be there: without them the library ends the process.
+        self.run(np.zeros((1, graph.input.size), dtype=np.int64))
+
+    @classmethod
+    def build(
+        cls,
+        graph: Graph,
+        folder: str | Path,
+        settings: HlsSettings | None = None,
+        *,
+        threads: int = 2,
+    ) -> CSimulation:
+        """Write and compile the hls4ml project of a graph, or take it from the folder.
+
+        Parameters
+        ----------
+        graph
+            The network.
+        folder
+            Holds one project for each graph, settings and versions of hls4ml and the compiler; what
+            is there already is not compiled again.
+        settings
+            Back end, part, clock, strategy; `HlsSettings()` if omitted.
+        threads
+            OpenMP threads of `run`.
+
+        Raises
+        ------
+        UnsupportedNodeError
+            If C-simulation could not compute a node exactly, or an output needs more than 64 bits.
+        MissingToolError
+            If hls4ml or g++ is not installed.
+        CompileError
+            If the C++ does not compile.
+        """
+        settings = settings or HlsSettings()
+        _check_outputs(graph)
+        compiler = Compiler.find()
+        load_extension()
+        cache = Path(folder).resolve()
+        project = cache / f"csim-{_key(graph, settings, compiler)}"
+        if not _is_complete(project, graph):
+            _build(graph, project, settings, compiler)
+        return cls(graph, project, cache, settings, threads)
+
+    def run(self, rows: NDArray[np.integer]) -> dict[str, NDArray[np.int64]]:
+        """Compute the graph's outputs.
+
+        Parameters
+        ----------
+        rows
+            Hardware integers, (n events, n features), within the input's type.
+
+        Returns
+        -------
+        For each output its raws, int64, (n events, size).
+
+        Raises
+        ------
+        RangeError
+            If an integer is out of the input's range.
+        ValueError
+            If the rows have another number of features.
+        """
+        self._check_rows(rows)
+        sizes = [self.graph.tensors[name].size for name in self.graph.outputs]
+        raws = np.empty((len(rows), sum(sizes)), dtype=np.int64)
+        for start in range(0, len(rows), CHUNK_EVENTS):
+            chunk = slice(start, start + CHUNK_EVENTS)
+            values = np.ascontiguousarray(to_float(rows[chunk], self.graph.input.format))
+            self._run_rows(values, raws[chunk], len(values), self.threads)
+        parts = np.split(raws, np.cumsum(sizes)[:-1], axis=1)
+        return {
+            name: np.ascontiguousarray(part)
+            for name, part in zip(self.graph.outputs, parts, strict=True)
+        }
+
+    def trace(self, rows: NDArray[np.integer]) -> dict[str, NDArray[np.int64]]:
+        """Compute every node; the first call compiles a second project whose outputs are all nodes.
+
+        Parameters
+        ----------
+        rows
+            As in `run`.
+
+        Returns
+        -------
+        For each node, in order of evaluation, its raws, int64, (n events, size).
+        """
+        source = self.graph.input.name
+        inner = tuple(node.name for node in self.graph.nodes if node.name != source)
+        if self._traced is None:
+            self._traced = CSimulation.build(
+                self.graph.with_outputs(inner), self._cache, self._settings, threads=self.threads
+            )
+        return {source: np.asarray(rows, dtype=np.int64), **self._traced.run(rows)}
+
+    def _check_rows(self, rows: NDArray[np.integer]) -> None:
+        source = self.graph.input
+        if rows.ndim != 2 or rows.shape[1] != source.size:
+            msg = f"the network takes {source.size} features, the rows have shape {rows.shape}"
+            raise ValueError(msg)
+        low, high = source.format.raw_min, source.format.raw_max
+        if source.format.overflow == "SAT_SYM" and source.format.signed:
+            low = -high
+        wrong = (rows < low) | (rows > high)
+        if wrong.any():
+            event, feature = (int(part) for part in np.argwhere(wrong)[0])
+            msg = (
+                f"event {event}, feature {feature}: {rows[event, feature]} is out of the range of "
+                f"the input {source.name!r}, {source.format}: {low} to {high}"
+            )
+            raise RangeError(msg)
+
+
+def _weights(project: Path) -> Path:
+    return project / "firmware" / "weights"
+
+
+def _is_complete(project: Path, graph: Graph) -> bool:
+    """Whether a project has its library, and the two weight files of each node that has weights."""
+    expected = 2 * sum(isinstance(node, Dense | OffsetShift) for node in graph.nodes)
+    return (project / LIBRARY).exists() and len(list(_weights(project).glob("*.txt"))) == expected
+
+
+def _check_outputs(graph: Graph) -> None:
+    for name in graph.outputs:
+        target = graph.tensors[name].format
+        if target.width + (not target.signed) > 64:
+            reason = f"its result {target} does not fit the 64 bits that C-simulation returns"
+            raise UnsupportedNodeError(name, reason)
+
+
+def _key(graph: Graph, settings: HlsSettings, compiler: Compiler) -> str:
+    """Name of the cached project: a hash of all that decides what the library computes."""
+    from firmware.hls.extension import HEADER
+
+    parts = {
+        "graph": graph_to_plain(graph),
+        "settings": asdict(settings),
+        "hls4ml": version("hls4ml"),
+        "compiler": compiler.version,
+        "flags": FLAGS,
+        "sources": [HEADER.read_text(), TEMPLATE.read_text()],
+    }
+    text = json.dumps(parts, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _build(graph: Graph, project: Path, settings: HlsSettings, compiler: Compiler) -> None:
+    project.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{project.name}-", dir=project.parent))
+    try:
+        model = build_model_graph(graph, temporary, settings)
+        write_model_graph(model)
+        source = temporary / "bridge.cpp"
+        source.write_text(bridge_source(model))
+        compiler.build_library(
+            source, temporary / LIBRARY, log=project.with_name(f"{project.name}.log")
+        )
+        _move(temporary, project, graph)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _move(temporary: Path, project: Path, graph: Graph) -> None:
+    """Name the finished project; another process may have been faster, with the same content."""
+    if project.exists() and not _is_complete(project, graph):
+        shutil.rmtree(project)
+    try:
+        os.replace(temporary, project)  # noqa: PTH105 - the folder as a whole
+    except OSError:
+        if not _is_complete(project, graph):
+            raise

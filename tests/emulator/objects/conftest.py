@@ -1,0 +1,62 @@
+"""Events for the tests of this folder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from emulator.objects import (
+    OPTIONAL_FIELDS,
+    OPTIONAL_SCALARS,
+    REQUIRED_FIELDS,
+    SCALARS,
+    Columns,
+    build_events,
+    load_scales,
+)
+
+if TYPE_CHECKING:
+    import awkward as ak
+
+
+@st.composite
+def _some_events(draw: st.DrawFn, rows: int, fields: tuple[str, ...], weighted: bool) -> ak.Array:
+    scales = load_scales()
+    dtypes = {**SCALARS, **(OPTIONAL_SCALARS if weighted else {})}
+    scalars: dict[str, Any] = {}
+    for name, dtype in dtypes.items():
+        limits = np.iinfo(dtype)
+        value = st.integers(int(limits.min), int(limits.max))
+        values = draw(st.lists(value, min_size=rows, max_size=rows))
+        scalars[name] = np.array(values, dtype=dtype)
+    collections = {}
+    for name, required in REQUIRED_FIELDS.items():
+        limit = scales.multiplicity(name)
+        counts = draw(st.lists(st.integers(0, limit), min_size=rows, max_size=rows))
+        total = sum(counts)
+        part: dict[str, Any] = {}
+        for each in (*required, *(f for f in fields if f in OPTIONAL_FIELDS.get(name, ()))):
+            scale = scales.field(name, each)
+            low = 1 if each == "pt" and limit > 1 else scale.minimum
+            code = st.integers(low, scale.maximum)
+            part[each] = np.array(draw(st.lists(code, min_size=total, max_size=total)), np.int64)
+        collections[name] = Columns(np.concatenate([[0], np.cumsum(counts)]), part)
+    return build_events(scalars, collections)
+
+
+@st.composite
+def _chunks(draw: st.DrawFn) -> list[ak.Array]:
+    known = sorted({name for names in OPTIONAL_FIELDS.values() for name in names})
+    fields = tuple(draw(st.lists(st.sampled_from(known), unique=True)))
+    weighted = draw(st.booleans())
+    sizes = draw(st.lists(st.integers(0, 3), min_size=1, max_size=3))
+    return [draw(_some_events(rows, fields, weighted)) for rows in sizes]
+
+
+@pytest.fixture(scope="session")
+def chunks_strategy() -> st.SearchStrategy[list[ak.Array]]:
+    """Strategy of lists of events arrays with the same fields, as a writer takes them."""
+    return _chunks()

@@ -1,0 +1,193 @@
+"""L1Ntuples: the experiment's own file, and small ones with what that file does not have."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import awkward as ak
+import numpy as np
+import pytest
+import uproot
+
+from emulator.errors import InputFileError, MissingNameError
+from emulator.objects import open_file, read_events
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAME = "l1ntuple/cms_l1ntuple_run3mc_1ev.root"
+TYPES = {"ett": "0", "htt": "1", "etm": "2", "htm": "3", "etmhf": "8", "htmhf": "20"}
+TREES = {"unpacked": "l1UpgradeTree", "emulated": "l1UpgradeEmuTree"}
+EVENT = {"run": "uint32", "lumi": "uint32", "event": "uint64", "orbit": "uint64"}
+MUON = {
+    "muonIEt": "int16", "muonIEta": "int16", "muonIPhi": "int16", "muonIEtaAtVtx": "int16",
+    "muonIPhiAtVtx": "int16", "muonChg": "int16", "muonQual": "uint16", "muonBx": "int16",
+}  # fmt: skip
+CALO = {
+    f"{name}{variable}": "int16"
+    for name in ("eg", "tau", "jet")
+    for variable in ("IEt", "IEta", "IPhi", "Bx")
+}
+SUMS = {"sumType": "int16", "sumIEt": "int16", "sumIPhi": "int16", "sumBx": "float32"}
+GROUPS = [
+    MUON,
+    *({k: t for k, t in CALO.items() if k.startswith(c)} for c in ("eg", "tau", "jet")),
+    SUMS,
+]
+
+
+def write(
+    path: Path,
+    entries: list[dict[str, list[int]]],
+    *,
+    drop: tuple[str, ...] = (),
+    tree: str = "l1UpgradeTree/L1UpgradeTree",
+    event_entries: int | None = None,
+) -> Path:
+    """Write entries ``{branch: values}``; branches of a group that are not given are filled with 0."""
+    content: dict[str, Any] = {}
+    for group in GROUPS:
+        counts = [max(len(entry.get(b, [])) for b in group) for entry in entries]
+        for branch, dtype in group.items():
+            rows = [e.get(branch, [0] * n) for e, n in zip(entries, counts, strict=True)]
+            flat = np.array([value for row in rows for value in row], dtype)
+            content[branch] = ak.unflatten(ak.Array(flat), [len(row) for row in rows])
+    number = len(entries) if event_entries is None else event_entries
+    with uproot.recreate(path) as file:
+        for name in drop:
+            content.pop(name, None)
+        file.mktree(tree, {name: ak.type(v).content for name, v in content.items()})
+        file[tree].extend(content)
+        if "l1EventTree" not in drop:
+            event = {n: np.arange(number).astype(t) for n, t in EVENT.items() if n not in drop}
+            file["l1EventTree/L1EventTree"] = event
+    return path
+
+
+@pytest.mark.parametrize("source", ["unpacked", "emulated"])
+def test_the_experiments_file(reference_data: Path, source: Any) -> None:
+    facts = json.loads((reference_data / "expected.json").read_text())["files"][NAME]
+    expected = facts[f"{TREES[source]}"]
+    events = read_events(reference_data / NAME, source=source)
+    assert len(events) == facts["entries"]
+    first = facts["first_events"][0]
+    assert [events[name][0] for name in ("run", "lumi", "event", "orbit")] == [
+        first[name] for name in ("run", "lumi", "event", "orbit")
+    ]
+    assert events.crossing.tolist() == [0]
+    for name, key in (("mu", "muon"), ("eg", "eg"), ("tau", "tau"), ("jet", "jet")):
+        part, wanted = events[name], expected[key]
+        assert part.pt.tolist() == wanted["first_events_IEt_bx0"]
+        assert ak.sum(part.pt) == wanted["sum_IEt_bx0"]
+        eta, phi = ("eta", "phi")
+        assert ak.sum(part[eta]) == wanted["sum_IEta_bx0"]
+        assert ak.sum(part[phi]) == wanted["sum_IPhi_bx0"]
+    by_type = expected["sums"]["sum_IEt_bx0_by_type"]
+    assert {name: events[name].pt.tolist() for name in TYPES} == {
+        name: [[by_type[code]]] for name, code in TYPES.items()
+    }
+
+
+def test_summary_of_the_experiments_file(reference_data: Path) -> None:
+    summary = open_file(reference_data / NAME).describe()
+    assert summary.format_name == "l1ntuple"
+    assert summary.sources == ("unpacked", "emulated")
+    assert [(each.crossing, each.entries) for each in summary.crossings] == [(0, 1)]
+    assert summary.missing == ()
+    assert "l1uGTTree/L1uGTTree" in summary.trees
+    assert {part.name: part.count for part in summary.collections} == {
+        "mu": 0, "eg": 2, "tau": 11, "jet": 2, **dict.fromkeys(TYPES, 1),
+    }  # fmt: skip
+    tau = next(part for part in summary.collections if part.name == "tau").fields[0]
+    assert (tau.name, tau.minimum, tau.maximum, tau.n_saturated) == ("pt", 6, 61, 0)
+    muon = next(part for part in summary.collections if part.name == "mu").fields[0]
+    assert (muon.minimum, muon.maximum) == (None, None)
+
+
+def test_a_crossing_that_the_file_does_not_have(reference_data: Path) -> None:
+    with pytest.raises(InputFileError, match="crossing -1 is in no entry; offered: 0"):
+        read_events(reference_data / NAME, crossings=(0, -1))
+
+
+def test_crossings_of_every_object_and_float_crossings_of_sums(tmp_path: Path) -> None:
+    entry = {
+        "egIEt": [8, 9, 7, 6], "egBx": [-2, 0, 0, 2],
+        "muonIEt": [4, 30, 12], "muonBx": [0, 0, 1], "muonChg": [-1, 1, -1],
+        "sumType": [0, 2, 0, 2, 21], "sumIEt": [11, 12, 13, 14, 15],
+        "sumIPhi": [0, 3, 0, 4, 0], "sumBx": [-2, -2, 0, 0, 0],
+    }  # fmt: skip
+    path = write(tmp_path / "a.root", [entry, {}])
+    events = read_events(path)
+    assert events.event.tolist() == [0, 1]
+    assert events.eg.pt.tolist() == [[9, 7], []]
+    assert events.mu.pt.tolist() == [[30, 4], []]
+    assert events.mu.charge.tolist() == [[0, 1], []]
+    assert events.ett.pt.tolist() == [[13], []]
+    assert events.etm.tolist() == [[{"pt": 14, "phi": 4}], []]
+    both = read_events(path, crossings=(-2, 1))
+    assert both.crossing.tolist() == [-2, 1, -2, 1]
+    assert both.eg.pt.tolist() == [[8], [], [], []]
+    assert both.mu.charge.tolist() == [[], [1], [], []]
+    assert both.etm.phi.tolist() == [[3], [], [], []]
+
+
+def test_a_crossing_between_two_is_refused(tmp_path: Path) -> None:
+    half: dict[str, Any] = {"sumType": [0], "sumIEt": [5], "sumBx": [0.5]}
+    path = write(tmp_path / "a.root", [half])
+    with pytest.raises(
+        InputFileError, match="branch sumBx: holds float32 values that are no integers"
+    ):
+        read_events(path)
+
+
+def test_chunks_are_ranges_of_entries(tmp_path: Path) -> None:
+    entries = [{"egIEt": [k + 1], "sumType": [0], "sumIEt": [k]} for k in range(5)]
+    path = write(tmp_path / "a.root", entries)
+    chunks = list(open_file(path).chunks(chunk_events=2))
+    assert [(c.entry_start, c.entry_stop) for c in chunks] == [(0, 2), (2, 4), (4, 5)]
+    assert {(c.path, c.tree) for c in chunks} == {(str(path), "l1UpgradeTree/L1UpgradeTree")}
+    assert [c.events.eg.pt.tolist() for c in chunks] == [[[1], [2]], [[3], [4]], [[5]]]
+    assert [c.events.event.tolist() for c in chunks] == [[0, 1], [2, 3], [4]]
+
+
+def test_older_layout_lacks_only_optional_branches(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.root", [{"jetIEt": [5]}])
+    assert read_events(path).jet.fields == ["pt", "eta", "phi"]
+    assert "jet.qual" in open_file(path).describe().missing
+
+
+@pytest.mark.parametrize(
+    ("drop", "message"),
+    [
+        ("l1EventTree", "no tree 'l1EventTree/L1EventTree'; nearest: l1UpgradeTree/L1UpgradeTree"),
+        ("sumType", "L1UpgradeTree: no branch 'sumType'; nearest: sum"),
+        ("muonIEtaAtVtx", "no branch 'muonIEtaAtVtx'; nearest: muonIPhiAtVtx"),
+        ("lumi", "l1EventTree/L1EventTree: no branch 'lumi'"),
+    ],
+)
+def test_what_is_missing_is_named(tmp_path: Path, drop: str, message: str) -> None:
+    path = write(tmp_path / "a.root", [{"egIEt": [5]}], drop=(drop,))
+    with pytest.raises(MissingNameError, match=message):
+        open_file(path)
+
+
+def test_a_missing_source_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.root", [{"egIEt": [5]}])
+    with pytest.raises(
+        MissingNameError, match="no tree 'l1UpgradeEmuTree/L1UpgradeTree'; nearest: l1Up"
+    ):
+        open_file(path, source="emulated")
+
+
+def test_trees_of_different_lengths_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.root", [{"egIEt": [5]}], event_entries=2)
+    with pytest.raises(InputFileError, match=r"L1UpgradeTree has 1 entries, .*L1EventTree has 2"):
+        open_file(path)
+
+
+def test_a_tree_without_entries_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputFileError, match=r"the tree l1UpgradeTree/L1UpgradeTree has no entries"
+    ):
+        open_file(write(tmp_path / "a.root", []))

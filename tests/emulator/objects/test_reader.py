@@ -1,0 +1,140 @@
+"""Finding the format, reading several files, and errors of files that are no good."""
+
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import awkward as ak
+import numpy as np
+import pytest
+import uproot
+
+from emulator.errors import InputFileError, L1Error, SettingsError
+from emulator.objects import (
+    SCALARS,
+    Columns,
+    build_events,
+    open_file,
+    read_events,
+    write_nano,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def events(rows: int = 3, **scalars: Any) -> ak.Array:
+    numbers = {name: np.arange(rows) for name in SCALARS} | {"crossing": np.zeros(rows, int)}
+    eg = {name: np.arange(rows) + 1 for name in ("pt", "eta", "phi", "iso")}
+    eg["iso"] = np.zeros(rows, int)
+    return build_events({**numbers, **scalars}, {"eg": Columns(np.arange(rows + 1), eg)})
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    write_nano(tmp_path / "good.root", [events()], provenance={"made": "here"})
+    return tmp_path / "good.root"
+
+
+def test_several_files_one_after_the_other(tmp_path: Path, good: Path) -> None:
+    write_nano(tmp_path / "b.root", [events(2)], provenance={})
+    read = read_events([good, str(tmp_path / "b.root"), good])
+    assert read.event.tolist() == [0, 1, 2, 0, 1, 0, 1, 2]
+    assert read.eg.pt.tolist() == [[1], [2], [3], [1], [2], [1], [2], [3]]
+    assert read_events(good).event.tolist() == read_events([str(good)]).event.tolist() == [0, 1, 2]
+
+
+def test_weighted_and_unweighted_files_do_not_mix(tmp_path: Path, good: Path) -> None:
+    weighted = events(1, weight=np.ones(1, int))
+    write_nano(tmp_path / "w.root", [weighted], provenance={})
+    with pytest.raises(
+        InputFileError, match=r"w\.root: has a weight for each event, unlike .*good"
+    ):
+        read_events([good, tmp_path / "w.root"])
+    with pytest.raises(
+        InputFileError, match=r"good\.root: has no weight for each event, unlike .*w\.root"
+    ):
+        read_events([tmp_path / "w.root", good])
+
+
+def test_a_reader_can_travel_to_another_process(good: Path) -> None:
+    reader = pickle.loads(pickle.dumps(open_file(good)))  # noqa: S301 (as multiprocessing does)
+    assert next(reader.chunks()).events.event.tolist() == [0, 1, 2]
+    assert (reader.path, reader.entries, reader.provenance()) == (str(good), 3, {"made": "here"})
+
+
+def test_a_path_with_a_colon(tmp_path: Path, good: Path) -> None:
+    good.rename(tmp_path / "run:1.root")
+    assert len(read_events(tmp_path / "run:1.root")) == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"source": "packed"}, "source must be one of unpacked, emulated, not 'packed'"),
+        ({"order": "eta"}, "order must be one of pt, readout, not 'eta'"),
+        ({"crossings": ()}, r"crossings must be given, each once, not \[\]"),
+        ({"crossings": (0, 0)}, r"each once, not \[0, 0\]"),
+        ({"crossings": (4294967295,)}, r"crossings are relative .* not \[4294967295\]"),
+    ],
+)
+def test_settings_that_make_no_sense(good: Path, settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        read_events(good, **settings)
+
+
+def test_chunk_size_must_be_positive(good: Path) -> None:
+    with pytest.raises(SettingsError, match="chunk_events must be at least 1, not 0"):
+        open_file(good).chunks(chunk_events=0)
+
+
+def test_files_that_are_no_root_files(tmp_path: Path) -> None:
+    (tmp_path / "empty.root").write_bytes(b"")
+    (tmp_path / "text.root").write_text("run,event\n1,2\n")
+    for name, message in (
+        ("missing.root", "missing.root: there is no such file"),
+        ("empty.root", r"the file is empty \(0 bytes\)"),
+        ("text.root", "not a ROOT file"),
+        (".", "this is no file"),
+    ):
+        with pytest.raises(InputFileError, match=message):
+            open_file(tmp_path / name)
+
+
+def test_a_root_file_of_no_known_format(tmp_path: Path) -> None:
+    with uproot.recreate(tmp_path / "a.root") as file:
+        file["other/tree"] = {"x": np.arange(3)}
+    with pytest.raises(
+        InputFileError, match=r"of no format that is read \(l1ntuple, l1nano\): other/tree"
+    ):
+        open_file(tmp_path / "a.root")
+    with uproot.recreate(tmp_path / "b.root") as file:
+        file["note"] = "text"
+    with pytest.raises(InputFileError, match=r"\(l1ntuple, l1nano\): none"):
+        open_file(tmp_path / "b.root")
+
+
+def test_truncated_files_give_one_sentence(tmp_path: Path, good: Path) -> None:
+    content = good.read_bytes()
+    for size in range(4, len(content), len(content) // 40):
+        (tmp_path / "cut.root").write_bytes(content[:size])
+        with pytest.raises(InputFileError, match=r"cut\.root: "):
+            read_events(tmp_path / "cut.root")
+
+
+def test_damaged_bytes_never_escape_as_foreign_errors(tmp_path: Path, good: Path) -> None:
+    content = good.read_bytes()
+    rng = np.random.default_rng(5)
+    refused = 0
+    for _ in range(60):
+        damaged = bytearray(content)
+        start = int(rng.integers(4, len(content) - 64))
+        damaged[start : start + 64] = rng.bytes(64)
+        (tmp_path / "bad.root").write_bytes(bytes(damaged))
+        try:
+            read_events(tmp_path / "bad.root")
+        except L1Error as error:
+            assert "\n" not in str(error)
+            refused += 1
+    assert refused > 10
