@@ -26,6 +26,9 @@ PROVENANCE_KEY: Final = "provenance"
 
 _MAGIC: Final = b"root"
 
+#: From this version on (files above 2 GB) the positions in the header have 8 bytes instead of 4.
+_LARGE_FILE_VERSION: Final = 1_000_000
+
 
 @contextmanager
 def _as_input_error(path: str, doing: str) -> Iterator[None]:
@@ -52,13 +55,25 @@ def check_is_root(path: str) -> None:
         raise InputFileError(path, "this is no file; name the ROOT files themselves")
     try:
         with local.open("rb") as stream:
-            start = stream.read(len(_MAGIC))
+            header = stream.read(20)
+        size = local.stat().st_size
     except OSError as error:
         raise InputFileError(path, f"cannot be opened ({error.strerror})") from error
-    if not start:
+    if not header:
         raise InputFileError(path, "the file is empty (0 bytes)")
-    if start != _MAGIC:
+    if header[:4] != _MAGIC:
         raise InputFileError(path, "not a ROOT file (it does not begin with 'root')")
+    end = _end_of_file(header)
+    if size < end:
+        raise InputFileError(path, f"the file is cut short: it has {size} bytes of {end}")
+
+
+def _end_of_file(header: bytes) -> int:
+    """Return the length that a ROOT file says it has (``fEND`` of the header, ROOT's TFile)."""
+    if len(header) < 20:
+        return 20
+    large = int.from_bytes(header[4:8], "big") >= _LARGE_FILE_VERSION
+    return int.from_bytes(header[12:20] if large else header[12:16], "big")
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,7 +144,7 @@ class ScoreCounts:
             (an empty integer array) gives the zero of the addition.
         weights
             Integer weights in units of ``2**-32``, axis (crossing), not negative; None for one each.
-            One call takes a sum of up to ``2**62 / 20``, 5e7 crossings of weight one; sums of counts
+            One call takes a sum of up to ``2**62 / 21``, 5e7 crossings of weight one; sums of counts
             reach up to ``2**62``, 1e9 crossings.
         pool_ids
             Identity of the pool event of each crossing, axis (crossing), uint64: crossings of equal

@@ -21,7 +21,7 @@ from emulator.graph import Dense, OffsetShift
 from emulator.graph.codec import graph_to_plain
 from firmware.csim.bridge import TEMPLATE, bridge_source
 from firmware.csim.compiler import FLAGS, Compiler
-from firmware.errors import MissingToolError, UnsupportedNodeError
+from firmware.errors import UnsupportedNodeError
 from firmware.hls.library import load_extension
 from firmware.hls.settings import HlsSettings
 from firmware.hls.writer import build_model_graph, write_model_graph

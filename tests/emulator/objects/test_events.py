@@ -137,7 +137,7 @@ def test_check_sees_values_that_16_bits_would_hide() -> None:
         check_events(events[[name for name in events.fields if name != "tau"]])
 
 
-@settings(deadline=None)  # the first example compiles
+@settings(deadline=None, max_examples=40)  # the first example compiles
 @given(
     lists=st.lists(st.lists(st.integers(0, 6), max_size=15), max_size=6),
     name=st.sampled_from(["mu", "eg", "jet"]),
@@ -157,6 +157,7 @@ def test_sort_and_trim_equal_plain_python(lists: list[list[int]], name: str) -> 
         assert scalar_columns(result)["event"].tolist() == list(range(len(lists)))
 
 
+@settings(deadline=None, max_examples=40)
 @given(
     lists=st.lists(st.lists(st.integers(0, 500), max_size=4), max_size=8),
     start=st.integers(0, 8),
@@ -174,6 +175,7 @@ def test_columns_of_any_slice(lists: list[list[int]], start: int, data: st.DataO
         assert rows == part.eg.pt.tolist()
 
 
+@settings(deadline=None, max_examples=40)
 @given(parts=st.lists(st.lists(st.lists(st.integers(0, 500), max_size=3), max_size=3), max_size=4))
 def test_concatenate_is_row_after_row(parts: list[list[list[int]]]) -> None:
     joined = concatenate([events_of(part) for part in parts])

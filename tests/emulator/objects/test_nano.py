@@ -151,7 +151,7 @@ def test_nano_without_level_1_objects_is_refused(reference_data: Path) -> None:
     ("branch", "nearest"),
     [
         ("L1Mu_hwPhiAtVtx", "L1Mu_hwEtaAtVtx"),
-        ("L1EG_bx", "L1EG_"),
+        ("L1EG_bx", "L1"),
         ("L1EtSum_etSumType", "L1EtSum_"),
         ("luminosityBlock", ""),
     ],

@@ -43,7 +43,7 @@ def one_muon(pt: int = 23, *, rows: int = 1, **scalars: Any) -> ak.Array:
     )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), step=st.integers(1, 4))
 def test_what_is_written_comes_back(
     data: st.DataObject,
@@ -104,7 +104,7 @@ def test_other_tools_find_the_names_and_floats_of_nano(tmp_path: Path) -> None:
 
 def test_weights_keep_all_bits(tmp_path: Path) -> None:
     weights = {"weight": [2**62 + 1], "stratum": [-1], "pool_id": np.array([2**64 - 1], np.uint64)}
-    arrays = {name: np.asarray(values) for name, values in weights.items()}
+    arrays: dict[str, Any] = {name: np.asarray(values) for name, values in weights.items()}
     write_nano(tmp_path / "a.root", [one_muon(**arrays)], provenance={})
     events = read_events(tmp_path / "a.root")
     assert {name: events[name].tolist() for name in weights} == {

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -53,6 +53,7 @@ def test_reference_values_of_splitmix64() -> None:
     assert int(seed_key(0)) == 0xE220A8397B1DCDAF
 
 
+@settings(deadline=None)
 @given(block=U64, seed=U64)
 def test_kernel_equals_the_definition(block: int, seed: int) -> None:
     found = multiplicities(np.array([block], dtype=np.uint64), 5, seed)
@@ -117,6 +118,7 @@ def test_overlap() -> None:
     assert str(EventRange("a", 7, 10)) == "7 to 9 of stream 'a'"
 
 
+@settings(deadline=None)
 @given(st.permutations(range(8)), st.integers(1, 7))
 def test_ranges_join_to_one_in_any_order(order: list[int], cut: int) -> None:
     pieces = [EventRange("a", 3 * i, 3 * i + 3) for i in order]

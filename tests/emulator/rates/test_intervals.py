@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -30,6 +30,7 @@ def test_clopper_pearson_published() -> None:
     assert (low, high) == (pytest.approx(0.0490, abs=5e-5), pytest.approx(0.1762, abs=5e-5))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 400), st.data())
 def test_clopper_pearson_solves_the_tail_equations(n: int, data: st.DataObject) -> None:
     k = data.draw(st.integers(0, n))

@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator.errors import InputFileError, MissingNameError, SettingsError
@@ -61,6 +61,7 @@ def test_1_khz_is_the_quoted_false_positive_rate_at_28_mhz() -> None:
     assert load_scenario("run2").rate_khz(35, 1_000_000) == pytest.approx(1.0, rel=5e-3)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 2**70), st.data())
 def test_rate_of_everything_is_the_crossing_rate(total: int, data: st.DataObject) -> None:
     scenario = load_scenario("run3")

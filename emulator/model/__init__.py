@@ -1,0 +1,8 @@
+"""The model file: layout, graph, score and named thresholds in one readable JSON file."""
+
+from __future__ import annotations
+
+from emulator.model.model import SCHEMA, Model, Threshold
+from emulator.model.store import load_model, model_text, save_model
+
+__all__ = ["SCHEMA", "Model", "Threshold", "load_model", "model_text", "save_model"]

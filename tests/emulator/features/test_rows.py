@@ -1,0 +1,145 @@
+"""The integer matrix against a slow plain-Python loop."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import awkward as ak
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emulator.errors import MissingNameError
+from emulator.features import Era, Feature, FeatureLayout, feature_rows, load_layout
+from emulator.objects import (
+    REQUIRED_FIELDS,
+    SCALARS,
+    Columns,
+    build_events,
+    empty_events,
+    known_fields,
+    load_scales,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+SCALES = load_scales()
+ERAS = [Era(pt, position) for pt in ("hardware", "halved") for position in ("measured", "vertex")]
+FIELDS = {name: (*known_fields(name), "zero") for name in REQUIRED_FIELDS}
+EVERY_FEATURE = [
+    Feature(name, slot, field)
+    for name in REQUIRED_FIELDS
+    for slot in range(SCALES.multiplicity(name))
+    for field in FIELDS[name]
+]
+
+
+def events_of(counts: Mapping[str, Sequence[int]], seed: int) -> ak.Array:
+    """Events with given numbers of objects and random hardware integers in all fields."""
+    rng = np.random.default_rng(seed)
+    rows = len(next(iter(counts.values())))
+    collections = {}
+    for name, each in counts.items():
+        offsets = np.concatenate([[0], np.cumsum(each)]).astype(np.int64)
+        fields = {}
+        for field in known_fields(name):
+            scale = SCALES.field(name, field)
+            fields[field] = rng.integers(scale.minimum, scale.maximum + 1, int(offsets[-1]))
+        collections[name] = Columns(offsets, fields)
+    return build_events({name: np.zeros(rows, int) for name in SCALARS}, collections)
+
+
+def rows_slowly(events: ak.Array, layout: FeatureLayout) -> list[list[int]]:
+    """The definition, one number at a time."""
+    halved = layout.era.pt == "halved"
+    muon_phi = {"measured": "phi", "vertex": "phi_vtx"}[layout.era.muon_position]
+    muon_names = {"eta": "eta_vtx", "phi": muon_phi}
+    rows = []
+    for event in events.tolist():
+        row = []
+        for feature in layout.features:
+            objects = event[feature.object]
+            if feature.field == "zero" or feature.slot >= len(objects):
+                row.append(0)
+                continue
+            is_muon = feature.object == "mu"
+            field = muon_names.get(feature.field, feature.field) if is_muon else feature.field
+            value = objects[feature.slot][field]
+            row.append(value // 2 if halved and field == "pt" else value)
+        rows.append(row)
+    return rows
+
+
+@st.composite
+def some_events(draw: st.DrawFn) -> ak.Array:
+    rows = draw(st.integers(0, 4))
+    counts = {}
+    for name in REQUIRED_FIELDS:
+        count = st.integers(0, SCALES.multiplicity(name))
+        counts[name] = draw(st.lists(count, min_size=rows, max_size=rows))
+    return events_of(counts, draw(st.integers(0, 2**32)))
+
+
+LAYOUTS = st.builds(
+    FeatureLayout,
+    st.just("some"),
+    st.lists(st.sampled_from(EVERY_FEATURE), min_size=1, max_size=60, unique=True).map(tuple),
+    st.sampled_from(ERAS),
+)
+
+
+@settings(deadline=None)
+@given(events=some_events(), layout=LAYOUTS)
+def test_rows_equal_the_slow_loop(events: ak.Array, layout: FeatureLayout) -> None:
+    rows = feature_rows(events, layout)
+    assert rows.dtype == np.int16
+    assert rows.flags.c_contiguous
+    assert rows.shape == (len(events), len(layout))
+    assert rows.tolist() == rows_slowly(events, layout)
+
+
+@settings(deadline=None, max_examples=30)
+@given(events=some_events(), era=st.sampled_from(ERAS), data=st.data())
+def test_packaged_layout_on_any_selection(events: ak.Array, era: Era, data: st.DataObject) -> None:
+    layout = FeatureLayout("axol1tl_57", load_layout("axol1tl_57").features, era)
+    size = len(events)
+    mask = np.array(data.draw(st.lists(st.booleans(), min_size=size, max_size=size)), dtype=bool)
+    every = feature_rows(events, layout)
+    assert every.tolist() == rows_slowly(events, layout)
+    assert feature_rows(events[mask], layout).tolist() == every[mask].tolist()
+    assert feature_rows(events[::-1], layout).tolist() == every[::-1].tolist()
+
+
+@pytest.mark.parametrize("era", ERAS, ids=str)
+def test_every_feature_for_every_number_of_muons_and_sums(era: Era) -> None:
+    pairs = list(product(range(9), range(2)))
+    counts: dict[str, list[int]] = {
+        name: [min(mu, 12) if SCALES.multiplicity(name) > 1 else one for mu, one in pairs]
+        for name in REQUIRED_FIELDS
+    }
+    events = events_of(counts, 7)
+    layout = FeatureLayout("every", tuple(EVERY_FEATURE), era)
+    assert feature_rows(events, layout).tolist() == rows_slowly(events, layout)
+
+
+def test_halved_keeps_the_muons_offset_and_drops_the_last_bit() -> None:
+    ids: dict[str, Any] = {name: np.zeros(512, int) for name in SCALARS}
+    muon = {name: np.arange(512) % 200 for name in ("eta_vtx", "phi_vtx")} | {"pt": np.arange(512)}
+    events = build_events(ids, {"mu": Columns(np.arange(513), muon)})
+    features = (Feature("mu", 0, "pt"), Feature("mu", 0, "eta"))
+    hardware = feature_rows(events, FeatureLayout("h", features))
+    halved = feature_rows(events, FeatureLayout("h", features, Era(pt="halved")))
+    assert hardware[:, 0].tolist() == list(range(512))
+    assert halved[:, 0].tolist() == [pt // 2 for pt in range(512)]
+    assert halved[:, 1].tolist() == hardware[:, 1].tolist()
+
+
+def test_an_optional_field_that_the_events_lack_is_named() -> None:
+    layout = FeatureLayout("raw", (Feature("mu", 0, "phi"),), Era(muon_position="measured"))
+    with pytest.raises(
+        MissingNameError, match=r"events for the layout 'raw': no field 'mu\.phi'; nearest"
+    ):
+        feature_rows(empty_events(), layout)

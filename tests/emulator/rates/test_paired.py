@@ -1,0 +1,144 @@
+"""Paired differences: what two models share cancels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from emulator.rates import (
+    CountsError,
+    ModelScores,
+    PairedComparison,
+    ScoreCounts,
+    compare_paired,
+    efficiency_at,
+    load_scenario,
+)
+
+RUN3 = load_scenario("run3")
+TARGET = 500.0
+
+
+def model(name: str, background: np.ndarray, signal: np.ndarray, *, seed: int = 0) -> ModelScores:
+    return ModelScores(
+        name,
+        ScoreCounts.from_scores(background, stream="zb", seed=seed),
+        ScoreCounts.from_scores(signal, stream="signal", seed=seed),
+    )
+
+
+def toy(noise: float, seed: int, n_signal: int = 3_000) -> tuple[ModelScores, ModelScores]:
+    """Make two models whose scores are one common number plus independent noise."""
+    rng = np.random.default_rng(seed)
+    common = rng.exponential(100, 5_000), rng.exponential(300, n_signal)
+    first, second = (
+        model(
+            name,
+            *(np.round(part + noise * rng.normal(size=part.size)).astype(int) for part in common),
+            seed=seed,
+        )
+        for name in ("student", "teacher")
+    )
+    return first, second
+
+
+def compare(first: ModelScores, second: ModelScores) -> PairedComparison:
+    return compare_paired(first, second, signal="A4l", target_khz=TARGET, scenario=RUN3)
+
+
+def test_difference_and_ratio_are_those_of_the_efficiencies() -> None:
+    first, second = toy(20.0, 1)
+    found = compare(first, second)
+    ours, theirs = (
+        efficiency_at(
+            one.signal, one.setting, signal="A4l", model="m", target_khz=TARGET, scenario=RUN3
+        ).efficiency
+        for one in (first, second)
+    )
+    assert (found.difference, found.ratio) == (ours - theirs, ours / theirs)
+    assert (found.model, found.reference, found.signal) == ("student", "teacher", "A4l")
+    assert found.difference_low is not None
+    assert found.difference_high is not None
+    assert found.difference_low < found.difference < found.difference_high
+    assert found.ratio_low is not None
+    assert found.ratio_high is not None
+    assert found.ratio_low < found.ratio < found.ratio_high
+
+
+def test_swapping_the_models_swaps_the_sign() -> None:
+    first, second = toy(20.0, 1)
+    there, back = compare(first, second), compare(second, first)
+    assert there.difference == -back.difference
+    assert there.difference_high is not None
+    assert there.difference_low == -(back.difference_high or 0.0)
+
+
+def test_models_of_equal_decisions_differ_by_nothing() -> None:
+    rng = np.random.default_rng(2)
+    background, signal = rng.geometric(0.02, 5_000), rng.geometric(0.005, 500)
+    found = compare(model("a", background, signal), model("b", 3 * background, 3 * signal))
+    assert (found.difference, found.difference_low, found.difference_high) == (0, 0, 0)
+    assert (found.ratio, found.ratio_low, found.ratio_high) == (1, 1, 1)
+
+
+def test_pairing_makes_the_interval_smaller() -> None:
+    first, second = toy(5.0, 3)
+    found = compare(first, second)
+    assert found.difference_low is not None
+    assert found.difference_high is not None
+    one = efficiency_at(
+        first.signal, first.setting, signal="A4l", model="m", target_khz=TARGET, scenario=RUN3
+    )
+    unpaired = np.sqrt(2) * (one.high_total - one.low_total)
+    assert found.difference_high - found.difference_low < 0.5 * unpaired
+
+
+def test_interval_of_the_difference_covers() -> None:
+    # Both models are equally good by construction: the true difference is 0.
+    comparisons = [compare(*toy(30.0, seed, n_signal=1_000)) for seed in range(200)]
+    covered = sum(
+        found.difference_low <= 0 <= found.difference_high
+        for found in comparisons
+        if found.difference_low is not None and found.difference_high is not None
+    )
+    # Binomial scatter 3.3 %.
+    assert covered / 200 == pytest.approx(0.683, abs=0.08)
+
+
+def test_a_reference_that_accepts_nothing_has_no_ratio() -> None:
+    background = np.arange(5_000)
+    blind, seeing = np.zeros(100, dtype=int), np.full(100, 10_000)
+    found = compare(model("a", background, seeing), model("b", background, blind))
+    assert (found.ratio, found.ratio_low, found.ratio_high) == (None, None, None)
+    assert (found.difference, found.difference_low, found.difference_high) == (1, 1, 1)
+    neither = compare(model("a", background, blind), model("b", background, blind))
+    assert (neither.difference, neither.difference_low, neither.difference_high) == (0, None, None)
+
+
+def test_a_ratio_to_almost_nothing_has_no_upper_bound() -> None:
+    background = np.arange(5_000)
+    seeing = np.full(100, 10_000)
+    one = np.where(np.arange(100) == 5, 10_000, 0)
+    found = compare(model("a", background, seeing), model("b", background, one))
+    assert found.ratio == 100
+    assert found.ratio_low is not None
+    assert found.ratio_high is None
+
+
+def test_different_crossings_are_refused() -> None:
+    first, second = toy(5.0, 3)
+    other_stream = ScoreCounts.from_scores(np.arange(5_000), stream="other", seed=3)
+    fewer = ScoreCounts.from_scores(np.arange(10), stream="signal", seed=3)
+    with pytest.raises(
+        CountsError, match="'student' and 'x' were not counted on the same zero-bias"
+    ):
+        compare(first, ModelScores("x", other_stream, second.signal))
+    with pytest.raises(CountsError, match="were not counted on the same crossings of 'A4l'"):
+        compare(first, ModelScores("x", second.setting, fewer))
+
+
+def test_other_weights_and_seeds_are_refused() -> None:
+    first, _ = toy(5.0, 3)
+    _, other_seed = toy(5.0, 4)
+    with pytest.raises(CountsError, match="cannot be compared pair by pair"):
+        compare(first, other_seed)
