@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from emulator.objects.arrange import concatenate, sort_by_pt, trim
 from emulator.objects.events import (
     OBJECTS,
     OPTIONAL_FIELDS,
@@ -13,13 +14,10 @@ from emulator.objects.events import (
     build_events,
     check_events,
     columns,
-    concatenate,
     empty_events,
     field_columns,
     known_fields,
     scalar_columns,
-    sort_by_pt,
-    trim,
 )
 from emulator.objects.nano_writer import write_nano
 from emulator.objects.reader import Chunk, FileSummary, Reader, open_file, read_events

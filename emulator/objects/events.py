@@ -14,11 +14,10 @@ import awkward as ak
 import numpy as np
 
 from emulator.errors import RangeError
-from emulator.objects.ordering import order_objects
 from emulator.objects.scales import HardwareScales, load_scales
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -126,7 +125,7 @@ def build_events(
 
     Returns
     -------
-    The events array. Objects stay in the order given; see `sort_by_pt` and `trim`.
+    The events array. Objects stay in the order given; `emulator.objects.arrange` orders them.
 
     Raises
     ------
@@ -335,37 +334,6 @@ def check_events(
     build_events(scalar_columns(events), parts, scales=scales, place=place)
 
 
-def sort_by_pt(events: ak.Array) -> ak.Array:
-    """Return the events with every collection in falling pt; equal pt keep their order.
-
-    Examples
-    --------
-    >>> ids = {name: np.array([1]) for name in (*SCALARS,)}
-    >>> mu = Columns(np.array([0, 3]), {"pt": [9, 30, 9], "eta_vtx": [0, 1, 2], "phi_vtx": [0] * 3})
-    >>> sort_by_pt(build_events(ids, {"mu": mu})).mu.eta_vtx.tolist()
-    [[1, 0, 2]]
-    """
-    return _ordered(events, lambda _: np.iinfo(np.int64).max)
-
-
-def trim(events: ak.Array, scales: HardwareScales | None = None) -> ak.Array:
-    """Return the events in falling pt with no more objects than the trigger sends."""
-    return _ordered(events, (scales or load_scales()).multiplicity)
-
-
-def _ordered(events: ak.Array, limit: Callable[[str], int]) -> ak.Array:
-    contents: dict[str, Any] = {
-        name: ak.contents.NumpyArray(values) for name, values in scalar_columns(events).items()
-    }
-    for name in REQUIRED_FIELDS:
-        part = columns(events, name)
-        pt = part.fields["pt"].astype(np.int64)
-        offsets, index = order_objects(part.offsets, pt, limit(name))
-        contents[name] = _jagged(name, part.taken(index, offsets))
-    layout = ak.contents.RecordArray(list(contents.values()), list(contents), length=len(events))
-    return ak.Array(layout)
-
-
 def empty_events(*, weighted: bool = False) -> ak.Array:
     """Return an events array without rows.
 
@@ -376,43 +344,3 @@ def empty_events(*, weighted: bool = False) -> ak.Array:
     """
     dtypes = {**SCALARS, **OPTIONAL_SCALARS} if weighted else SCALARS
     return build_events({name: np.zeros(0, dtype) for name, dtype in dtypes.items()}, {})
-
-
-def concatenate(parts: Sequence[ak.Array]) -> ak.Array:
-    """Join events arrays row after row.
-
-    Optional fields of objects are kept where every part has them. Parts without rows count too.
-
-    Parameters
-    ----------
-    parts
-        Events arrays; all with the same scalars (all weighted, or none).
-
-    Raises
-    ------
-    ValueError
-        If weighted and unweighted parts are mixed.
-
-    Examples
-    --------
-    >>> len(concatenate([empty_events(), empty_events()]))
-    0
-    """
-    if not parts:
-        return empty_events()
-    scalars = [scalar_columns(part) for part in parts]
-    if len({frozenset(names) for names in scalars}) > 1:
-        msg = f"parts with different scalars: {[sorted(names) for names in scalars]}"
-        raise ValueError(msg)
-    joined = {name: np.concatenate([each[name] for each in scalars]) for name in scalars[0]}
-    return build_events(joined, {name: _joined(name, parts) for name in REQUIRED_FIELDS})
-
-
-def _joined(collection: str, parts: Sequence[ak.Array]) -> Columns:
-    each = [columns(part, collection) for part in parts]
-    counts = np.concatenate([np.diff(part.offsets) for part in each])
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    common = [name for name in each[0].fields if all(name in part.fields for part in each)]
-    return Columns(
-        offsets, {name: np.concatenate([part.fields[name] for part in each]) for name in common}
-    )

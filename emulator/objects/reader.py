@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, get_args
 
 from emulator.errors import InputFileError, SettingsError
 from emulator.objects import l1ntuple, nano
-from emulator.objects.events import OPTIONAL_SCALARS, concatenate
+from emulator.objects.arrange import concatenate
+from emulator.objects.events import OPTIONAL_SCALARS
 from emulator.objects.root_file import RootFile, open_root
 from emulator.objects.summary import FileSummary
 from emulator.objects.tree_reader import Chunk, Order, Source

@@ -62,9 +62,10 @@ def rate_curve(counts: ScoreCounts, scenario: RateScenario) -> pd.DataFrame:
     fraction = passing / total.weight
     squares = counts.squares[:, 0].astype(np.float64) * 2.0**64 + counts.squares[:, 1]
     squares_passing = squares[::-1].cumsum()[::-1]
+    # Summed from below, since a difference of large floats would not be 0 where everything fires.
+    squares_failing = np.concatenate(([0.0], squares.cumsum()[:-1]))
     # The same formula as naive_error of the working points, row by row.
-    failing = np.maximum(float(total.weight_squared) - squares_passing, 0.0)
-    variance = (1 - fraction) ** 2 * squares_passing + fraction**2 * failing
+    variance = (1 - fraction) ** 2 * squares_passing + fraction**2 * squares_failing
     rate = scenario.crossing_rate_khz
     return pd.DataFrame(
         {

@@ -72,7 +72,10 @@ def compare_paired(
 ) -> PairedComparison:
     """Compare two models' efficiencies at a fixed rate on the same crossings.
 
-    Both models see the same replicas: what they have in common cancels in the difference.
+    Both models see the same replicas: what they have in common cancels in the difference. Between
+    models that nearly agree the interval is conservative if few crossings set the threshold: in toys
+    with 95 crossings above it, it covered 84 % where the models differed little and 73 % where they
+    differed much; with 950, 72 %.
 
     Parameters
     ----------

@@ -42,8 +42,8 @@ class Threshold(Record):
         Rate of the next lower threshold, above `target_khz` because scores tie; None if every
         crossing fires already.
     reached
-        False if even the highest score alone exceeds the target: then `threshold` is one above it and
-        nothing fires.
+        False if even the highest score (of a weight above zero) alone exceeds the target: then
+        `threshold` is one above it and the rate is 0.
     """
 
     target_khz: float

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from emulator.samples.content import ContentHash, events_sha256
     from emulator.samples.detector import ResponseSettings, load_response
-    from emulator.samples.production import generate
     from emulator.samples.manifest import (
         SampleFile,
         SampleManifest,
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
         load_manifest,
         save_manifest,
     )
+    from emulator.samples.production import generate
     from emulator.samples.settings import (
         GeneratorSettings,
         Process,

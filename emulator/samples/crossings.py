@@ -13,16 +13,8 @@ from emulator.constants import WEIGHT_FRACTION_BITS
 from emulator.jit import kernel
 from emulator.objects import Columns, build_events
 from emulator.samples import response as level1
-from emulator.samples.deposit import Deposits
-from emulator.samples.detector import (
-    EgammaResponse,
-    JetResponse,
-    MuonResponse,
-    SumResponse,
-    TauResponse,
-    TowerResponse,
-)
-from emulator.samples.response import Steps
+from emulator.samples.deposit import CANDIDATE_FIELDS, Deposits
+from emulator.samples.strata import Draw, Entries, Overlays
 from emulator.samples.towers import PAD, add_event, primitives
 
 if TYPE_CHECKING:
@@ -31,8 +23,16 @@ if TYPE_CHECKING:
     import awkward as ak
 
     from emulator.objects import HardwareScales
-    from emulator.samples.detector import ResponseSettings
-    from emulator.samples.strata import Draw, Overlays
+    from emulator.samples.detector import (
+        EgammaResponse,
+        JetResponse,
+        MuonResponse,
+        ResponseSettings,
+        SumResponse,
+        TauResponse,
+        TowerResponse,
+    )
+    from emulator.samples.response import Steps
 
 IntArray = NDArray[np.int64]
 Int16Array = NDArray[np.int16]
@@ -118,8 +118,8 @@ def simulate(
     softest: str,
     response: ResponseSettings,
     scales: HardwareScales,
+    rng: np.random.Generator,
     *,
-    seed: int,
     stratum: int,
     no_event_id: NDArray[np.uint64],
 ) -> Crossings:
@@ -133,8 +133,8 @@ def simulate(
         Class that the soft interactions are drawn from.
     response, scales
         Numbers of the detector and of the hardware.
-    seed
-        Seed of symmetry operations, soft interactions and smearing.
+    rng
+        Source of randomness for symmetry operations, soft interactions and smearing.
     stratum
         Number that marks all these crossings.
     no_event_id
@@ -174,7 +174,7 @@ def simulate(
     geometry = response.geometry
     shape = (geometry.n_eta, geometry.n_phi)
     steps = level1.hardware_steps(scales, geometry)
-    _simulate(tables, draw.offsets, draw.entries, draw.n_soft, numbers, steps, shape, seed, out)
+    _simulate(tables, draw.offsets, draw.entries, draw.n_soft, numbers, steps, shape, rng, out)
     pool_id = no_event_id.copy()
     has_event = np.diff(draw.offsets) > 0
     leading = draw.entries[draw.offsets[:-1][has_event]]
@@ -187,6 +187,32 @@ def simulate(
     )
 
 
+def compile_simulation(response: ResponseSettings, scales: HardwareScales) -> None:
+    """Compile the kernels, or load them from the cache, by simulating one empty crossing."""
+    nothing = Deposits(
+        tower_offsets=np.zeros(2, np.int64),
+        tower_index=np.zeros(0, np.uint16),
+        em_gev=np.zeros(0, np.float32),
+        had_gev=np.zeros(0, np.float32),
+        candidate_offsets=np.zeros(2, np.int64),
+        candidates=np.zeros((0, len(CANDIDATE_FIELDS)), np.float32),
+    )
+    certain = np.ones(1)
+    overlays = Overlays(
+        deposits=nothing,
+        event=np.zeros(1, np.int64),
+        event_id=np.zeros(1, np.uint64),
+        candidate_offsets=nothing.candidate_offsets,
+        candidates=nothing.candidates,
+        classes={"soft": Entries(0, certain, certain)},
+        muon_fraction={},
+    )
+    draw = Draw(np.zeros(2, np.int64), np.zeros(0, np.int64), np.ones(1, np.int64), certain)
+    ids = np.zeros(1, np.uint64)
+    rng = np.random.default_rng(0)
+    simulate(overlays, draw, "soft", response, scales, rng, stratum=0, no_event_id=ids)
+
+
 @kernel
 def _simulate(
     overlays: _Overlays,
@@ -196,10 +222,9 @@ def _simulate(
     r: _Response,
     s: Steps,
     shape: tuple[int, int],
-    seed: int,
+    rng: np.random.Generator,
     out: _Output,
 ) -> None:
-    np.random.seed(seed)
     n_eta, n_phi = shape
     em = np.zeros((n_eta, n_phi), np.float32)
     had = np.zeros((n_eta, n_phi), np.float32)
@@ -220,12 +245,12 @@ def _simulate(
                 entry = entries[offsets[crossing] + k]
             else:
                 # Events that are less likely to be without a muon are accepted less often.
-                i = np.random.randint(soft_events)
-                while np.random.random() >= overlays.soft_acceptance[i]:
-                    i = np.random.randint(soft_events)
+                i = int(rng.random() * soft_events)
+                while rng.random() >= overlays.soft_acceptance[i]:
+                    i = int(rng.random() * soft_events)
                 entry = overlays.soft_first + i
-            turn = np.random.randint(n_phi)
-            flip = np.random.random() < 0.5
+            turn = int(rng.random() * n_phi)
+            flip = rng.random() < 0.5
             add_event(em, had, overlays.deposits, overlays.event[entry], turn, flip)
             first, stop = overlays.candidate_offsets[entry], overlays.candidate_offsets[entry + 1]
             n_muons = level1.measure_muons(
@@ -234,6 +259,7 @@ def _simulate(
                 flip,
                 r.muons,
                 s,
+                rng,
                 muons,
                 n_muons,
             )
@@ -241,7 +267,7 @@ def _simulate(
         n = level1.find_jets(p, r.jets, s, found)
         level1.jet_sums(found, n, r.sums, s, out.sums[crossing])
         level1.keep_best(found, n, out.jets[crossing])
-        n = level1.find_egammas(p, r.egammas, s, found)
+        n = level1.find_egammas(p, r.egammas, s, rng, found)
         level1.keep_best(found, n, out.egammas[crossing])
         n = level1.find_taus(p, r.taus, s, found)
         level1.keep_best(found, n, out.taus[crossing])

@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.jit import kernel
-from emulator.samples._yaml import FloatArray
-from emulator.samples.detector import MuonCandidates, ParticleResponse
 
 if TYPE_CHECKING:
-    from emulator.samples.detector import ResponseSettings
+    from emulator.samples._yaml import FloatArray
+    from emulator.samples.detector import MuonCandidates, ParticleResponse, ResponseSettings
 
 Float32Array = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -98,7 +97,7 @@ def classify(pdg_id: NDArray[np.integer]) -> tuple[Int8Array, Int8Array]:
     return kind, charge
 
 
-def deposit(particles: Particles, response: ResponseSettings, seed: int) -> Deposits:
+def deposit(particles: Particles, response: ResponseSettings, rng: np.random.Generator) -> Deposits:
     """Turn the particles of events into sparse towers and muon candidates.
 
     Parameters
@@ -107,8 +106,8 @@ def deposit(particles: Particles, response: ResponseSettings, seed: int) -> Depo
         Final particles.
     response
         Numbers of the detector.
-    seed
-        Seed of the smearing; the same seed gives the same deposits.
+    rng
+        Source of randomness for the smearing.
 
     Returns
     -------
@@ -121,7 +120,7 @@ def deposit(particles: Particles, response: ResponseSettings, seed: int) -> Depo
         response.muon_candidates,
         geometry.edges,
         geometry.n_phi,
-        seed,
+        rng,
     )
 
 
@@ -160,32 +159,34 @@ def _bend(pt: float, abs_eta: float, charge: int, r: ParticleResponse) -> float:
 
 
 @kernel
-def _measure(energy: float, kind: int, forward: bool, r: ParticleResponse) -> tuple[float, float]:
+def _measure(
+    energy: float, kind: int, forward: bool, r: ParticleResponse, rng: np.random.Generator
+) -> tuple[float, float]:
     """Smeared electromagnetic and hadronic energy of a particle."""
     if forward:
         scale = 1.0 if kind <= ELECTRON else r.forward_had_response
         width = math.sqrt(
             r.forward_stochastic**2 / max(energy, r.forward_floor_gev) + r.forward_constant**2
         )
-        return 0.0, max(energy * scale * (1.0 + width * np.random.normal()), 0.0)
+        return 0.0, max(energy * scale * (1.0 + width * rng.standard_normal()), 0.0)
     if kind <= ELECTRON:
         width = math.sqrt(
             r.em_stochastic**2 / energy + r.em_constant**2 + (r.em_noise_gev / energy) ** 2
         )
-        em = max(energy * (1.0 + width * np.random.normal()), 0.0)
+        em = max(energy * (1.0 + width * rng.standard_normal()), 0.0)
         had = 0.0
         if energy > r.em_leak_min_gev:
-            had = r.em_leak_max_fraction * energy * np.random.random()
+            had = r.em_leak_max_fraction * energy * rng.random()
         return em, had
     scale = r.had_plateau - r.had_drop * math.exp(-energy / r.had_rise_gev)
     width = math.sqrt(r.had_stochastic**2 / max(energy, r.had_floor_gev) + r.had_constant**2)
-    total = energy * scale * (1.0 + width * np.random.normal())
+    total = energy * scale * (1.0 + width * rng.standard_normal())
     if total <= 0.0:
         return 0.0, 0.0
-    if np.random.random() < r.mip_fraction:
+    if rng.random() < r.mip_fraction:
         em = min(r.mip_gev, total)
     else:
-        em = r.max_em_fraction * np.random.random() * total
+        em = r.max_em_fraction * rng.random() * total
     return em, total - em
 
 
@@ -245,9 +246,10 @@ def _deposit_particle(
     charge: int,
     r: ParticleResponse,
     edges: FloatArray,
+    rng: np.random.Generator,
 ) -> None:
     n_phi = em.shape[1]
-    ring = np.searchsorted(edges, eta, side="right") - 1
+    ring = int(np.searchsorted(edges, eta, side="right")) - 1
     if ring < 0 or ring >= em.shape[0]:
         return
     size = abs(eta)
@@ -256,7 +258,7 @@ def _deposit_particle(
         return
     energy = pt * math.cosh(eta)
     forward = size >= r.forward_min_abs_eta
-    em_energy, had_energy = _measure(energy, kind, forward, r)
+    em_energy, had_energy = _measure(energy, kind, forward, r, rng)
     to_transverse = pt / energy
     em_energy *= to_transverse
     had_energy *= to_transverse
@@ -275,74 +277,90 @@ def _deposit_particle(
 
 
 @kernel
+def _muon_candidate(
+    pt: float, eta: float, kind: int, r: ParticleResponse, m: MuonCandidates
+) -> tuple[float, float]:
+    """Probability that a particle becomes a muon, and the fraction of pT that this muon has."""
+    size = abs(eta)
+    if kind == MUON:
+        seen = pt > m.prompt_min_pt_gev and size < m.prompt_max_abs_eta
+        return (1.0 if seen else 0.0), 1.0
+    if pt <= m.flight_min_pt_gev or size >= m.flight_max_abs_eta:
+        return 0.0, 1.0
+    if kind == PION:
+        return _flight_probability(pt, eta, kind, r, m), m.pion_pt_fraction
+    if kind == KAON:
+        return _flight_probability(pt, eta, kind, r, m), m.kaon_pt_fraction
+    return 0.0, 1.0
+
+
+@kernel
+def _collect_towers(
+    em: Float32Array, had: Float32Array, min_gev: float, out: Deposits, n: int
+) -> int:
+    """Append the towers of an event to the output, clear the planes, return the new number."""
+    n_eta, n_phi = em.shape
+    for ring in range(n_eta):
+        for step in range(n_phi):
+            if em[ring, step] + had[ring, step] > min_gev:
+                out.tower_index[n] = ring * n_phi + step
+                out.em_gev[n] = em[ring, step]
+                out.had_gev[n] = had[ring, step]
+                n += 1
+    em[:] = 0.0
+    had[:] = 0.0
+    return n
+
+
+@kernel
 def _deposit(
     particles: Particles,
     r: ParticleResponse,
     m: MuonCandidates,
     edges: FloatArray,
     n_phi: int,
-    seed: int,
+    rng: np.random.Generator,
 ) -> Deposits:
-    np.random.seed(seed)
     n_eta = edges.size - 1
     n_events = particles.offsets.size - 1
     n_particles = particles.pt_gev.size
     em = np.zeros((n_eta, n_phi), np.float32)
     had = np.zeros((n_eta, n_phi), np.float32)
     # One particle reaches at most four towers in each of the two planes.
-    room = 8 * n_particles + 1
-    index = np.empty(room, np.uint16)
-    em_out = np.empty(room, np.float32)
-    had_out = np.empty(room, np.float32)
-    tower_offsets = np.zeros(n_events + 1, np.int64)
-    candidates = np.empty((n_particles, 5), np.float32)
-    candidate_offsets = np.zeros(n_events + 1, np.int64)
+    room = 8 * n_particles
+    out = Deposits(
+        np.zeros(n_events + 1, np.int64),
+        np.empty(room, np.uint16),
+        np.empty(room, np.float32),
+        np.empty(room, np.float32),
+        np.zeros(n_events + 1, np.int64),
+        np.empty((n_particles, 5), np.float32),
+    )
     n_towers = 0
     n_candidates = 0
     for event in range(n_events):
         for i in range(particles.offsets[event], particles.offsets[event + 1]):
-            kind = particles.kind[i]
-            if kind == INVISIBLE:
-                continue
-            pt = particles.pt_gev[i]
-            eta = particles.eta[i]
-            size = abs(eta)
-            probability = 0.0
-            factor = 1.0
-            if kind == MUON:
-                if pt > m.prompt_min_pt_gev and size < m.prompt_max_abs_eta:
-                    probability = 1.0
-            elif kind == PION or kind == KAON:
-                if pt > m.flight_min_pt_gev and size < m.flight_max_abs_eta:
-                    probability = _flight_probability(pt, eta, kind, r, m)
-                    factor = m.pion_pt_fraction if kind == PION else m.kaon_pt_fraction
+            kind, charge = particles.kind[i], particles.charge[i]
+            pt, eta, phi = particles.pt_gev[i], particles.eta[i], particles.phi[i]
+            probability, fraction = _muon_candidate(pt, eta, kind, r, m)
             if probability > 0.0:
-                candidates[n_candidates, 0] = pt * factor
-                candidates[n_candidates, 1] = eta
-                candidates[n_candidates, 2] = particles.phi[i]
-                candidates[n_candidates, 3] = particles.charge[i]
-                candidates[n_candidates, 4] = probability
+                out.candidates[n_candidates, 0] = pt * fraction
+                out.candidates[n_candidates, 1] = eta
+                out.candidates[n_candidates, 2] = phi
+                out.candidates[n_candidates, 3] = charge
+                out.candidates[n_candidates, 4] = probability
                 n_candidates += 1
-            if kind != MUON:
-                _deposit_particle(
-                    em, had, pt, eta, particles.phi[i], kind, particles.charge[i], r, edges
-                )
-        for ring in range(n_eta):
-            for step in range(n_phi):
-                if em[ring, step] + had[ring, step] > r.min_tower_gev:
-                    index[n_towers] = ring * n_phi + step
-                    em_out[n_towers] = em[ring, step]
-                    had_out[n_towers] = had[ring, step]
-                    n_towers += 1
-        em[:] = 0.0
-        had[:] = 0.0
-        tower_offsets[event + 1] = n_towers
-        candidate_offsets[event + 1] = n_candidates
+            # A muon leaves next to nothing in the calorimeters.
+            if kind != MUON and kind != INVISIBLE:  # noqa: PLR1714
+                _deposit_particle(em, had, pt, eta, phi, kind, charge, r, edges, rng)
+        n_towers = _collect_towers(em, had, r.min_tower_gev, out, n_towers)
+        out.tower_offsets[event + 1] = n_towers
+        out.candidate_offsets[event + 1] = n_candidates
     return Deposits(
-        tower_offsets,
-        index[:n_towers].copy(),
-        em_out[:n_towers].copy(),
-        had_out[:n_towers].copy(),
-        candidate_offsets,
-        candidates[:n_candidates].copy(),
+        out.tower_offsets,
+        out.tower_index[:n_towers].copy(),
+        out.em_gev[:n_towers].copy(),
+        out.had_gev[:n_towers].copy(),
+        out.candidate_offsets,
+        out.candidates[:n_candidates].copy(),
     )

@@ -181,7 +181,7 @@ def make_piece(
     pthat: list[NDArray[np.float32]] = []
     generated = 0
     for batch in pythia.batches(request.n_events):
-        parts.append(deposit(batch.particles, response, int(rng.integers(1 << 31))))
+        parts.append(deposit(batch.particles, response, rng))
         pthat.append(batch.pthat_gev)
         generated += batch.tried
     number = request.first_event + np.arange(request.n_events)

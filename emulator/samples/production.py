@@ -20,6 +20,7 @@ from emulator.samples import strata
 from emulator.samples.content import ContentHash
 from emulator.samples.crossings import (
     Crossings,
+    compile_simulation,
     integer_weights,
     join_crossings,
     simulate,
@@ -161,7 +162,10 @@ def generate(
     steps = _Steps(progress, len(pieces) + sum(map(len, _crossing_pieces(plan, {}, {}).values())))
     with _workers(jobs) as run:
         paths: dict[PieceRequest, Path] = {}
-        made = run(make_piece, [(piece, plan.generator, plan.response) for piece in pieces])
+        # Compiling the simulation takes longer than a piece: one worker does it while the others
+        # are busy with Pythia, and all find it in the cache afterwards.
+        made = run(_pool_task, [(None, plan), *((piece, plan) for piece in pieces)])
+        next(made)
         for piece, path in zip(pieces, made, strict=True):
             paths[piece] = path
             steps.done(f"Pythia {piece.process} ({piece.split})")
@@ -174,7 +178,7 @@ def generate(
         results = run(_simulate_piece, flat)
         for name, wanted in requests.items():
             parts = []
-            for request in wanted:
+            for _ in wanted:
                 parts.append(next(results))
                 steps.done(f"crossings for {name}")
             files.append(_write(out, name, wanted, parts, plan))
@@ -248,9 +252,15 @@ def _pool_pieces(plan: _Plan, folder: Path) -> list[PieceRequest]:
         pieces += piece_requests(name, split, n, tier.piece_events, plan.seed, folder)
     reused = plan.generator.reuse_initialisation
     first = {name: next(p for p in pieces if p.process == name) for name in reused}
-    return sorted(
-        pieces, key=lambda p: 0 if p in first.values() else 1 + (p.process in reused)
-    )
+    return sorted(pieces, key=lambda p: 0 if p in first.values() else 1 + (p.process in reused))
+
+
+def _pool_task(piece: PieceRequest | None, plan: _Plan) -> Path | None:
+    """Make a piece of a pool, or compile the simulation of crossings."""
+    if piece is None:
+        compile_simulation(plan.response, load_scales(plan.scales))
+        return None
+    return make_piece(piece, plan.generator, plan.response)
 
 
 def _section(name: str, pools: Mapping[tuple[str, str], tuple[Path, ...]]) -> tuple[float, int]:
@@ -332,7 +342,7 @@ def _simulate_piece(request: _CrossingsRequest, plan: _Plan) -> tuple[Crossings,
         generator.strata.ranks[0],
         plan.response,
         load_scales(plan.scales),
-        seed=int(rng.integers(1 << 31)),
+        rng,
         stratum=request.stratum,
         no_event_id=pool_event_id(NO_PROCESS, request.split, plan.seed, number),
     )

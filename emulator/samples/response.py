@@ -13,19 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.jit import kernel
-from emulator.samples._yaml import FloatArray
-from emulator.samples.detector import (
-    EgammaResponse,
-    JetResponse,
-    MuonResponse,
-    SumResponse,
-    TauResponse,
-)
 from emulator.samples.towers import JET_REACH, PAD, RIM_WIDTH, Primitives, absolute_ring
 
 if TYPE_CHECKING:
     from emulator.objects import HardwareScales
-    from emulator.samples.detector import TowerGeometry
+    from emulator.samples._yaml import FloatArray
+    from emulator.samples.detector import (
+        EgammaResponse,
+        JetResponse,
+        MuonResponse,
+        SumResponse,
+        TauResponse,
+        TowerGeometry,
+    )
 
 Int32Array = NDArray[np.int32]
 Int16Array = NDArray[np.int16]
@@ -127,7 +127,7 @@ def rim_sum(plane: Int32Array, row: int, column: int) -> int:
     down = box_sum(plane, row, column - middle, JET_REACH, half)
     right = box_sum(plane, row + middle, column, half, JET_REACH)
     left = box_sum(plane, row - middle, column, half, JET_REACH)
-    return up + down + right + left - max(max(up, down), max(right, left))
+    return up + down + right + left - max(up, down, right, left)
 
 
 @kernel
@@ -165,7 +165,9 @@ def find_jets(p: Primitives, r: JetResponse, s: Steps, out: Int32Array) -> int:
 
 
 @kernel
-def find_egammas(p: Primitives, r: EgammaResponse, s: Steps, out: Int32Array) -> int:
+def find_egammas(
+    p: Primitives, r: EgammaResponse, s: Steps, rng: np.random.Generator, out: Int32Array
+) -> int:
     """Fill e/gamma clusters (pt, eta, phi, iso) and return their number; not ordered."""
     half = s.ring_eta.size // 2
     n_phi = p.total.shape[1] - 2 * PAD
@@ -185,7 +187,7 @@ def find_egammas(p: Primitives, r: EgammaResponse, s: Steps, out: Int32Array) ->
             excess = 0.5 * et - r.accept_midpoint_gev
             turn_on = 1.0 / (1.0 + math.exp(-excess / r.accept_width_gev))
             accepted = r.accept_floor + (1.0 - r.accept_floor) * turn_on
-            if np.random.random() > accepted or n == out.shape[0]:
+            if rng.random() > accepted or n == out.shape[0]:
                 continue
             around = box_sum(p.total, row, column, 3, 4) - et - had
             limit = (
@@ -230,7 +232,7 @@ def find_taus(p: Primitives, r: TauResponse, s: Steps, out: Int32Array) -> int:
 
 
 @kernel
-def _curvature_resolution(abs_eta: float, r: MuonResponse) -> float:
+def _curvature_resolution(abs_eta: float, r: MuonResponse, rng: np.random.Generator) -> float:
     if abs_eta < r.overlap_min_abs_eta:
         width = r.curvature_resolution_barrel
     elif abs_eta < r.endcap_min_abs_eta:
@@ -238,13 +240,13 @@ def _curvature_resolution(abs_eta: float, r: MuonResponse) -> float:
     else:
         growth = r.curvature_resolution_endcap_slope * (abs_eta - r.endcap_min_abs_eta)
         width = r.curvature_resolution_endcap + growth
-    if np.random.random() < r.tail_fraction:
+    if rng.random() < r.tail_fraction:
         width *= r.tail_factor
     return width
 
 
 @kernel
-def _is_seen(pt: float, eta: float, r: MuonResponse) -> bool:
+def _is_seen(pt: float, eta: float, r: MuonResponse, rng: np.random.Generator) -> bool:
     """Whether a muon reaches the stations and is found by the trigger."""
     size = abs(eta)
     if size > r.max_abs_eta:
@@ -255,7 +257,7 @@ def _is_seen(pt: float, eta: float, r: MuonResponse) -> bool:
     elif pt * math.cosh(eta) < r.endcap_min_p_gev:
         return False
     turn_on = 1.0 / (1.0 + math.exp(-(pt - r.turn_on_pt_gev) / r.turn_on_width_gev))
-    return np.random.random() <= r.efficiency * turn_on
+    return rng.random() <= r.efficiency * turn_on
 
 
 @kernel
@@ -271,6 +273,7 @@ def measure_muons(
     flip: bool,
     r: MuonResponse,
     s: Steps,
+    rng: np.random.Generator,
     out: Int32Array,
     n: int,
 ) -> int:
@@ -286,6 +289,8 @@ def measure_muons(
         Whether its eta changes sign.
     r, s
         Numbers of the response and of the hardware.
+    rng
+        Source of randomness.
     out
         int32, ``(room, 7)``, columns of `MUON_COLUMNS`.
     n
@@ -293,24 +298,24 @@ def measure_muons(
     """
     for i in range(candidates.shape[0]):
         probability = candidates[i, 4]
-        if probability < 1.0 and np.random.random() > probability:
+        if probability < 1.0 and rng.random() > probability:
             continue
         pt = float(candidates[i, 0])
         eta = float(candidates[i, 1])
-        if not _is_seen(pt, eta, r) or n == out.shape[0]:
+        if not _is_seen(pt, eta, r, rng) or n == out.shape[0]:
             continue
-        width = _curvature_resolution(abs(eta), r)
-        curvature = (1.0 + width * np.random.normal()) / pt
+        width = _curvature_resolution(abs(eta), r, rng)
+        curvature = (1.0 + width * rng.standard_normal()) / pt
         measured = r.max_pt_gev
         if curvature > 0.0:
             measured = min(r.scale / max(curvature, 1.0 / r.max_pt_gev), r.max_pt_gev)
-        eta += r.eta_resolution * np.random.normal()
-        phi = float(candidates[i, 2]) + turn + r.phi_resolution_rad * np.random.normal()
+        eta += r.eta_resolution * rng.standard_normal()
+        phi = float(candidates[i, 2]) + turn + r.phi_resolution_rad * rng.standard_normal()
         charge = float(candidates[i, 3])
         bend = min(r.bend_barrel_rad_gev, r.bend_endcap_rad_gev / max(math.sinh(abs(eta)), 1e-6))
-        draw = np.random.random()
+        draw = rng.random()
         out[n, 0] = min(int(measured / s.muon_lsb_gev) + 1, s.muon_max)
-        eta_code = int(round((-eta if flip else eta) / s.muon_eta_lsb))
+        eta_code = round((-eta if flip else eta) / s.muon_eta_lsb)
         out[n, 1] = max(min(eta_code, s.muon_eta_max), -s.muon_eta_max)
         out[n, 2] = _phi_in_turn(phi, s.muon_turn)
         out[n, 3] = out[n, 1]

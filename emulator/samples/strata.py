@@ -27,13 +27,13 @@ from numpy.typing import NDArray
 
 from emulator.errors import SettingsError
 from emulator.jit import kernel
-from emulator.samples.deposit import Deposits
 from emulator.samples.pools import join_deposits
 from emulator.samples.settings import MUON_SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from emulator.samples.deposit import Deposits
     from emulator.samples.pools import Pool
     from emulator.samples.settings import GeneratorSettings, StrataSettings
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emulator.jit import kernel
-from emulator.samples.deposit import Deposits
-from emulator.samples.detector import TowerResponse
+
+if TYPE_CHECKING:
+    from emulator.samples.deposit import Deposits
+    from emulator.samples.detector import TowerResponse
 
 Float32Array = NDArray[np.float32]
 Int32Array = NDArray[np.int32]

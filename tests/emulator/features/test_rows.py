@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-import awkward as ak
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -25,6 +24,8 @@ from emulator.objects import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import awkward as ak
 
 SCALES = load_scales()
 ERAS = [Era(pt, position) for pt in ("hardware", "halved") for position in ("measured", "vertex")]

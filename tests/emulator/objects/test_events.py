@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from itertools import pairwise
 from typing import Any
 
@@ -20,15 +19,9 @@ from emulator.objects import (
     Columns,
     build_events,
     check_events,
-    columns,
-    concatenate,
-    empty_events,
     field_columns,
     known_fields,
     load_scales,
-    scalar_columns,
-    sort_by_pt,
-    trim,
 )
 
 SCALES = load_scales()
@@ -137,26 +130,6 @@ def test_check_sees_values_that_16_bits_would_hide() -> None:
         check_events(events[[name for name in events.fields if name != "tau"]])
 
 
-@settings(deadline=None, max_examples=40)  # the first example compiles
-@given(
-    lists=st.lists(st.lists(st.integers(0, 6), max_size=15), max_size=6),
-    name=st.sampled_from(["mu", "eg", "jet"]),
-)
-def test_sort_and_trim_equal_plain_python(lists: list[list[int]], name: str) -> None:
-    events = events_of(lists, name)
-    mark = known_fields(name)[1]
-    pairs = [
-        list(zip(pt, marks, strict=True))
-        for pt, marks in zip(events[name].pt.tolist(), events[name, mark].tolist(), strict=True)
-    ]
-    expected = [sorted(row, key=operator.itemgetter(0), reverse=True) for row in pairs]
-    for result, limit in ((sort_by_pt(events), 99), (trim(events), SCALES.multiplicity(name))):
-        cut = [row[:limit] for row in expected]
-        assert result[name].pt.tolist() == [[pt for pt, _ in row] for row in cut]
-        assert result[name, mark].tolist() == [[each for _, each in row] for row in cut]
-        assert scalar_columns(result)["event"].tolist() == list(range(len(lists)))
-
-
 @settings(deadline=None, max_examples=40)
 @given(
     lists=st.lists(st.lists(st.integers(0, 500), max_size=4), max_size=8),
@@ -173,25 +146,3 @@ def test_columns_of_any_slice(lists: list[list[int]], start: int, data: st.DataO
         assert contents.dtype == np.int16
         rows = [contents[a:b].tolist() for a, b in pairwise(offsets)]
         assert rows == part.eg.pt.tolist()
-
-
-@settings(deadline=None, max_examples=40)
-@given(parts=st.lists(st.lists(st.lists(st.integers(0, 500), max_size=3), max_size=3), max_size=4))
-def test_concatenate_is_row_after_row(parts: list[list[list[int]]]) -> None:
-    joined = concatenate([events_of(part) for part in parts])
-    assert joined.eg.pt.tolist() == [row for part in parts for row in part]
-    assert joined.event.tolist() == [row for part in parts for row in range(len(part))]
-    assert field_columns(joined, "eg", "pt")[1].dtype == np.int16
-
-
-def test_concatenate_keeps_what_all_have() -> None:
-    full = events_of([[1]])
-    bare = build_events(ids(1), {"eg": Columns(*_without(columns(full, "eg"), "iso"))})
-    assert concatenate([full, bare]).eg.fields == ["pt", "eta", "phi"]
-    assert concatenate([full, full]).eg.fields == ["pt", "eta", "phi", "iso"]
-    with pytest.raises(ValueError, match="different scalars"):
-        concatenate([full, empty_events(weighted=True)])
-
-
-def _without(part: Columns, field: str) -> tuple[Any, dict[str, Any]]:
-    return part.offsets, {name: v for name, v in part.fields.items() if name != field}

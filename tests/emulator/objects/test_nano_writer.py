@@ -43,7 +43,7 @@ def one_muon(pt: int = 23, *, rows: int = 1, **scalars: Any) -> ak.Array:
     )
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), step=st.integers(1, 4))
 def test_what_is_written_comes_back(
     data: st.DataObject,

@@ -62,9 +62,9 @@ def test_flat_and_jagged_branches_do_not_mix(tmp_path: Path) -> None:
         with pytest.raises(InputFileError, match="branch flat must hold lists of integers"):
             tree.jagged("flat", 0, 3)
         with pytest.raises(
-            MissingNameError, match="a.root:folder/t: no branch 'flat'; nearest: flat"
+            MissingNameError, match=r"a\.root:folder/t: no branch 'flot'; nearest: flat"
         ):
-            tree.flat("flat", 0, 3)
+            tree.flat("flot", 0, 3)
         with pytest.raises(MissingNameError, match="no tree 'folder/u'; nearest: folder/t"):
             root.tree("folder/u")
         assert root.provenance() == {}

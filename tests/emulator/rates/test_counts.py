@@ -274,7 +274,7 @@ def test_a_sum_that_does_not_fit_is_refused() -> None:
 
 
 @pytest.mark.parametrize("other", [{"seed": 1}, {"replicas": 100}])
-def test_other_bootstraps_are_refused(other: dict[str, int]) -> None:
+def test_other_bootstraps_are_refused(other: dict[str, Any]) -> None:
     with pytest.raises(CountsError, match="counts of different bootstraps do not go together"):
         ScoreCounts.from_scores([1], pool_ids=[0]).merge(
             ScoreCounts.from_scores([1], pool_ids=[1], **other)

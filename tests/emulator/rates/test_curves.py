@@ -35,16 +35,16 @@ def test_every_row_of_the_rate_curve() -> None:
     counts = weighted()
     curve = rate_curve(counts, RUN3)
     assert curve["threshold"].tolist() == counts.scores.tolist()
-    for row in curve.itertuples():
-        passing = counts.passing(int(row.threshold))
+    for row in curve.to_dict("records"):
+        passing = counts.passing(int(row["threshold"]))
         errors = fractions(passing.replicas, counts.total.replicas)
-        assert row.entries == passing.entries
+        assert row["entries"] == passing.entries
         rate = RUN3.rate_khz(passing.weight, counts.total.weight)
-        assert row.rate_khz == pytest.approx(rate, rel=1e-12)
+        assert row["rate_khz"] == pytest.approx(rate, rel=1e-12)
         naive = RUN3.crossing_rate_khz * naive_error(passing, counts.total)
-        assert row.error_naive_khz == pytest.approx(naive, rel=1e-6, abs=1e-6)
+        assert row["error_naive_khz"] == pytest.approx(naive, rel=1e-9)
         bootstrap = RUN3.crossing_rate_khz * np.std(errors, ddof=1)
-        assert row.error_khz == pytest.approx(bootstrap, rel=1e-9, abs=1e-9)
+        assert row["error_khz"] == pytest.approx(bootstrap, rel=1e-9, abs=1e-9)
 
 
 def test_rate_curve_falls_from_the_crossing_rate() -> None:

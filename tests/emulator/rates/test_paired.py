@@ -62,6 +62,7 @@ def test_difference_and_ratio_are_those_of_the_efficiencies() -> None:
     assert found.difference_low < found.difference < found.difference_high
     assert found.ratio_low is not None
     assert found.ratio_high is not None
+    assert found.ratio is not None
     assert found.ratio_low < found.ratio < found.ratio_high
 
 
@@ -95,14 +96,14 @@ def test_pairing_makes_the_interval_smaller() -> None:
 
 def test_interval_of_the_difference_covers() -> None:
     # Both models are equally good by construction: the true difference is 0.
-    comparisons = [compare(*toy(30.0, seed, n_signal=1_000)) for seed in range(200)]
+    comparisons = [compare(*toy(300.0, seed, n_signal=1_000)) for seed in range(120)]
     covered = sum(
         found.difference_low <= 0 <= found.difference_high
         for found in comparisons
         if found.difference_low is not None and found.difference_high is not None
     )
-    # Binomial scatter 3.3 %.
-    assert covered / 200 == pytest.approx(0.683, abs=0.08)
+    # Binomial scatter 4.2 %.
+    assert covered / 120 == pytest.approx(0.683, abs=0.08)
 
 
 def test_a_reference_that_accepts_nothing_has_no_ratio() -> None:

@@ -113,9 +113,10 @@ def test_is_the_largest_rate_that_does_not_exceed_the_target(
     assert found.rate_khz <= target
     expected = plain_threshold(scores, weights, target, RUN3)
     if expected is None:
-        assert (found.threshold, found.reached, found.rate_khz) == (counts.scores[-1] + 1, False, 0)
+        above = max(score for score, weight in events if weight) + 1
+        assert (found.threshold, found.reached, found.rate_khz) == (above, False, 0)
         return
-    assert (found.threshold, Fraction(found.rate_khz)) == (expected[0], float(expected[1]))
+    assert (found.threshold, found.rate_khz) == (expected[0], float(expected[1]))
     assert found.next_rate_khz is None or found.next_rate_khz >= target
 
 
@@ -218,7 +219,7 @@ def test_naive_error_is_too_small_with_shared_pools() -> None:
     half = pools.size // 2
     setting = ScoreCounts.from_scores(scores[:half], pool_ids=pools[:half])
     measuring = ScoreCounts.from_scores(scores[half:], pool_ids=pools[half:])
-    found = point(setting, measuring, 500.0)
+    found = point(setting, measuring, 100.0)
     # The true ratio is close to sqrt(50) = 7.
     assert 5 < found.error_khz / found.error_naive_khz < 9
     assert not found.for_ranking
@@ -296,9 +297,9 @@ def test_impossible_targets(target: float) -> None:
 def test_empty_counts_are_refused() -> None:
     empty = ScoreCounts.from_scores(np.array([], dtype=np.int64))
     some = ScoreCounts.from_scores([1, 2])
-    with pytest.raises(CountsError, match="0 crossings .* too few to set a threshold on"):
+    with pytest.raises(CountsError, match=r"0 crossings .* too few to set a threshold on"):
         point(empty, some)
-    with pytest.raises(CountsError, match="0 crossings .* too few to measure a rate on"):
+    with pytest.raises(CountsError, match=r"0 crossings .* too few to measure a rate on"):
         point(some, empty)
     with pytest.raises(CountsError, match="2 crossings with no weight in total"):
         threshold_at(ScoreCounts.from_scores([1, 2], weights=[0, 0]), 1.0, RUN3)
@@ -340,7 +341,8 @@ def test_bootstrap_of_a_shared_pool_covers_and_the_naive_error_does_not() -> Non
         counts = ScoreCounts.from_scores(scores, pool_ids=pools, replicas=100, seed=toy)
         passing, total = counts.passing(1), counts.total
         miss = abs(passing.weight / total.weight - hot)
-        covered += miss <= np.std(fractions(passing.replicas, total.replicas), ddof=1)
+        error = float(np.std(fractions(passing.replicas, total.replicas), ddof=1))
+        covered += miss <= error
         covered_naive += miss <= naive_error(passing, total)
     # Binomial scatter of 500 toys is 2 %.
     assert covered / n_toys == pytest.approx(0.683, abs=0.05)

@@ -1,0 +1,139 @@
+"""From files of L1 objects to integer scores and decisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from emulator.engine import Emulator
+from emulator.features import feature_rows
+from emulator.objects import open_file
+from emulator.results import Record
+from l1distill.score_table import check_output_name, identity_columns, write_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from os import PathLike
+    from pathlib import Path
+
+    import awkward as ak
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from emulator.model import Model
+    from emulator.objects.tree_reader import Source
+
+    Paths = Sequence[str | PathLike[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Emulation(Record):
+    """What `emulate_files` did.
+
+    Parameters
+    ----------
+    model, network_sha256
+        Name and identity of the network.
+    output
+        The file with the scores.
+    n_crossings
+        Crossings scored.
+    fires
+        For each named threshold, the number of crossings that fire.
+    score_min, score_max
+        Range of the integer scores.
+    """
+
+    model: str
+    network_sha256: str
+    output: str
+    n_crossings: int
+    fires: Mapping[str, int]
+    score_min: int
+    score_max: int
+
+
+class Scorer:
+    """A model ready to score events; the engine is prepared once."""
+
+    def __init__(self, model: Model, *, threads: int | None = None) -> None:
+        self.model = model
+        self.emulator = Emulator(model.graph.with_outputs((model.score,)), threads=threads)
+
+    def scores(self, events: ak.Array) -> NDArray[np.int64]:
+        """Return the integer score of each crossing, int64, axis (crossing)."""
+        return self.scores_of_rows(feature_rows(events, self.model.layout))
+
+    def scores_of_rows(self, rows: NDArray[np.int16]) -> NDArray[np.int64]:
+        """Return the integer score of each row of features, int64, axis (crossing)."""
+        return self.emulator.run(rows)[self.model.score][:, 0]
+
+
+def emulate_files(
+    model: Model,
+    paths: Paths,
+    output: str | Path,
+    *,
+    source: Source = "unpacked",
+    crossings: Sequence[int] = (0,),
+    threads: int | None = None,
+) -> Emulation:
+    """Score every selected crossing of the files and write one row for each.
+
+    Parameters
+    ----------
+    model
+        The network, its layout and thresholds.
+    paths
+        Files of L1 objects.
+    output
+        A ``.parquet`` or ``.root`` file: identity of the crossing, ``score``, and
+        ``fires_<threshold>`` for each named threshold.
+    source
+        ``unpacked`` or ``emulated`` objects, where a file has both.
+    crossings
+        Relative crossings to score, each on its own.
+    threads
+        Threads of the engine; all processors by default.
+
+    Raises
+    ------
+    L1Error
+        If a file cannot be read or the output cannot be named so; nothing is left behind.
+    """
+    check_output_name(output)
+    scorer = Scorer(model, threads=threads)
+    fires = {threshold.name: 0 for threshold in model.thresholds}
+    extremes: list[int] = []
+
+    def parts() -> Iterator[dict[str, Any]]:
+        for events in chunks_of_events(paths, source=source, crossings=crossings):
+            scores = scorer.scores(events)
+            columns = {**identity_columns(events), "score": scores}
+            for threshold in model.thresholds:
+                decision = scores >= threshold.threshold
+                fires[threshold.name] += int(decision.sum())
+                columns[f"fires_{threshold.name}"] = decision
+            if len(scores):
+                extremes.extend((int(scores.min()), int(scores.max())))
+                yield columns
+
+    n_crossings = write_columns(output, parts())
+    return Emulation(
+        model=model.name,
+        network_sha256=model.network_sha256,
+        output=str(output),
+        n_crossings=n_crossings,
+        fires=fires,
+        score_min=min(extremes),
+        score_max=max(extremes),
+    )
+
+
+def chunks_of_events(
+    paths: Paths, *, source: Source = "unpacked", crossings: Sequence[int] = (0,)
+) -> Iterator[ak.Array]:
+    """Yield the events of all files, chunk by chunk, with bounded memory."""
+    for path in paths:
+        for chunk in open_file(path, source=source).chunks(crossings=crossings):
+            yield chunk.events

@@ -1,0 +1,166 @@
+"""Scores of crossings with their identity: in memory, and as Parquet or ROOT files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import uproot
+
+from emulator.errors import InputFileError, SettingsError
+from emulator.files import replace_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import awkward as ak
+    from numpy.typing import NDArray
+
+    Columns = Mapping[str, NDArray[Any]]
+
+#: What tells crossings apart, and what a rate needs besides the score.
+IDENTITY = ("run", "lumi", "event", "orbit", "crossing")
+STATISTICS = ("weight", "stratum", "pool_id")
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """Integer scores of several models on the same crossings.
+
+    Parameters
+    ----------
+    identity
+        ``run, lumi, event, orbit, crossing``, and ``weight, stratum, pool_id`` where the sample has
+        them; each with axis (crossing).
+    scores
+        For each model or baseline its integer scores, int64, axis (crossing).
+    """
+
+    identity: Columns
+    scores: Columns
+
+    def __len__(self) -> int:
+        return len(self.identity["event"])
+
+    @property
+    def weights(self) -> NDArray[np.int64] | None:
+        """Weights in units of ``2**-32``, or None if every crossing counts the same."""
+        return self.identity.get("weight")
+
+    @property
+    def pool_ids(self) -> NDArray[np.uint64] | None:
+        """Blocks of the bootstrap, or None if crossings do not depend on each other."""
+        return self.identity.get("pool_id")
+
+    def write(self, path: str | Path) -> None:
+        """Write a Parquet file, complete or not at all."""
+        write_columns(path, [{**self.identity, **_prefixed(self.scores)}])
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """Read what `write` wrote."""
+        table = pq.read_table(path)
+        columns = {name: table[name].to_numpy() for name in table.column_names}
+        identity = {key: column for key, column in columns.items() if not key.startswith("score:")}
+        scores = {
+            key.removeprefix("score:"): column
+            for key, column in columns.items()
+            if key.startswith("score:")
+        }
+        return cls(identity, scores)
+
+
+def _prefixed(scores: Columns) -> dict[str, NDArray[Any]]:
+    return {f"score:{name}": column for name, column in scores.items()}
+
+
+def identity_columns(events: ak.Array) -> dict[str, NDArray[Any]]:
+    """Return the scalars of events that identify crossings and weigh them."""
+    return {
+        name: np.asarray(events[name]) for name in (*IDENTITY, *STATISTICS) if name in events.fields
+    }
+
+
+class _Writer(Protocol):
+    def add(self, columns: Columns) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _ParquetWriter:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writer: pq.ParquetWriter | None = None
+
+    def add(self, columns: Columns) -> None:
+        table = pa.table(dict(columns))
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._path, table.schema, compression="zstd")
+        self._writer.write_table(table)
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
+class _RootWriter:
+    def __init__(self, path: Path) -> None:
+        self._file = uproot.recreate(path, compression=uproot.ZSTD(3))
+        self._tree: Any = None
+
+    def add(self, columns: Columns) -> None:
+        if self._tree is None:
+            types = {name: column.dtype for name, column in columns.items()}
+            self._tree = self._file.mktree("scores", types)
+        self._tree.extend(dict(columns))
+
+    def close(self) -> None:
+        self._file.close()
+
+
+_WRITERS: dict[str, type[_ParquetWriter | _RootWriter]] = {
+    ".parquet": _ParquetWriter,
+    ".root": _RootWriter,
+}
+
+
+def check_output_name(path: str | Path) -> None:
+    """Refuse an output whose ending names no format that is written.
+
+    Raises
+    ------
+    SettingsError
+        If the ending is neither ``.parquet`` nor ``.root``.
+    """
+    if Path(path).suffix not in _WRITERS:
+        msg = f"{path}: scores are written as {' or '.join(_WRITERS)}, name the output so"
+        raise SettingsError(msg)
+
+
+def write_columns(path: str | Path, parts: Iterable[Columns]) -> int:
+    """Write columns part by part, complete or not at all, and return the number of crossings.
+
+    Raises
+    ------
+    SettingsError
+        If the ending of ``path`` names no format that is written.
+    InputFileError
+        If there is no part at all.
+    """
+    check_output_name(path)
+    written = 0
+    with replace_file(path) as temporary:
+        writer: _Writer = _WRITERS[Path(path).suffix](temporary)
+        try:
+            for part in parts:
+                writer.add(part)
+                written += len(next(iter(part.values())))
+        finally:
+            writer.close()
+        if written == 0:
+            raise InputFileError(path, "not written: no crossing was read")
+    return written
