@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -75,10 +75,11 @@ def export_graph(student: QuantStudent) -> Graph:
         Input("x", (), ROW_FORMAT, size=len(student.scaling)),
         student.scaling.node("scaled", "x"),
     ]
-    for place, layer in enumerate(student.layers[:-1]):
+    *hidden, last = (cast("QuantDense", layer) for layer in student.layers)
+    for place, layer in enumerate(hidden):
         nodes.append(_dense(nodes, f"dense_{place}", layer, None))
         nodes.append(Relu(f"hidden_{place}", (f"dense_{place}",), spec.activation_formats[place]))
-    nodes.append(_dense(nodes, SCORE, student.layers[-1], spec.score_format))
+    nodes.append(_dense(nodes, SCORE, last, spec.score_format))
     return Graph(tuple(nodes), (SCORE,))
 
 

@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A first call may compile a kernel; how long a test takes is no property of the code under test.
+settings.register_profile("l1distill", deadline=None)
+settings.load_profile("l1distill")
 
 
 @pytest.fixture(scope="session")

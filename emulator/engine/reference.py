@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from emulator.fixed import FixedFormat
+    from emulator.fixed.format import FixedFormat
     from emulator.graph.graph import Graph
 
     # One raw for each element of a tensor.
@@ -63,7 +63,7 @@ def evaluate(graph: Graph, row: Sequence[int]) -> dict[str, list[int]]:
 
     Examples
     --------
-    >>> from emulator.fixed import FixedFormat
+    >>> from emulator.fixed.format import FixedFormat
     >>> from emulator.graph import Graph, Input, Square
     >>> x = Input("x", (), FixedFormat(8, 8), size=2)
     >>> y = Square("y", ("x",), FixedFormat(8, 8, signed=False, overflow="SAT"))
@@ -124,7 +124,7 @@ def cast_exact(raw: int, fraction: int, target: FixedFormat) -> int:
 
     Examples
     --------
-    >>> from emulator.fixed import FixedFormat
+    >>> from emulator.fixed.format import FixedFormat
     >>> cast_exact(-6, 2, FixedFormat(4, 4, rounding="RND_CONV"))
     -2
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emulator.model.model import SCHEMA, Model, Threshold
+from emulator.model.model import SCHEMA, Model, NamedThreshold
 from emulator.model.store import load_model, model_text, save_model
 
-__all__ = ["SCHEMA", "Model", "Threshold", "load_model", "model_text", "save_model"]
+__all__ = ["SCHEMA", "Model", "NamedThreshold", "load_model", "model_text", "save_model"]

@@ -22,7 +22,7 @@ SCHEMA = "l1distill-model/1"
 
 
 @dataclass(frozen=True, slots=True)
-class Threshold:
+class NamedThreshold:
     """A named integer threshold: the seed fires if ``score >= threshold``.
 
     Parameters
@@ -76,7 +76,7 @@ class Model:
     layout: FeatureLayout
     graph: Graph
     score: str
-    thresholds: tuple[Threshold, ...] = ()
+    thresholds: tuple[NamedThreshold, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -110,6 +110,6 @@ class Model:
         text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def with_thresholds(self, thresholds: Sequence[Threshold]) -> Model:
+    def with_thresholds(self, thresholds: Sequence[NamedThreshold]) -> Model:
         """Return the same network with other thresholds."""
         return replace(self, thresholds=tuple(thresholds))

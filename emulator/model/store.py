@@ -11,7 +11,7 @@ from emulator.errors import InputFileError, L1Error, ModelFileError
 from emulator.features import FeatureLayout
 from emulator.files import replace_file
 from emulator.graph.codec import graph_from_plain, graph_to_plain
-from emulator.model.model import SCHEMA, Model, Threshold
+from emulator.model.model import SCHEMA, Model, NamedThreshold
 
 _KEYS = {
     "schema",
@@ -124,15 +124,15 @@ def _model_from_plain(plain: dict[str, Any]) -> Model:
     return model
 
 
-def _thresholds(plain: object) -> tuple[Threshold, ...]:
+def _thresholds(plain: object) -> tuple[NamedThreshold, ...]:
     if not isinstance(plain, list):
         msg = f"thresholds must be a list, found {plain!r:.60}"
         raise ModelFileError(msg)
     return tuple(_threshold(item, place) for place, item in enumerate(plain))
 
 
-def _threshold(plain: object, place: int) -> Threshold:
-    known = {item.name for item in fields(Threshold)}
+def _threshold(plain: object, place: int) -> NamedThreshold:
+    known = {item.name for item in fields(NamedThreshold)}
     if not isinstance(plain, dict) or set(plain) != known:
         msg = f"threshold {place} needs the keys {', '.join(sorted(known))}, found {plain!r:.100}"
         raise ModelFileError(msg)
@@ -146,4 +146,4 @@ def _threshold(plain: object, place: int) -> Threshold:
     ):
         msg = f"threshold {place} has a value of the wrong type: {plain!r:.200}"
         raise ModelFileError(msg)
-    return Threshold(**plain)
+    return NamedThreshold(**plain)

@@ -14,7 +14,7 @@ from emulator.rates.errors import CountsError
 from emulator.rates.intervals import ONE_SIGMA, clopper_pearson, garwood
 from emulator.rates.paired import ModelScores, PairedComparison, compare_paired
 from emulator.rates.scenario import RateScenario, load_scenario
-from emulator.rates.working_points import Threshold, WorkingPoint, threshold_at, working_point
+from emulator.rates.working_points import RateThreshold, WorkingPoint, threshold_at, working_point
 
 __all__ = [
     "ONE_SIGMA",
@@ -25,8 +25,8 @@ __all__ = [
     "PairedComparison",
     "Passing",
     "RateScenario",
+    "RateThreshold",
     "ScoreCounts",
-    "Threshold",
     "WorkingPoint",
     "clopper_pearson",
     "compare_paired",

@@ -27,7 +27,7 @@ MAX_ERROR_FOR_RANKING: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Threshold(Record):
+class RateThreshold(Record):
     """The lowest threshold whose rate does not exceed a target; fires if ``score >= threshold``.
 
     Parameters
@@ -110,7 +110,7 @@ class WorkingPoint(Record):
     for_ranking: bool
 
 
-def threshold_at(counts: ScoreCounts, target_khz: float, scenario: RateScenario) -> Threshold:
+def threshold_at(counts: ScoreCounts, target_khz: float, scenario: RateScenario) -> RateThreshold:
     """Find the largest rate that does not exceed a target, and its threshold.
 
     Parameters
@@ -148,7 +148,7 @@ def threshold_at(counts: ScoreCounts, target_khz: float, scenario: RateScenario)
     passing = counts.weights[occupied][::-1].cumsum()
     n_rows = int(np.searchsorted(passing, most, side="right"))
     following = int(passing[n_rows]) if n_rows < passing.size else None
-    return Threshold(
+    return RateThreshold(
         target_khz=float(target_khz),
         threshold=int(scores[n_rows - 1]) if n_rows else int(scores[0]) + 1,
         rate_khz=scenario.rate_khz(int(passing[n_rows - 1]), total) if n_rows else 0.0,

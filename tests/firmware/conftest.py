@@ -65,9 +65,7 @@ def draw_raws(rng: Generator, target: FixedFormat, n: int) -> tuple[int, ...]:
     return tuple(raws.tolist())
 
 
-def _draw_dense(
-    rng: Generator, name: str, source: str, tensor: tuple[int, FixedFormat]
-) -> Dense:
+def _draw_dense(rng: Generator, name: str, source: str, tensor: tuple[int, FixedFormat]) -> Dense:
     size, x = tensor
     n_out = int(rng.integers(1, 6))
     weight = draw_format(rng, 4, 3, low=2, high=9)

@@ -7,9 +7,6 @@ import pytest
 from random_graphs import Limits, random_graph, random_rows
 
 from emulator.engine import Emulator, evaluate_rows
-from emulator.errors import RangeError
-from emulator.fixed import FixedFormat
-from emulator.graph import Graph, Input, Quantize, Square
 
 #: Widths that need 32-bit tiles, 64-bit tiles, and Python integers now and then.
 LIMITS = {

@@ -12,7 +12,7 @@ from emulator.errors import InputFileError, ModelFileError
 from emulator.features import Era, Feature, FeatureLayout
 from emulator.fixed import FixedFormat
 from emulator.graph import Dense, Graph, Input
-from emulator.model import Model, Threshold, load_model, save_model
+from emulator.model import Model, NamedThreshold, load_model, save_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ def model() -> Model:
         LAYOUT,
         Graph((source, score), ("score",)),
         "score",
-        (Threshold("10 kHz", 1234, 10.0, "run3", "ab" * 32),),
+        (NamedThreshold("10 kHz", 1234, 10.0, "run3", "ab" * 32),),
         {"trained_by": "hand"},
     )
 
@@ -146,7 +146,7 @@ def test_refuses_what_is_no_model_file(tmp_path: Path, text: str | None, message
 
 
 def test_refuses_two_thresholds_of_one_name(model: Model) -> None:
-    twice = (Threshold("a", 1), Threshold("a", 2))
+    twice = (NamedThreshold("a", 1), NamedThreshold("a", 2))
     with pytest.raises(ModelFileError, match="two thresholds share a name"):
         model.with_thresholds(twice)
 

@@ -1,0 +1,122 @@
+"""``l1distill inspect`` and ``l1distill emulate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from l1distill.cli.options import (
+    PROCESSORS,
+    AsJson,
+    Crossings,
+    Files,
+    Jobs,
+    ModelFile,
+    Source,
+    SourceName,
+    parse_integers,
+    print_json,
+)
+from l1distill.console import print_table
+
+if TYPE_CHECKING:
+    from emulator.features import FeatureLayout
+    from emulator.objects import FileSummary
+
+
+def inspect(files: Files, *, source: Source = SourceName.unpacked, as_json: AsJson = False) -> int:
+    """Show what files offer: trees, collections, crossings, ranges, saturated values, what is missing.
+
+    Example:
+
+        l1distill inspect L1Ntuple.root
+    """
+    from emulator.features import load_layout
+    from emulator.objects import open_file
+
+    layout = load_layout("axol1tl_57")
+    summaries = [open_file(path, source=source.value).describe() for path in files]
+    if as_json:
+        print_json(
+            [
+                {**summary.as_dict(), "missing_features": list(layout.missing_in(summary))}
+                for summary in summaries
+            ]
+        )
+        return 0
+    for summary in summaries:
+        _print_summary(summary, layout)
+    return 0
+
+
+def _print_summary(summary: FileSummary, layout: FeatureLayout) -> None:
+    typer.echo(f"{summary.path}: {summary.format_name}, {summary.entries} entries")
+    typer.echo(f"trees: {', '.join(summary.trees)}")
+    typer.echo(f"objects: {summary.source} (offered: {', '.join(summary.sources)})")
+    crossings = ", ".join(f"{item.crossing} ({item.entries})" for item in summary.crossings)
+    typer.echo(f"crossings (entries with objects): {crossings or 'none'}")
+    rows = []
+    for collection in summary.collections:
+        for field in collection.fields:
+            extremes = (field.minimum, field.maximum)
+            lowest, highest = ("-" if value is None else str(value) for value in extremes)
+            rows.append(
+                [
+                    f"{collection.name}.{field.name}",
+                    str(collection.count),
+                    lowest,
+                    highest,
+                    str(field.n_saturated),
+                    str(field.n_out_of_range),
+                ]
+            )
+    print_table(["field", "objects", "lowest", "highest", "saturated", "out of range"], rows)
+    typer.echo(f"fields that this file does not have: {', '.join(summary.missing) or 'none'}")
+    missing = ", ".join(layout.missing_in(summary))
+    typer.echo(f"layout {layout.name}: {'missing ' + missing if missing else 'complete'}")
+    typer.echo(f"weights: {'yes' if summary.weighted else 'no, every crossing counts the same'}")
+    if summary.provenance:
+        typer.echo(f"made by: {summary.provenance}")
+
+
+def emulate(
+    model: ModelFile,
+    files: Files,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="A .parquet or .root file for the scores.")
+    ],
+    *,
+    source: Source = SourceName.unpacked,
+    crossings: Crossings = "0",
+    jobs: Jobs = PROCESSORS,
+    as_json: AsJson = False,
+) -> int:
+    """Score L1 objects with a model: one row per crossing, with the decision at each threshold.
+
+    Example:
+
+        l1distill emulate student.json L1Ntuple.root -o scores.parquet
+    """
+    from emulator.model import load_model
+    from l1distill.emulation import emulate_files
+
+    result = emulate_files(
+        load_model(model),
+        files,
+        output,
+        source=source.value,
+        crossings=parse_integers(crossings, "--crossings"),
+        threads=jobs,
+    )
+    if as_json:
+        print_json(result.as_dict())
+        return 0
+    typer.echo(
+        f"{result.n_crossings} crossings scored by {result.model}, scores {result.score_min} to "
+        f"{result.score_max}, written to {result.output}"
+    )
+    for name, fires in result.fires.items():
+        typer.echo(f"  {name}: {fires} fire")
+    return 0

@@ -1,0 +1,87 @@
+"""The program ``l1distill``: its commands, and what it says and returns when something is wrong.
+
+Exit codes: 0 success, 1 a comparison failed, 2 a user's error (one sentence on standard error).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import click
+import typer
+
+from emulator.errors import L1Error
+from l1distill.cli import comparing, files, models, rating, samples, studies
+
+#: Exit code of an error that is the program's own (``EX_SOFTWARE`` of sysexits.h).
+INTERNAL_ERROR = 70
+
+app = typer.Typer(
+    name="l1distill",
+    help="Emulate distilled networks for the Level-1 trigger bit for bit, rate them, and check them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+samples_app = typer.Typer(help="Generate samples.", no_args_is_help=True)
+model_app = typer.Typer(help="Look at model files.", no_args_is_help=True)
+
+app.command("study")(studies.study)
+app.command("report")(studies.report)
+app.command("inspect")(files.inspect)
+app.command("emulate")(files.emulate)
+app.command("compare")(comparing.compare)
+app.command("rates")(rating.rates)
+samples_app.command("generate")(samples.generate)
+model_app.command("show")(models.show)
+model_app.command("check")(models.check)
+app.add_typer(samples_app, name="samples")
+app.add_typer(model_app, name="model")
+
+
+@app.callback()
+def _options(
+    *,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error; works anywhere.")
+    ] = False,
+) -> None:
+    pass
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Run the program and leave with its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words or bool(os.environ.get("L1DISTILL_DEBUG"))
+    words = [word for word in words if word != "--debug"]
+    sys.exit(_run(words, debug=debug))
+
+
+def _run(words: list[str], *, debug: bool) -> int:
+    try:
+        code = app(args=words, prog_name="l1distill", standalone_mode=False)
+    except L1Error as error:
+        return _say(str(error), 2, debug=debug)
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        return _say("interrupted", 130, debug=False)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _say(f"{where}{error.strerror or error}", 2, debug=debug)
+    except Exception as error:  # noqa: BLE001 - the last place that can say it in one sentence
+        text = f"internal error, please report it: {type(error).__name__}: {error} (--debug shows more)"
+        return _say(text, INTERNAL_ERROR, debug=debug)
+    return code if isinstance(code, int) else 0
+
+
+def _say(sentence: str, code: int, *, debug: bool) -> int:
+    if debug:
+        raise  # noqa: PLE0704 - called from an except clause
+    one_line = " ".join(sentence.split())
+    typer.echo(f"l1distill: {one_line}", err=True)
+    return code

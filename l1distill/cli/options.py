@@ -1,0 +1,66 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import json
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+#: How many processors this process may use.
+PROCESSORS = len(os.sched_getaffinity(0))
+
+
+class SourceName(StrEnum):
+    """Which of the two sets of objects to read where a file has both."""
+
+    unpacked = "unpacked"
+    emulated = "emulated"
+
+
+Files = Annotated[
+    list[Path], typer.Argument(help="ROOT files with L1 objects (L1Ntuple or L1 NanoAOD).")
+]
+ModelFile = Annotated[Path, typer.Argument(help="A model file.", metavar="MODEL.json")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Source = Annotated[SourceName, typer.Option(help="Objects to read where a file has both kinds.")]
+Crossings = Annotated[
+    str,
+    typer.Option(help="Relative crossings to read, comma-separated, for example -1,0,1."),
+]
+Jobs = Annotated[
+    int,
+    typer.Option("--jobs", "-j", min=1, help="Processes and threads.", show_default="processors"),
+]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of everything that is drawn.")]
+
+
+def parse_integers(text: str, name: str) -> tuple[int, ...]:
+    """Read comma-separated integers."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        msg = f"{name} takes comma-separated integers, got {text!r}"
+        raise typer.BadParameter(msg) from error
+
+
+def parse_rates(text: str, name: str) -> tuple[float, ...]:
+    """Read comma-separated positive numbers."""
+    try:
+        rates = tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        msg = f"{name} takes comma-separated rates in kHz, got {text!r}"
+        raise typer.BadParameter(msg) from error
+    return rates
+
+
+def print_json(values: Mapping[str, Any] | list[Any]) -> None:
+    """Print a result record to standard output."""
+    typer.echo(json.dumps(values, indent=1))

@@ -1,0 +1,116 @@
+"""What every stage of a study is given, and where things stand in a run folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from emulator.objects.tree_reader import Source
+    from l1distill.console import Reporter
+    from l1distill.study.settings import Study
+
+#: Roles of the zero-bias samples: what networks are trained on, what thresholds are set on, and what
+#: rates are measured on and executions are compared on.
+TRAINING, SETTING, MEASURING = "training", "setting", "measuring"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths in a run folder."""
+
+    root: Path
+
+    @property
+    def samples(self) -> Path:
+        """Generated samples."""
+        return self.root / "samples"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Training states of the networks."""
+        return self.root / "checkpoints"
+
+    @property
+    def parts(self) -> Path:
+        """Results of single stages, of which ``results.json`` is made."""
+        return self.root / "parts"
+
+    @property
+    def csim(self) -> Path:
+        """Compiled C-simulations."""
+        return self.root / "csim"
+
+    def exported(self, student: str) -> Path:
+        """The student as it left training, without thresholds."""
+        return self.root / "checkpoints" / f"{student}.json"
+
+    def model(self, student: str) -> Path:
+        """The student's model file, with thresholds."""
+        return self.root / "models" / f"{student}.json"
+
+    def scores(self, sample: str) -> Path:
+        """Scores of all models on a sample: `SETTING`, `MEASURING` or a signal."""
+        return self.root / "scores" / f"{sample}.parquet"
+
+    def table(self, name: str) -> Path:
+        """A result table."""
+        return self.root / "tables" / f"{name}.csv"
+
+    def part(self, name: str) -> Path:
+        """Result of one stage as JSON."""
+        return self.parts / f"{name}.json"
+
+
+@dataclass(frozen=True)
+class SampleFiles:
+    """The files of a study by their roles."""
+
+    zero_bias: Mapping[str, tuple[Path, ...]]
+    signals: Mapping[str, tuple[Path, ...]]
+    source: Source
+
+    def evaluated(self) -> dict[str, tuple[Path, ...]]:
+        """Return all samples that are scored, by name."""
+        background = {role: self.zero_bias[role] for role in (SETTING, MEASURING)}
+        return {**background, **self.signals}
+
+
+@dataclass(frozen=True)
+class Context:
+    """A study on its way through the stages."""
+
+    study: Study
+    run: RunFolder
+    reporter: Reporter
+    jobs: int
+    resume: bool = False
+
+    @property
+    def files(self) -> SampleFiles:
+        """The study's samples: the given files, or those that the samples stage generates."""
+        given = self.study.samples.files
+        if given is not None:
+            return SampleFiles(
+                {
+                    TRAINING: tuple(given.training),
+                    SETTING: tuple(given.setting),
+                    MEASURING: tuple(given.measuring),
+                },
+                {name: tuple(paths) for name, paths in given.signals.items()},
+                given.source,
+            )
+        # Imported here so that studies on given files never touch the generator.
+        from emulator.samples import load_manifest
+
+        folder = self.run.samples
+        files = load_manifest(folder).files
+        roles = {"train": TRAINING, "tune": SETTING, "eval": MEASURING}
+        return SampleFiles(
+            {roles[file.role]: (folder / file.name,) for file in files if file.role in roles},
+            {file.process: (folder / file.name,) for file in files if file.role == "signal"},
+            "unpacked",
+        )

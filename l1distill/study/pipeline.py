@@ -1,0 +1,177 @@
+"""The stages in their order, what each depends on, and when one is skipped."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from emulator.errors import InputFileError, SettingsError
+from emulator.files import replace_file
+from l1distill.console import Reporter
+from l1distill.study.context import Context, RunFolder
+from l1distill.study.manifest import Manifest, file_sha256, key_of, sources_sha256
+from l1distill.study.stages import comparison, rating, report, samples, scoring, training
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from l1distill.study.settings import Study
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage: what it does, and on which sections of the study and earlier stages it depends."""
+
+    name: str
+    run: Callable[[Context], list[Path]]
+    sections: tuple[str, ...]
+    needs: tuple[str, ...]
+
+
+STAGES = (
+    Stage("samples", samples.run, ("samples", "scenario", "seed"), ()),
+    Stage("training", training.run, ("layout", "distillation", "seed", "name"), ("samples",)),
+    Stage("scoring", scoring.run, ("rates",), ("samples", "training")),
+    Stage("rating", rating.run, ("rates", "scenario", "seed"), ("samples", "scoring")),
+    Stage("comparison", comparison.run, ("comparison",), ("samples", "training")),
+    Stage(
+        "report",
+        report.run,
+        ("name", "scenario", "rates"),
+        ("samples", "training", "scoring", "rating", "comparison"),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class StudyOutcome:
+    """How a study ended."""
+
+    folder: Path
+    n_compared: int
+    n_mismatch: int
+
+    @property
+    def equal(self) -> bool:
+        """Whether all executions agreed on every crossing."""
+        return self.n_mismatch == 0
+
+
+def run_study(
+    study: Study,
+    folder: Path,
+    *,
+    jobs: int = 2,
+    resume: bool = False,
+    reporter: Reporter | None = None,
+) -> StudyOutcome:
+    """Run a study, or what of it is not up to date.
+
+    Parameters
+    ----------
+    study
+        What to do.
+    folder
+        The run folder; made if it is absent.
+    jobs
+        Processes and threads.
+    resume
+        Go on from the checkpoints of an interrupted training instead of starting it again. Pythia
+        pools that are finished are kept in any case.
+    reporter
+        Where progress is shown.
+
+    Raises
+    ------
+    L1Error
+        If something that the user gave is wrong; what is finished stays for the next run.
+    """
+    context = Context(study, RunFolder(folder), reporter or Reporter(), jobs, resume)
+    manifest = _open(study, folder)
+    sources = sources_sha256()
+    for stage in STAGES:
+        key = _key(stage, study, manifest, sources)
+        if manifest.is_current(stage.name, key):
+            context.reporter.say(f"{stage.name}: up to date")
+            continue
+        context.reporter.say(f"{stage.name}:")
+        start = time.perf_counter()
+        outputs = stage.run(context)
+        manifest.finish(stage.name, key, outputs, time.perf_counter() - start)
+        seconds = manifest.stages[stage.name].seconds
+        context.reporter.say(f"{stage.name}: done in {seconds:.0f} s")
+    comparisons = json.loads(context.run.part("comparisons").read_text(encoding="utf-8"))
+    export = json.loads(context.run.part("export").read_text(encoding="utf-8"))
+    return StudyOutcome(
+        folder,
+        n_compared=min(record["n_events"] for record in [*comparisons, export]),
+        n_mismatch=sum(record["n_mismatch"] for record in [*comparisons, export]),
+    )
+
+
+def planned(study: Study, folder: Path) -> dict[str, str]:
+    """Return for each stage whether it would run, without touching anything."""
+    manifest = Manifest.load(folder)
+    sources = sources_sha256()
+    states: dict[str, str] = {}
+    for stage in STAGES:
+        waits = [name for name in stage.needs if states[name] != "up to date"]
+        if waits:
+            states[stage.name] = f"would run (after {', '.join(waits)})"
+        elif manifest.is_current(stage.name, _key(stage, study, manifest, sources)):
+            states[stage.name] = "up to date"
+        else:
+            states[stage.name] = "would run"
+    return states
+
+
+def _open(study: Study, folder: Path) -> Manifest:
+    """Make the run folder, refuse one of another study, and store the study as used."""
+    if folder.exists() and not folder.is_dir():
+        raise InputFileError(folder, "is a file; a study needs a run folder")
+    manifest = Manifest.load(folder)
+    if manifest.study not in {"", study.name}:
+        msg = f"{folder}: holds study {manifest.study!r}, not {study.name!r}; give another folder"
+        raise SettingsError(msg)
+    manifest.study = study.name
+    text = yaml.safe_dump(study.plain(), sort_keys=False, allow_unicode=True)
+    with replace_file(folder / "study.yaml") as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return manifest
+
+
+def _key(stage: Stage, study: Study, manifest: Manifest, sources: str) -> str:
+    depends: dict[str, Any] = {
+        "stage": stage.name,
+        "study": study.plain(*stage.sections),
+        "sources": sources,
+        "needs": {
+            name: dict(manifest.stages[name].outputs)
+            for name in stage.needs
+            if name in manifest.stages
+        },
+    }
+    if stage.name == "samples" and study.samples.files is not None:
+        depends["files"] = _given_files(study)
+    return key_of(depends)
+
+
+def _given_files(study: Study) -> dict[str, str]:
+    given = study.samples.files
+    assert given is not None  # noqa: S101 - the caller has looked
+    groups = [given.training, given.setting, given.measuring, *given.signals.values()]
+    hashes = {}
+    for path in (path for group in groups for path in group):
+        if "://" in str(path):
+            continue  # remote files are read when they are needed
+        if not path.is_file():
+            raise InputFileError(
+                path, "no such sample file; the study names it under samples.files"
+            )
+        hashes[str(path)] = file_sha256(path)
+    return hashes

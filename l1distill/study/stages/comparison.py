@@ -1,0 +1,53 @@
+"""Comparison: the engine against the reference and C-simulation on all measuring crossings."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from emulator.features import feature_rows
+from emulator.files import replace_file
+from emulator.model import load_model
+from emulator.objects import read_events
+from firmware.compare import compare, write_mismatches
+from firmware.hls import HlsSettings
+from l1distill.study.context import MEASURING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from l1distill.study.context import Context
+
+
+def run(context: Context) -> list[Path]:
+    """Compare event by event; differences are written with their first events."""
+    settings = context.study.comparison
+    model = load_model(context.run.exported(context.study.distillation.student.name))
+    files = context.files
+    events = read_events(files.zero_bias[MEASURING], source=files.source)
+    comparisons = compare(
+        model.graph,
+        feature_rows(events, model.layout),
+        against=settings.against,
+        jobs=context.jobs,
+        work_dir=context.run.csim,
+        settings=HlsSettings(
+            backend=settings.backend,
+            part=settings.part,
+            clock_period_ns=settings.clock_period_ns,
+        ),
+    )
+    written = [context.run.part("comparisons")]
+    for comparison in comparisons:
+        context.reporter.say(
+            f"  engine and {comparison.against}: {comparison.n_mismatch} mismatches in "
+            f"{comparison.n_events} crossings"
+        )
+    with replace_file(context.run.part("comparisons")) as temporary:
+        plain = [comparison.as_dict() for comparison in comparisons]
+        temporary.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
+    mismatches = context.run.root / "mismatches.json"
+    mismatches.unlink(missing_ok=True)
+    if any(comparison.n_mismatch for comparison in comparisons):
+        written.append(write_mismatches(mismatches, comparisons))
+    return written

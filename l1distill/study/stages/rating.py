@@ -1,0 +1,104 @@
+"""Rating: thresholds at fixed rates, efficiencies, tables, and the thresholds in the model file."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from emulator.files import replace_file
+from emulator.model import NamedThreshold, load_model, save_model
+from emulator.results import table
+from l1distill.evaluation import Bootstrap, compare_models, evaluate
+from l1distill.score_table import ScoreTable
+from l1distill.study.context import MEASURING, SETTING
+from l1distill.study.stages.scoring import EMULATOR, TEACHER
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from emulator.rates import WorkingPoint
+    from l1distill.study.context import Context
+
+
+def run(context: Context) -> list[Path]:
+    """Evaluate all models on the scores of the samples."""
+    study = context.study
+    bootstrap = Bootstrap(study.rates.replicas, study.seed)
+    targets = study.rates.targets_khz
+    setting = ScoreTable.read(context.run.scores(SETTING))
+    signals = {name: ScoreTable.read(context.run.scores(name)) for name in context.files.signals}
+    samples = json.loads(context.run.part("samples").read_text(encoding="utf-8"))
+    denominators = {record["name"]: record["denominator"] for record in samples}
+    evaluation = evaluate(
+        setting,
+        ScoreTable.read(context.run.scores(MEASURING)),
+        signals,
+        scenario=study.scenario,
+        targets_khz=targets,
+        bootstrap=bootstrap,
+        denominators={name: denominators[name] for name in signals},
+    )
+    paired = compare_models(
+        setting,
+        signals,
+        model=EMULATOR,
+        reference=TEACHER,
+        scenario=study.scenario,
+        targets_khz=targets,
+        bootstrap=bootstrap,
+    )
+    tables = {
+        "working_points": table(evaluation.working_points),
+        "efficiencies": table(evaluation.efficiencies),
+        "paired": table(paired),
+        "rate_curves": pd.concat(
+            [
+                frame.assign(model=model)[["model", *frame.columns]]
+                for model, frame in evaluation.rate_curves.items()
+            ]
+        ),
+        "efficiency_curves": pd.concat(
+            [frame for frame in evaluation.efficiency_curves.values() if len(frame)]
+        ),
+    }
+    written = [_write_table(context, name, frame) for name, frame in tables.items()]
+    written.append(_write_model(context, evaluation.working_points))
+    written.append(context.run.part("rates"))
+    with replace_file(context.run.part("rates")) as temporary:
+        plain = {
+            "working_points": [record.as_dict() for record in evaluation.working_points],
+            "efficiencies": [record.as_dict() for record in evaluation.efficiencies],
+            "paired": [record.as_dict() for record in paired],
+        }
+        temporary.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
+    return written
+
+
+def _write_table(context: Context, name: str, frame: pd.DataFrame) -> Path:
+    path = context.run.table(name)
+    with replace_file(path) as temporary:
+        frame.to_csv(temporary, index=False)
+    return path
+
+
+def _write_model(context: Context, points: tuple[WorkingPoint, ...]) -> Path:
+    """Store the emulator's thresholds in the model file, under names like ``10kHz``."""
+    student = context.study.distillation.student.name
+    samples = json.loads(context.run.part("samples").read_text(encoding="utf-8"))
+    sample = next(record for record in samples if record["role"] in {"tune", SETTING})
+    thresholds = [
+        NamedThreshold(
+            name=f"{point.target_khz:g}kHz",
+            threshold=point.threshold,
+            target_khz=point.target_khz,
+            scenario=context.study.scenario.name,
+            sample_sha256=sample["sha256"],
+        )
+        for point in points
+        if point.model == EMULATOR and point.reached
+    ]
+    model = load_model(context.run.exported(student)).with_thresholds(thresholds)
+    save_model(model, context.run.model(student))
+    return context.run.model(student)

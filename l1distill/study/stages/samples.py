@@ -1,0 +1,77 @@
+"""Samples: generated Pythia crossings, or a check that the given files are there."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from emulator.files import replace_file
+from emulator.objects import open_file
+from l1distill.study.manifest import file_sha256
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from l1distill.study.context import Context
+
+
+def run(context: Context) -> list[Path]:
+    """Make or find the samples and write what they are."""
+    tier = context.study.samples.generate
+    generated = _generate(context, tier) if tier is not None else []
+    with replace_file(context.run.part("samples")) as temporary:
+        temporary.write_text(json.dumps(_describe(context), indent=1) + "\n", encoding="utf-8")
+    return [context.run.part("samples"), *generated]
+
+
+def _generate(context: Context, tier: str) -> list[Path]:
+    from emulator.samples import generate
+
+    study = context.study
+    with context.reporter.progress("samples") as progress:
+        manifest = generate(
+            tier,
+            context.run.samples,
+            scenario_pileup=study.scenario.pileup,
+            seed=study.seed,
+            jobs=context.jobs,
+            progress=progress,
+        )
+    folder = context.run.samples
+    return [folder / "samples.json", *(folder / file.name for file in manifest.files)]
+
+
+def _describe(context: Context) -> list[dict[str, object]]:
+    """Return one record per sample, with the denominators of the signals."""
+    files = context.files
+    if context.study.samples.generate is not None:
+        from emulator.samples import load_manifest
+
+        return [
+            {
+                "name": record.process if record.role == "signal" else record.name,
+                "role": record.role,
+                "n_crossings": record.crossings,
+                "generated_events": record.generated_events,
+                "sha256": record.content_sha256,
+                "denominator": "all generated events",
+            }
+            for record in load_manifest(context.run.samples).files
+        ]
+    records: list[dict[str, object]] = []
+    samples = {**{role: (role, paths) for role, paths in files.zero_bias.items()}}
+    samples |= {name: ("signal", paths) for name, paths in files.signals.items()}
+    for name, (role, paths) in samples.items():
+        for path in paths:
+            reader = open_file(path, source=files.source)
+            records.append(
+                {
+                    "name": name,
+                    "role": role,
+                    "file": str(path),
+                    "n_crossings": reader.entries,
+                    "sha256": file_sha256(path),
+                    "denominator": "all crossings in the files",
+                }
+            )
+    return records

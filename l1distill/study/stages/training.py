@@ -1,0 +1,66 @@
+"""Training: teacher, float student, quantized student, and its export to a model file."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from distill.data import load_training_data, natural_sample, split
+from distill.export import export_model
+from distill.recipe import Distilled, distill
+from emulator.features import load_layout
+from emulator.files import replace_file
+from emulator.model import save_model
+from l1distill.study.context import TRAINING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from distill.training import Epoch
+    from l1distill.study.context import Context
+
+
+def run(context: Context) -> list[Path]:
+    """Train from the start (or, with ``resume``, from the last checkpoint) and export."""
+    context.run.checkpoints.mkdir(parents=True, exist_ok=True)
+    trained = networks(context, resume=context.resume)
+    student = context.study.distillation.student.name
+    model = export_model(
+        trained.student,
+        load_layout(context.study.layout),
+        student,
+        provenance={"study": context.study.name, "seed": context.study.seed},
+    )
+    save_model(model, context.run.exported(student))
+    with replace_file(context.run.part("training")) as temporary:
+        histories = [history.as_dict() for history in trained.histories]
+        temporary.write_text(json.dumps(histories, indent=1) + "\n", encoding="utf-8")
+    checkpoints = sorted(context.run.checkpoints.glob("*.pt"))
+    return [context.run.exported(student), context.run.part("training"), *checkpoints]
+
+
+def networks(context: Context, *, resume: bool) -> Distilled:
+    """Return the trained networks; with ``resume``, finished ones come from their checkpoints."""
+    study, files = context.study, context.files
+    layout = load_layout(study.layout)
+    data = load_training_data(files.zero_bias[TRAINING], layout, source=files.source)
+    part, rest = split(data, study.distillation.validation_fraction, seed=study.seed)
+    fraction = study.distillation.validation_fraction
+    n_validation = round(study.distillation.n_crossings * fraction)
+    training = natural_sample(part, study.distillation.n_crossings - n_validation, seed=study.seed)
+    validation = natural_sample(rest, n_validation, seed=study.seed + 1)
+
+    def say(stage: str, epoch: Epoch) -> None:
+        context.reporter.say(
+            f"  {stage}: epoch {epoch.epoch}, loss {epoch.training_loss:.4g} on training, "
+            f"{epoch.validation_loss:.4g} on validation background"
+        )
+
+    return distill(
+        training,
+        validation,
+        study.recipe(threads=context.jobs),
+        checkpoints=context.run.checkpoints,
+        resume=resume,
+        progress=None if resume and not context.resume else say,
+    )
