@@ -111,14 +111,25 @@ def quantize(values: ArrayLike, target: FixedFormat) -> NDArray[np.int64]:
         msg = f"a number that is not finite cannot be cast to {target}"
         raise RangeError(msg)
     # One half bit and one sticky bit below the target's last bit decide every rounding mode.
-    halves = np.ldexp(numbers, target.fraction + 1)
+    halves = _scaled(numbers, target.fraction + 1)
     floor = np.floor(halves)
     sticky = floor != halves
-    if target.overflow == "WRAP":  # congruent modulo the width is all that matters
-        floor = np.fmod(floor, 2.0 ** (target.width + 4))
+    if target.overflow == "WRAP":
+        # Only the rest modulo the width matters, and the sign, which rounding toward zero needs.
+        period = 2.0 ** (target.width + 4)
+        floor = np.fmod(floor, period) - np.where(floor < 0, period, 0.0)
     else:
         floor = np.clip(floor, -(2.0**58), 2.0**58)
     return cast(floor.astype(np.int64) * 2 + sticky, target.fraction + 2, target)
+
+
+def _scaled(numbers: NDArray[np.float64], bits: int) -> NDArray[np.float64]:
+    """Multiply by ``2**bits``; what a double cannot hold becomes something that casts alike."""
+    with np.errstate(over="ignore", under="ignore"):
+        scaled = np.ldexp(numbers, bits)
+    # Too small: any fraction below a half bit. Too large: a multiple of every period, or clamped.
+    scaled = np.where((scaled == 0) & (numbers != 0), np.copysign(0.25, numbers), scaled)
+    return np.where(np.isinf(scaled), np.copysign(2.0**1000, numbers), scaled)
 
 
 def to_float(raw: ArrayLike, source: FixedFormat) -> NDArray[np.float64]:

@@ -43,7 +43,7 @@ class CSimulation:
     --------
     >>> from tempfile import TemporaryDirectory
     >>> from emulator.fixed import FixedFormat
-    >>> from emulator.graph import Input, Square
+    >>> from emulator.graph import Graph, Input, Square
     >>> x = Input("x", (), FixedFormat(8, 8), size=2)
     >>> y = Square("y", ("x",), FixedFormat(8, 8, signed=False, overflow="SAT"))
     >>> with TemporaryDirectory() as folder:

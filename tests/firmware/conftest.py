@@ -24,6 +24,7 @@ from emulator.graph import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from numpy.random import Generator
     from numpy.typing import NDArray
@@ -35,7 +36,9 @@ OVERFLOWS: tuple[Overflow, ...] = get_args(Overflow)
 class RandomGraph(Protocol):
     """Draws a network; the same seed gives the same one."""
 
-    def __call__(self, seed: int, *, n_nodes: int = 8) -> Graph: ...
+    def __call__(self, seed: int, *, n_nodes: int = 8) -> Graph:
+        """Draw one."""
+        ...
 
 
 def draw_format(
@@ -239,3 +242,95 @@ def random_rows() -> Callable[[Graph, int, int], NDArray[np.int64]]:
 def student() -> Graph:
     """A network like the one of the trigger: 57-32-16-1."""
     return network_57()
+
+
+def score_network() -> Graph:
+    """Two anomaly scores from one latent vector, with inner results as outputs.
+
+    A sum of squares as AXOL1TL takes it, and a squared distance as an autoencoder takes it.
+    """
+    rng = np.random.default_rng(3)
+    parse = FixedFormat.parse
+    word, weight, bias = parse("fixed<10,6>"), parse("fixed<6,2>"), parse("fixed<8,4>")
+
+    def dense(name: str, source: str, n_in: int, n_out: int) -> Dense:
+        raws = draw_raws(rng, weight, n_in * n_out)
+        return Dense(
+            name,
+            (source,),
+            parse("fixed<12,8,RND,SAT>"),
+            weights=tuple(raws[i * n_out : (i + 1) * n_out] for i in range(n_in)),
+            weight_format=weight,
+            bias=draw_raws(rng, bias, n_out),
+            bias_format=bias,
+            accumulator=parse("fixed<20,12>"),
+        )
+
+    nodes = (
+        Input("x", (), word, size=6),
+        dense("latent", "x", 6, 4),
+        Square("squares", ("latent",), parse("ufixed<18,14>")),
+        Sum("mu2", ("squares",), parse("ufixed<18,14>"), accumulator=parse("ufixed<18,14>")),
+        dense("decoded", "latent", 4, 6),
+        Subtract("residual", ("x", "decoded"), parse("fixed<9,6,RND_CONV,SAT>")),
+        Square("residual2", ("residual",), parse("ufixed<16,10,TRN,SAT>")),
+        Sum(
+            "distance",
+            ("residual2",),
+            parse("ufixed<18,14,RND,SAT>"),
+            accumulator=parse("fixed<18,14>"),
+        ),
+        Add("total", ("mu2", "distance"), parse("ufixed<18,15,TRN,SAT>")),
+    )
+    return Graph(nodes, ("mu2", "total", "distance", "residual"))
+
+
+def all_modes_network() -> Graph:
+    """Each rounding with each overflow: in casts, in accumulators that round each product, in sums."""
+    rng = np.random.default_rng(4)
+    word, weight = FixedFormat(9, 5), FixedFormat(5, 2)
+    nodes: list[Node] = [Input("x", (), word, size=3)]
+    for rounding in ROUNDINGS:
+        for overflow in OVERFLOWS:
+            tag = f"{rounding}_{overflow}".lower()
+            narrow = FixedFormat(8, 6, True, rounding, overflow)
+            raws = draw_raws(rng, weight, 3)
+            dense = Dense(
+                f"dense_{tag}",
+                ("x",),
+                FixedFormat(6, 5, True, rounding, overflow),
+                weights=tuple((raw,) for raw in raws),
+                weight_format=weight,
+                bias=draw_raws(rng, weight, 1),
+                bias_format=weight,
+                accumulator=narrow,
+            )
+            quantize = Quantize(
+                f"cast_{tag}", ("x",), FixedFormat(5, 4, bool(rng.integers(2)), rounding, overflow)
+            )
+            total = Sum(
+                f"sum_{tag}",
+                ("x",),
+                narrow,
+                accumulator=FixedFormat(7, 5, True, rounding, overflow),
+            )
+            nodes += [dense, quantize, total]
+    return Graph(tuple(nodes), tuple(node.name for node in nodes[1:]))
+
+
+@pytest.fixture(scope="session")
+def scores() -> Graph:
+    """Two scores from one latent vector."""
+    return score_network()
+
+
+@pytest.fixture(scope="session")
+def all_modes() -> Graph:
+    """Every rounding with every overflow."""
+    return all_modes_network()
+
+
+@pytest.fixture(scope="session")
+def csim_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compiled C-simulations of this test run."""
+    return tmp_path_factory.mktemp("csim")

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+
+from distill.teachers import Autoencoder, LogTarget, TeacherSpec
+from distill.training import torch_seed
+from emulator.errors import SettingsError
+
+if TYPE_CHECKING:
+    from distill.data import TrainingData
+
+SMALL = TeacherSpec(widths=(16, 4, 16))
+
+
+@pytest.fixture(scope="module")
+def teacher(background: TrainingData) -> Autoencoder:
+    with torch_seed(1):
+        network = Autoencoder(57, SMALL)
+    network.scaling.fit(background, SMALL.field_weights)
+    return network
+
+
+def test_default_shape_is_the_large_autoencoder() -> None:
+    sizes = [tuple(p.shape) for p in Autoencoder(57, TeacherSpec()).parameters() if p.ndim == 2]
+    assert sizes == [(128, 57), (64, 128), (12, 64), (64, 12), (128, 64), (57, 128)]
+
+
+def test_score_is_the_masked_weighted_mean_squared_error(
+    teacher: Autoencoder, background: TrainingData
+) -> None:
+    rows = torch.from_numpy(background.rows[:50].astype(np.float32))
+    with torch.no_grad():
+        scores = teacher(rows)
+        scaled, _ = teacher.scaling(rows)
+        error = (teacher.network(scaled) - scaled).numpy()
+    by_hand = np.zeros(50)
+    weight_sum = 0.0
+    for column, feature in enumerate(background.layout.features):
+        if feature.field == "zero":
+            continue
+        weight = SMALL.field_weights[feature.field]
+        weight_sum += weight
+        pt = background.rows[:50, 3 * (column // 3)]
+        by_hand += np.where(pt != 0, weight * error[:, column] ** 2, 0.0)
+    np.testing.assert_allclose(scores, by_hand / weight_sum, rtol=1e-5)
+
+
+def test_empty_crossing_scores_zero(teacher: Autoencoder) -> None:
+    assert teacher(torch.zeros(1, 57)).tolist() == [0.0]
+
+
+def test_training_loss_is_robust(teacher: Autoencoder, background: TrainingData) -> None:
+    usual = torch.from_numpy(background.rows[:20].astype(np.float32))
+    hard = usual.clone()
+    hard[:, 27] = 20_000.0
+    # Far out, the score grows with the square and the training loss only linearly.
+    score_growth = float(teacher(hard * 2).mean() / teacher(hard).mean())
+    loss_growth = float(teacher.training_loss(hard * 2) / teacher.training_loss(hard))
+    assert score_growth > 3.5
+    assert loss_growth < 2.5
+
+
+def test_scaling_travels_with_the_state(teacher: Autoencoder, background: TrainingData) -> None:
+    copy = Autoencoder(57, SMALL)
+    copy.load_state_dict(teacher.state_dict())
+    rows = torch.from_numpy(background.rows[:50].astype(np.float32))
+    assert torch.equal(copy(rows), teacher(rows))
+
+
+def test_target_is_the_logarithm_of_the_score() -> None:
+    scores = torch.tensor([0.0, 1.0, 2.0, 8.0, 2.0])
+    target = LogTarget.fit(scores)
+    assert target.reference == 2.0
+    torch.testing.assert_close(target(scores), torch.log(1 + scores / 2))
+
+
+def test_plain_values_round_trip() -> None:
+    spec = TeacherSpec((8, 2), {"pt": 2.0}, 1.5)
+    assert TeacherSpec.from_dict(json.loads(json.dumps(spec.as_dict()))) == spec
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"widths": ()}, "at least one unit"),
+        ({"widths": (8, 0, 8)}, "at least one unit"),
+        ({"field_weights": {"pt": -1.0}}, "cannot be negative"),
+        ({"robust_width": 0.0}, "must be positive"),
+    ],
+)
+def test_refuses_impossible_teachers(options: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        TeacherSpec(**options)  # type: ignore[arg-type]
+
+
+def test_target_refuses_a_perfect_teacher() -> None:
+    with pytest.raises(SettingsError, match="must be positive, got 0.0"):
+        LogTarget.fit(torch.zeros(5))

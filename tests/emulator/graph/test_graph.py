@@ -1,0 +1,128 @@
+"""Rules of graphs and nodes, ranges, and the way through plain values."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+from random_graphs import Limits, random_graph, random_rows
+
+from emulator.engine import evaluate
+from emulator.errors import GraphError
+from emulator.fixed import FixedFormat
+from emulator.graph import (
+    Add,
+    Dense,
+    Graph,
+    Input,
+    OffsetShift,
+    Quantize,
+    Relu,
+    Square,
+    Sum,
+    node_ranges,
+)
+from emulator.graph.codec import graph_from_plain, graph_to_plain
+from emulator.graph.operations import OPERATIONS, Node
+
+BYTE = FixedFormat(8, 8)
+X = Input("x", (), BYTE, size=2)
+DENSE = Dense(
+    "d",
+    ("x",),
+    BYTE,
+    weights=((1, 2, 3), (4, 5, 6)),
+    weight_format=BYTE,
+    bias=(0, 0, 0),
+    bias_format=BYTE,
+    accumulator=BYTE,
+)
+SHIFT = OffsetShift("s", ("x",), BYTE, offset=(1, 2), offset_format=BYTE, shift=(0, 1), inner=BYTE)
+
+BROKEN: list[tuple[tuple[Node, ...], tuple[str, ...], str]] = [
+    ((), (), "must be the input"),
+    ((replace(X, size=0),), ("x",), "needs at least one feature"),
+    ((X,), (), "names no output"),
+    ((X,), ("y",), "named as an output but does not exist"),
+    ((X, X), ("x",), "its name is taken"),
+    ((X, replace(X, name="y")), ("x",), "a graph has one input"),
+    ((replace(X, name="2x"),), ("2x",), "no C identifier"),
+    ((X, Relu("r", ("q",), BYTE)), ("r",), "its input 'q' is no earlier node"),
+    ((X, Relu("r", ("x", "x"), BYTE)), ("r",), "takes 1 inputs, has 2"),
+    ((X, replace(DENSE, weights=((1, 2, 3),))), ("d",), "has weights for 1 inputs, gets 2"),
+    ((X, replace(DENSE, bias=(0, 0))), ("d",), "go to 3 outputs, the bias to 2"),
+    ((X, replace(DENSE, bias=())), ("d",), "needs at least one output"),
+    ((X, replace(DENSE, bias=(0, 0, 128))), ("d",), "bias 2 is 128, out of the range"),
+    (
+        (X, replace(DENSE, weights=((1, 2, 3), (4, -129, 6)))),
+        ("d",),
+        "weight of input 1 to output 1 is -129",
+    ),
+    ((X, replace(SHIFT, offset=(1,))), ("s",), "has 1 offsets for 2 inputs"),
+    ((X, replace(SHIFT, shift=(1, 2, 3))), ("s",), "has 3 shifts for 2 inputs"),
+    ((X, replace(SHIFT, shift=(0, 8))), ("s",), "shift 1 is 8, but fixed<8,8> has 8 bits"),
+    ((X, DENSE, Add("a", ("x", "d"), BYTE)), ("a",), "its inputs have sizes 2 and 3"),
+]
+
+
+@pytest.mark.parametrize(("nodes", "outputs", "message"), BROKEN)
+def test_names_the_node_and_the_rule(
+    nodes: tuple[Node, ...], outputs: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(GraphError, match=message):
+        Graph(nodes, outputs)
+
+
+def test_sizes_follow_the_nodes() -> None:
+    graph = Graph((X, DENSE, Sum("t", ("d",), BYTE, accumulator=BYTE)), ("d", "t"))
+    assert [tensor.size for tensor in graph.tensors.values()] == [2, 3, 1]
+    assert graph["d"] is DENSE
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_plain_values_come_back(seed: int) -> None:
+    graph = random_graph(np.random.default_rng(seed))
+    text = json.dumps(graph_to_plain(graph))
+    assert graph_from_plain(json.loads(text)) == graph
+
+
+def test_random_graphs_hold_every_operation() -> None:
+    seen = {
+        type(node).__name__
+        for seed in range(60)
+        for node in random_graph(np.random.default_rng(seed)).nodes
+    }
+    assert seen == set(OPERATIONS)
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_nothing_leaves_its_range(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    graph = random_graph(rng, Limits(width=8, accumulator_width=12))
+    ranges = node_ranges(graph)
+    for row in random_rows(rng, graph, 40).tolist():
+        for name, raws in evaluate(graph, row).items():
+            assert all(raw in part for raw, part in zip(raws, ranges[name], strict=True))
+
+
+def test_ranges_are_reached() -> None:
+    small = FixedFormat(3, 3)
+    wide = FixedFormat(12, 12)
+    source = Input("x", (), small, size=2)
+    nodes = (
+        source,
+        replace(DENSE, format=wide, accumulator=wide, bias=(1, 0, -1)),
+        Relu("r", ("d",), FixedFormat(6, 5, signed=False, overflow="SAT")),
+        Square("q", ("r",), wide),
+        Quantize("h", ("x",), FixedFormat(3, 2, rounding="RND", overflow="SAT_SYM")),
+        SHIFT,
+    )
+    graph = Graph(nodes, tuple(node.name for node in nodes))
+    results = [evaluate(graph, row) for row in product(range(-4, 4), repeat=2)]
+    for name, ranges in node_ranges(graph).items():
+        for place, part in enumerate(ranges):
+            raws = [result[name][place] for result in results]
+            assert (min(raws), max(raws)) == (part.low, part.high), name

@@ -1,0 +1,154 @@
+"""Reading hls4ml's models, ours and foreign ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from emulator.errors import GraphError
+from emulator.fixed import FixedFormat
+from emulator.graph import Dense, Quantize
+from firmware.errors import UnreadableLayerError
+from firmware.hls import read_model_graph
+from firmware.hls.library import load_extension, quiet_hls4ml
+
+
+def foreign(*layers: dict[str, Any], shape: tuple[int, ...] = (2,), **types: str) -> Any:
+    """A model as another converter would hand it over."""
+    load_extension()
+    from hls4ml.model import ModelGraph
+
+    names = {"x": "fixed<8,8>", **types}
+    configuration = {
+        "Backend": "Vitis",
+        "ProjectName": "foreign",
+        "OutputDir": "unused",
+        "IOType": "io_parallel",
+        "HLSConfig": {
+            "Model": {"Precision": "fixed<16,6>", "ReuseFactor": 1, "Strategy": "Latency"},
+            "LayerName": {name: {"Precision": {"result": kind}} for name, kind in names.items()},
+        },
+    }
+    source = {"class_name": "InputLayer", "name": "x", "input_shape": list(shape)}
+    with quiet_hls4ml():
+        return ModelGraph.from_layer_list(
+            configuration, [source, *layers], inputs=["x"], outputs=[layers[-1]["name"]]
+        )
+
+
+def activation(kind: str) -> dict[str, Any]:
+    return {"class_name": "Activation", "name": "y", "inputs": ["x"], "activation": kind, "n_in": 2}
+
+
+def dense(**values: Any) -> dict[str, Any]:
+    return {
+        "class_name": "Dense",
+        "name": "y",
+        "inputs": ["x"],
+        "n_in": 2,
+        "n_out": 1,
+        "weight_data": np.array([[0.3], [-0.3]]),
+        "bias_data": np.array([1.0]),
+        "data_format": "channels_last",
+        **values,
+    }
+
+
+def test_linear_activation_is_a_quantize() -> None:
+    graph = read_model_graph(foreign(activation("linear"), y="ufixed<6,6,RND,SAT>"))
+    kind = FixedFormat(6, 6, signed=False, rounding="RND", overflow="SAT")
+    assert graph.nodes[1] == Quantize("y", ("x",), kind)
+
+
+def test_weights_are_printed_with_their_decimals_and_then_cast() -> None:
+    # 10 decimals of 0.3 in fixed<16,6>, truncated toward minus infinity.
+    node = read_model_graph(foreign(dense(), y="fixed<16,8>")).nodes[1]
+    assert isinstance(node, Dense)
+    assert node.weights == ((307,), (-308,))
+    assert node.bias == (1024,)
+    assert node.accumulator == node.weight_format == FixedFormat(16, 6)
+
+
+def test_weight_that_its_symmetric_type_cannot_hold_is_read_as_c_simulation_reads_it() -> None:
+    model = foreign(dense(weight_data=np.array([[-32.0], [0.5]])), y="fixed<16,8>")
+    model.graph["y"].weights["weight"].type.precision.saturation_mode = "SAT_SYM"
+    node = read_model_graph(model).nodes[1]
+    assert isinstance(node, Dense)
+    assert node.weights == ((-32767,), (512,))
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (activation("tanh"), "'y'.* activation 'tanh' is not known; known: relu, linear"),
+        (
+            {"class_name": "Merge", "name": "y", "inputs": ["x", "x"], "op": "multiply"},
+            "'y'.* merging by 'multiply' is not known; known: add, subtract",
+        ),
+        (
+            {
+                "class_name": "Softmax",
+                "name": "y",
+                "inputs": ["x"],
+                "activation": "softmax",
+                "axis": -1,
+                "n_in": 2,
+            },
+            "'y'.* it is a Softmax; known: Input, Dense",
+        ),
+    ],
+)
+def test_layers_without_an_exact_counterpart_are_refused(
+    layer: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UnreadableLayerError, match=message):
+        read_model_graph(foreign(layer, y="fixed<8,4>"))
+
+
+def test_two_dimensional_input_is_refused() -> None:
+    with pytest.raises(UnreadableLayerError, match=r"'x'.* its shape \[2, 3\]"):
+        read_model_graph(foreign(activation("relu"), shape=(2, 3), y="fixed<8,4>"))
+
+
+def test_saturation_bits_are_refused() -> None:
+    with pytest.raises(UnreadableLayerError, match=r"'y'.* wraps with saturation bits"):
+        read_model_graph(foreign(activation("relu"), y="fixed<8,4,TRN,WRAP,2>"))
+
+
+def test_type_that_is_not_fixed_point_is_refused() -> None:
+    model = foreign(activation("relu"), y="float")
+    with pytest.raises(UnreadableLayerError, match=r"'y'.* its type float is not fixed-point"):
+        read_model_graph(model)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"strategy": "distributed_arithmetic"},
+            "'distributed_arithmetic' computes in its own way",
+        ),
+        (
+            {"strategy": "resource", "reuse_factor": 2},
+            "saturates, and reuse factor 2 adds in another",
+        ),
+    ],
+)
+def test_strategies_that_compute_otherwise_are_refused(
+    changes: dict[str, Any], message: str
+) -> None:
+    model = foreign(dense(), y="fixed<16,8>")
+    for name, value in changes.items():
+        model.graph["y"].set_attr(name, value)
+    model.graph["y"].get_attr("accum_t").precision.saturation_mode = "SAT"
+    with pytest.raises(UnreadableLayerError, match=message):
+        read_model_graph(model)
+
+
+def test_broken_rules_are_the_graphs_own_errors() -> None:
+    model = foreign(activation("relu"), y="fixed<8,4>")
+    model.outputs = []
+    with pytest.raises(GraphError, match="names no output"):
+        read_model_graph(model)
