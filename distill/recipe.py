@@ -53,11 +53,11 @@ class Recipe:
     student: StudentSpec
     teacher: TeacherSpec = field(default_factory=TeacherSpec)
     teacher_training: TrainingSettings = field(default_factory=TrainingSettings)
-    student_training: TrainingSettings = field(default_factory=TrainingSettings)
+    student_training: TrainingSettings = field(default_factory=lambda: TrainingSettings(epochs=20))
     quantized_training: TrainingSettings = field(
-        default_factory=lambda: TrainingSettings(epochs=5, learning_rate=1e-3)
+        default_factory=lambda: TrainingSettings(epochs=8, learning_rate=1e-3)
     )
-    tail_weight: float = 0.0
+    tail_weight: float = 1.0
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -49,7 +49,8 @@ class TrainingSettings:
     seed
         Of the order of the crossings.
     threads
-        Of torch; another number may change the last digits.
+        Of torch; another number may change the last digits. Networks this small gain little from
+        a second one, and where another process wants the core its barriers cost a factor of ten.
 
     Raises
     ------
@@ -63,7 +64,7 @@ class TrainingSettings:
     weight_decay: float = 1e-4
     patience: int = 5
     seed: int = 0
-    threads: int = 2
+    threads: int = 1
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "patience", "threads"):

@@ -122,18 +122,19 @@ def overflow_row(
 
 
 @kernel
-def cast_row(
-    source: Integers, scratch: Integers, target: Integers, step: Integers, at: int
-) -> None:
-    """Cast one row; ``step[at:]`` holds the columns of the cast."""
+def cast_row(source: Integers, spare: Integers, target: Integers, step: Integers, at: int) -> None:
+    """Cast one row; ``step[at:]`` holds the columns of the cast.
+
+    The three rows must not be the same memory: a loop in place would not be vectorized.
+    """
     low, high, mask = step[at + LOW], step[at + HIGH], step[at + MASK]
     if step[at + OVERFLOW] == NO_OVERFLOW:
         round_row(source, target, step[at + DROP], step[at + ROUNDING])
     elif step[at + DROP] == 0:
         overflow_row(source, target, step[at + OVERFLOW], low, high, mask)
     else:
-        round_row(source, scratch, step[at + DROP], step[at + ROUNDING])
-        overflow_row(scratch, target, step[at + OVERFLOW], low, high, mask)
+        round_row(source, spare, step[at + DROP], step[at + ROUNDING])
+        overflow_row(spare, target, step[at + OVERFLOW], low, high, mask)
 
 
 @kernel
@@ -153,14 +154,19 @@ def dense_exact(
             total[e] = start
         place = step[POOL] + j * n_in
         for i in range(0, n_in, GROUP):
-            add_group(
-                tile[source + i : source + i + GROUP], pool[place + i : place + i + GROUP], total
-            )
-        if step[CAST_STEP + OVERFLOW] == NO_OVERFLOW:
-            cast_row(total, scratch, tile[step[TARGET] + j], step, CAST_RESULT)
-        else:
-            cast_row(total, scratch, scratch, step, CAST_STEP)
-            cast_row(scratch, scratch, tile[step[TARGET] + j], step, CAST_RESULT)
+            rows = tile[source + i : source + i + GROUP]
+            add_group(rows, pool[place + i : place + i + GROUP], total)
+        finish_sum(total, scratch, tile[step[TARGET] + j], step)
+
+
+@kernel
+def finish_sum(total: Integers, scratch: Integers, target: Integers, step: Integers) -> None:
+    """Wrap an exact sum to its accumulator, unless it cannot overflow, and cast it."""
+    if step[CAST_STEP + OVERFLOW] == NO_OVERFLOW:
+        cast_row(total, scratch[0], target, step, CAST_RESULT)
+    else:
+        cast_row(total, scratch[0], scratch[1], step, CAST_STEP)
+        cast_row(scratch[1], scratch[0], target, step, CAST_RESULT)
 
 
 @kernel
@@ -190,103 +196,102 @@ def sum_exact(tile: Integers, total: Integers, scratch: Integers, step: Integers
         row = tile[step[SOURCE] + i]
         for e in range(TILE):
             total[e] += row[e]
-    cast_row(total, scratch, scratch, step, CAST_STEP)
-    cast_row(scratch, scratch, tile[step[TARGET]], step, CAST_RESULT)
+    finish_sum(total, scratch, tile[step[TARGET]], step)
 
 
 @kernel
-def accumulate_stepwise(
+def sum_stepwise(
     tile: Integers,
-    total: Integers,
     scratch: Integers,
-    step: Integers,
+    start: int,
     weights: Integers,
-    place: int,
+    target: Integers,
+    step: Integers,
 ) -> None:
-    """Add terms one by one, each cast to the accumulator, and so is each partial sum.
-
-    ``total`` holds the start; ``weights[place:]`` are the factors of the terms.
-    """
+    """A sum whose terms or partial sums may round, wrap or saturate, each cast to the accumulator."""
+    term, spare, total = scratch[0], scratch[1], scratch[2]
+    for e in range(TILE):
+        total[e] = start
+    overflow = step[CAST_STEP + OVERFLOW]
+    low, high, mask = step[CAST_STEP + LOW], step[CAST_STEP + HIGH], step[CAST_STEP + MASK]
     for i in range(step[N_IN]):
-        weight = weights[place + i]
+        weight = weights[i]
         row = tile[step[SOURCE] + i]
         for e in range(TILE):
-            scratch[e] = weight * row[e]
-        cast_row(scratch, scratch, scratch, step, CAST_INNER)
+            term[e] = weight * row[e]
+        cast_row(term, spare, scratch[3], step, CAST_INNER)
         for e in range(TILE):
-            total[e] += scratch[e]
-        overflow_row(
-            total,
-            total,
-            step[CAST_STEP + OVERFLOW],
-            step[CAST_STEP + LOW],
-            step[CAST_STEP + HIGH],
-            step[CAST_STEP + MASK],
-        )
+            spare[e] = total[e] + scratch[3, e]
+        overflow_row(spare, total, overflow, low, high, mask)
+    cast_row(total, spare, target, step, CAST_RESULT)
 
 
 @kernel
-def dense_stepwise(
-    tile: Integers, total: Integers, scratch: Integers, step: Integers, pool: Integers
-) -> None:
-    """Sums whose products or partial sums may round, wrap or saturate."""
+def dense_stepwise(tile: Integers, scratch: Integers, step: Integers, pool: Integers) -> None:
+    """A stepwise sum for each output."""
+    n_in = step[N_IN]
     for j in range(step[N_OUT]):
+        place = step[POOL] + j * n_in
         start = pool[step[STARTS] + j]
-        for e in range(TILE):
-            total[e] = start
-        accumulate_stepwise(tile, total, scratch, step, pool, step[POOL] + j * step[N_IN])
-        cast_row(total, scratch, tile[step[TARGET] + j], step, CAST_RESULT)
+        target = tile[step[TARGET] + j]
+        sum_stepwise(tile, scratch, start, pool[place : place + n_in], target, step)
 
 
 @kernel
 def offset_shift(tile: Integers, scratch: Integers, step: Integers, pool: Integers) -> None:
     """``(x - offset) >> shift`` in an inner type; a left shift wraps in it."""
+    moved, spare, inner = scratch[0], scratch[1], scratch[2]
     low, mask = step[CAST_STEP + LOW], step[CAST_STEP + MASK]
+    align = step[ALIGN]
     for i in range(step[N_IN]):
         row = tile[step[SOURCE] + i]
         offset = pool[step[POOL] + i]
         shift = pool[step[STARTS] + i]
         for e in range(TILE):
-            scratch[e] = (np.int64(row[e]) << step[ALIGN]) - offset
-        cast_row(scratch, scratch, scratch, step, CAST_INNER)
+            moved[e] = (np.int64(row[e]) << align) - offset
+        if step[CAST_INNER + OVERFLOW] == NO_OVERFLOW and step[CAST_INNER + DROP] == 0:
+            inner = moved
+        else:
+            inner = scratch[2]
+            cast_row(moved, spare, inner, step, CAST_INNER)
         if shift > 0:
             for e in range(TILE):
-                scratch[e] = scratch[e] >> shift
+                inner[e] = inner[e] >> shift
         elif shift < 0:
             for e in range(TILE):
-                scratch[e] = (((scratch[e] << -shift) - low) & mask) + low
-        cast_row(scratch, scratch, tile[step[TARGET] + i], step, CAST_RESULT)
+                inner[e] = (((inner[e] << -shift) - low) & mask) + low
+        cast_row(inner, spare, tile[step[TARGET] + i], step, CAST_RESULT)
 
 
 @kernel
 def element(tile: Integers, scratch: Integers, step: Integers) -> None:
     """One exact number for each element, from one or two inputs, and one cast."""
+    exact, spare = scratch[0], scratch[1]
     operation = step[OPERATION]
+    align, align_second = step[ALIGN], step[ALIGN_SECOND]
+    sign = 1 if operation == ADD else -1
     for i in range(step[N_IN]):
         x = tile[step[SOURCE] + i]
         y = tile[step[SECOND] + i]
         if operation == RELU:
             for e in range(TILE):
-                scratch[e] = max(x[e], 0)
+                exact[e] = max(x[e], 0)
         elif operation == SQUARE:
             for e in range(TILE):
-                scratch[e] = np.int64(x[e]) * np.int64(x[e])
+                exact[e] = np.int64(x[e]) * np.int64(x[e])
         elif operation == QUANTIZE:
             for e in range(TILE):
-                scratch[e] = x[e]
+                exact[e] = x[e]
         else:
-            sign = 1 if operation == ADD else -1
             for e in range(TILE):
-                first = np.int64(x[e]) << step[ALIGN]
-                scratch[e] = first + sign * (np.int64(y[e]) << step[ALIGN_SECOND])
-        cast_row(scratch, scratch, tile[step[TARGET] + i], step, CAST_RESULT)
+                exact[e] = (np.int64(x[e]) << align) + sign * (np.int64(y[e]) << align_second)
+        cast_row(exact, spare, tile[step[TARGET] + i], step, CAST_RESULT)
 
 
 @kernel
 def run_step(
     tile: Integers,
     total: Integers,
-    wide: Integers,
     scratch: Integers,
     step: Integers,
     pool: Integers,
@@ -297,16 +302,14 @@ def run_step(
     if operation == DENSE_EXACT:
         dense_exact(tile, total, scratch, step, pool)
     elif operation == DENSE_STEPWISE:
-        dense_stepwise(tile, wide, scratch, step, wide_pool)
+        dense_stepwise(tile, scratch, step, wide_pool)
     elif operation == OFFSET_SHIFT:
         offset_shift(tile, scratch, step, wide_pool)
     elif operation == SUM_EXACT:
         sum_exact(tile, total, scratch, step)
     elif operation == SUM_STEPWISE:
-        for e in range(TILE):
-            wide[e] = 0
-        accumulate_stepwise(tile, wide, scratch, step, wide_pool, step[POOL])
-        cast_row(wide, scratch, tile[step[TARGET]], step, CAST_RESULT)
+        weights = wide_pool[step[POOL] : step[POOL] + step[N_IN]]
+        sum_stepwise(tile, scratch, 0, weights, tile[step[TARGET]], step)
     else:
         element(tile, scratch, step)
 
@@ -343,8 +346,7 @@ def run_rows(
         Result, int64, (n events, number of output rows).
     """
     total = np.empty(TILE, tile.dtype)
-    wide = np.empty(TILE, np.int64)
-    scratch = np.empty(TILE, np.int64)
+    scratch = np.empty((4, TILE), np.int64)
     n_features = rows.shape[1]
     for start in range(first, last, TILE):
         n = min(TILE, last - start)
@@ -352,7 +354,7 @@ def run_rows(
             for i in range(n_features):
                 tile[i, e] = rows[start + e, i]
         for s in range(program.shape[0]):
-            run_step(tile, total, wide, scratch, program[s], pool, wide_pool)
+            run_step(tile, total, scratch, program[s], pool, wide_pool)
         for o in range(output_rows.size):
             row = tile[output_rows[o]]
             for e in range(n):

@@ -203,7 +203,7 @@ def compile_simulation(response: ResponseSettings, scales: HardwareScales) -> No
         event=np.zeros(1, np.int64),
         event_id=np.zeros(1, np.uint64),
         candidate_offsets=nothing.candidate_offsets,
-        candidates=nothing.candidates,
+        candidates=np.zeros((0, len(CANDIDATE_FIELDS) + 1), np.float32),
         classes={"soft": Entries(0, certain, certain)},
         muon_fraction={},
     )

@@ -308,17 +308,22 @@ def _cut(total: int, size: int) -> list[tuple[int, int, int]]:
 
 @lru_cache(maxsize=1)
 def _overlays(
-    pools: PoolPaths, settings: StrataSettings, signal: tuple[str, tuple[Path, ...]] | None
+    pools: PoolPaths,
+    settings: StrataSettings,
+    tail_fraction: float,
+    signal: tuple[str, tuple[Path, ...]] | None,
 ) -> strata.Overlays:
     """Overlays of one split. Workers take pieces file by file, so one is kept."""
     loaded = {name: load_pool(paths) for name, paths in pools}
-    return strata.build_overlays(loaded, settings, load_pool(signal[1]) if signal else None)
+    own = load_pool(signal[1]) if signal else None
+    return strata.build_overlays(loaded, settings, tail_fraction, own)
 
 
 def _simulate_piece(request: _CrossingsRequest, plan: _Plan) -> tuple[Crossings, float]:
     """Simulate one piece; return the crossings, and the probability of their stratum."""
     generator = plan.generator
-    overlays = _overlays(request.pools, generator.strata, request.signal)
+    tail = plan.response.muons.tail_fraction
+    overlays = _overlays(request.pools, generator.strata, tail, request.signal)
     sigma = dict(request.sigma_mb)
     means = strata.class_means(generator, overlays.muon_fraction, sigma, plan.pileup)
     code = generator.process(request.signal[0]).code if request.signal else request.stratum

@@ -33,6 +33,11 @@ Int16Array = NDArray[np.int16]
 #: Most candidates of one kind in a crossing; a 9x9 search cannot find more than 80 x 72 / 25 jets.
 MAX_CANDIDATES: Final = 512
 
+#: How a muon candidate is measured: decided by chance, well, or badly (in the tail).
+FREE: Final = -1
+WELL: Final = 0
+BADLY: Final = 1
+
 #: Columns of muons while a crossing is made.
 MUON_COLUMNS: Final = ("pt", "eta_vtx", "phi_vtx", "eta", "phi", "qual", "charge")
 #: Columns of calorimeter objects.
@@ -232,7 +237,9 @@ def find_taus(p: Primitives, r: TauResponse, s: Steps, out: Int32Array) -> int:
 
 
 @kernel
-def _curvature_resolution(abs_eta: float, r: MuonResponse, rng: np.random.Generator) -> float:
+def _curvature_resolution(
+    abs_eta: float, how: float, r: MuonResponse, rng: np.random.Generator
+) -> float:
     if abs_eta < r.overlap_min_abs_eta:
         width = r.curvature_resolution_barrel
     elif abs_eta < r.endcap_min_abs_eta:
@@ -240,7 +247,7 @@ def _curvature_resolution(abs_eta: float, r: MuonResponse, rng: np.random.Genera
     else:
         growth = r.curvature_resolution_endcap_slope * (abs_eta - r.endcap_min_abs_eta)
         width = r.curvature_resolution_endcap + growth
-    if rng.random() < r.tail_fraction:
+    if how == BADLY or (how == FREE and rng.random() < r.tail_fraction):
         width *= r.tail_factor
     return width
 
@@ -282,7 +289,8 @@ def measure_muons(
     Parameters
     ----------
     candidates
-        Candidates of the event, float32, ``(n_candidates, 5)``.
+        Candidates of the event, float32, ``(n_candidates, 6)``: the columns of a pool, and `FREE`,
+        `WELL` or `BADLY`.
     turn
         Angle in radians by which the event is turned.
     flip
@@ -304,7 +312,7 @@ def measure_muons(
         eta = float(candidates[i, 1])
         if not _is_seen(pt, eta, r, rng) or n == out.shape[0]:
             continue
-        width = _curvature_resolution(abs(eta), r, rng)
+        width = _curvature_resolution(abs(eta), candidates[i, 5], r, rng)
         curvature = (1.0 + width * rng.standard_normal()) / pt
         measured = r.max_pt_gev
         if curvature > 0.0:

@@ -45,6 +45,8 @@ class StrataSettings:
     muon_max_abs_eta: float
     importance_power: float
     importance_cap_gev: float
+    importance_share: float
+    tail_equivalent_pt_gev: float
 
     def processes(self) -> tuple[str, ...]:
         """Background processes in rising order of hardness, without their muon strata."""
@@ -169,6 +171,8 @@ def _strata(raw: Mapping[str, Any], where: str) -> StrataSettings:
         muon_max_abs_eta=take(raw, "muon_max_abs_eta", float, where),
         importance_power=take(raw, "importance_power", float, where),
         importance_cap_gev=take(raw, "importance_cap_gev", float, where),
+        importance_share=take(raw, "importance_share", float, where),
+        tail_equivalent_pt_gev=take(raw, "tail_equivalent_pt_gev", float, where),
     )
 
 
@@ -181,6 +185,10 @@ def _check(settings: GeneratorSettings, where: str) -> None:
         msg = f"{where}: batch_events must be 1 to 2000 (Pythia keeps 59 kB per event)"
         raise SettingsError(msg)
     strata = settings.strata
+    # With 1, an entry of small pT would have a weight without bound.
+    if not 0 <= strata.importance_share < 1:
+        msg = f"{where}: strata.importance_share must be 0 or more and less than 1"
+        raise SettingsError(msg)
     expected = {*strata.processes(), *(name + MUON_SUFFIX for name in strata.forced_muons)}
     if set(strata.ranks) != expected or len(strata.ranks) != len(expected):
         msg = f"{where}: strata.ranks must hold each process and each forced muon stratum once"
@@ -253,9 +261,16 @@ def check_tier(tier: Tier, generator: GeneratorSettings) -> None:
             if missing := [name for name in names if name not in numbers]:
                 msg = f"{place}: no number for the {kind} {', '.join(missing)}"
                 raise SettingsError(msg)
-    for name in tier.signals:
+    for name, size in tier.signals.items():
         if generator.process(name).kind != "signal":
             msg = f"tier {tier.name}: {name} is a background and cannot be a signal"
+            raise SettingsError(msg)
+        # Else some events would count more often than others in an efficiency.
+        if size.crossings % size.events:
+            msg = (
+                f"tier {tier.name}: the {size.crossings} crossings of {name} must be a multiple "
+                f"of its {size.events} events"
+            )
             raise SettingsError(msg)
 
 

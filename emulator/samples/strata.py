@@ -13,8 +13,12 @@ process are split by the *hardest realised* muon candidate: an event with candid
 and probabilities :math:`p_1, p_2, ...` belongs to the muon class with candidate :math:`i` leading
 with probability :math:`p_i (1-p_1)...(1-p_{i-1})`, and to no muon class with the product of all
 :math:`1-p`. In the muon class candidate :math:`i` is forced, harder ones are vetoed, and softer ones
-of the same event stay free, else muon pairs of one event would be lost. Leading candidates are
-drawn with an importance that rises with pT, and the crossing's weight takes it back.
+of the same event stay free, else muon pairs of one event would be lost.
+
+Each leading candidate makes two entries, one that will be measured well and one badly: badly
+measured soft muons are rare and yet a good part of what fires. Leading entries are drawn from a
+mixture of the natural distribution and one that rises with pT, and the crossing's weight takes it
+back; the natural part of the mixture keeps weights bounded.
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ from numpy.typing import NDArray
 from emulator.errors import SettingsError
 from emulator.jit import kernel
 from emulator.samples.pools import join_deposits
+from emulator.samples.response import BADLY, FREE, WELL
 from emulator.samples.settings import MUON_SUFFIX
 
 if TYPE_CHECKING:
@@ -85,7 +90,8 @@ class Overlays:
     event_id
         Id of each pool event, uint64, ``(n_events,)``.
     candidate_offsets, candidates
-        Muon candidates of each entry: int64 ``(n_entries + 1,)`` and float32 ``(n, 5)``.
+        Muon candidates of each entry: int64 ``(n_entries + 1,)`` and float32 ``(n, 6)``, the
+        columns of a pool and `FREE`, `WELL` or `BADLY` for how a candidate is measured.
     classes
         The entries of each class of interactions.
     muon_fraction
@@ -274,7 +280,10 @@ def _assemble(
 
 
 def build_overlays(
-    pools: Mapping[str, Pool], strata: StrataSettings, signal: Pool | None = None
+    pools: Mapping[str, Pool],
+    strata: StrataSettings,
+    tail_fraction: float,
+    signal: Pool | None = None,
 ) -> Overlays:
     """Build the entries of all classes from the pools of one split.
 
@@ -284,6 +293,8 @@ def build_overlays(
         A pool for every process of the strata.
     strata
         Classes, and the muon candidates that are forced.
+    tail_fraction
+        Fraction of muons that are badly measured, as in the response.
     signal
         Pool of a signal; its entries become the class named by its process.
 
@@ -311,7 +322,7 @@ def build_overlays(
 
     for pool in used:
         if pool.process in strata.forced_muons:
-            without, forced, fractions[pool.process] = _split_by_muon(pool, strata)
+            without, forced, fractions[pool.process] = _split_by_muon(pool, strata, tail_fraction)
             add(pool.process, without)
             add(pool.process + MUON_SUFFIX, forced)
         else:
@@ -343,15 +354,22 @@ def _whole(pool: Pool) -> _Part:
     """All events, all candidates free."""
     equal = np.full(pool.n_events, 1.0 / pool.n_events)
     counts = np.diff(pool.deposits.candidate_offsets)
-    return _Part(np.arange(pool.n_events), counts, pool.deposits.candidates, equal, equal)
+    return _Part(np.arange(pool.n_events), counts, _marked(pool.deposits.candidates), equal, equal)
 
 
-def _split_by_muon(pool: Pool, strata: StrataSettings) -> tuple[_Part, _Part, float]:
+def _marked(candidates: NDArray[np.float32], how: int = FREE) -> NDArray[np.float32]:
+    """Append the column that says how a candidate is measured."""
+    return np.column_stack([candidates, np.full(len(candidates), how, np.float32)])
+
+
+def _split_by_muon(
+    pool: Pool, strata: StrataSettings, tail_fraction: float
+) -> tuple[_Part, _Part, float]:
     """Split events into those without and with a realised muon; see the head of this module."""
     counts = np.diff(pool.deposits.candidate_offsets)
     owner = np.repeat(np.arange(pool.n_events), counts)
     order = np.lexsort((-pool.deposits.candidates[:, 0], owner))
-    candidates = pool.deposits.candidates[order]
+    candidates = _marked(pool.deposits.candidates[order])
     in_range = np.abs(candidates[:, 1]) < strata.muon_max_abs_eta
     forcible = (candidates[:, 0] > strata.muon_min_pt_gev) & in_range
     probability = np.where(forcible, candidates[:, 4].astype(np.float64), 0.0)
@@ -369,7 +387,9 @@ def _split_by_muon(pool: Pool, strata: StrataSettings) -> tuple[_Part, _Part, fl
     without = _Part(
         np.arange(pool.n_events), kept, candidates[free], none / none.sum(), none / none.sum()
     )
-    forced = _forced_part(pool.deposits.candidate_offsets, owner, candidates, leading, strata)
+    forced = _forced_part(
+        pool.deposits.candidate_offsets, owner, candidates, leading, strata, tail_fraction
+    )
     return without, forced, float(leading.sum() / pool.n_events)
 
 
@@ -379,18 +399,33 @@ def _forced_part(
     candidates: NDArray[np.float32],
     leading: FloatArray,
     strata: StrataSettings,
+    tail_fraction: float,
 ) -> _Part:
-    """One entry for each candidate that can lead: it is certain, softer ones of its event float."""
+    """Two entries for each candidate that can lead: it is certain, softer ones of its event float.
+
+    The first half of the entries has the leading candidates measured well, the second half badly.
+    """
     chosen = np.flatnonzero(leading)
     length = offsets[owner[chosen] + 1] - chosen
     starts = np.concatenate([[0], np.cumsum(length)])
     rows = np.arange(starts[-1]) - np.repeat(starts[:-1] - chosen, length)
-    forced = candidates[rows].copy()
+    forced = candidates[rows]
     forced[starts[:-1], 4] = 1.0
-    natural = leading[chosen] / leading.sum()
-    pt_gev = np.minimum(candidates[chosen, 0].astype(np.float64), strata.importance_cap_gev)
-    proposed = natural * (pt_gev / strata.muon_min_pt_gev) ** strata.importance_power
-    return _Part(owner[chosen], length, forced, natural, proposed / proposed.sum())
+    well, badly = forced.copy(), forced.copy()
+    well[starts[:-1], 5], badly[starts[:-1], 5] = WELL, BADLY
+    share = leading[chosen] / leading.sum()
+    natural = np.concatenate([share * (1.0 - tail_fraction), share * tail_fraction])
+    pt_gev = candidates[chosen, 0].astype(np.float64)
+    equivalent = np.concatenate([pt_gev, np.maximum(pt_gev, strata.tail_equivalent_pt_gev)])
+    rising = natural * np.minimum(equivalent, strata.importance_cap_gev) ** strata.importance_power
+    mixed = strata.importance_share
+    return _Part(
+        np.tile(owner[chosen], 2),
+        np.tile(length, 2),
+        np.concatenate([well, badly]),
+        natural,
+        (1.0 - mixed) * natural + mixed * rising / rising.sum(),
+    )
 
 
 @kernel

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
+from emulator.fixed import FixedFormat
 from emulator.graph import Add, Dense, Input, OffsetShift, Square, Subtract
 from firmware.errors import UnsupportedNodeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from emulator.fixed import FixedFormat
     from emulator.graph import Graph, Node
     from firmware.hls.settings import HlsSettings
 
@@ -54,6 +55,7 @@ def check_exact(graph: Graph, settings: HlsSettings) -> None:
     _check_names(graph, settings)
     _check_outputs(graph)
     for node in graph.nodes:
+        _check_types(node)
         _check_input(node)
         _check_constants(node)
         _check_widths(node, [graph.tensors[name].format for name in node.inputs])
@@ -83,6 +85,15 @@ def _check_outputs(graph: Graph) -> None:
             _refuse(name, "the input itself cannot be an output; put a Quantize in between")
         if name in graph.outputs[:place]:
             _refuse(name, "it is named twice as an output")
+
+
+def _check_types(node: Node) -> None:
+    for item in fields(node):
+        target = getattr(node, item.name)
+        one_bit = isinstance(target, FixedFormat) and target.signed and target.width == 1
+        # ap_fixed_base.h saturates such a number to -1, which is not symmetric.
+        if one_bit and target.overflow == "SAT_SYM":
+            _refuse(node.name, f"{target} has no symmetric range in its one bit")
 
 
 def _check_input(node: Node) -> None:

@@ -264,10 +264,12 @@ def _manifest(path: Path) -> Plain | None:
 
 
 def _curves(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    numeric = [name for name in columns if name not in {"signal", "model"}]
     try:
-        # Round trip, so that the points of a plot are those of the table to the last bit; names
-        # such as "NA" stay names.
-        frame = pd.read_csv(path, float_precision="round_trip", keep_default_na=False)
+        # A signal called "NA" stays a name.
+        frame = pd.read_csv(
+            path, keep_default_na=False, na_values={name: ["", "nan"] for name in numeric}
+        )
     except FileNotFoundError as error:
         raise InputFileError(path, f"no such table; {_AGAIN}") from error
     except (OSError, ValueError) as error:
@@ -276,10 +278,10 @@ def _curves(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     if missing := [name for name in columns if name not in frame.columns]:
         raise InputFileError(path, f"lacks the columns {', '.join(missing)}; {_AGAIN}")
     try:
-        numbers = {name: pd.to_numeric(frame[name]) for name in columns[2:]}
+        numbers = {name: pd.to_numeric(frame[name]) for name in numeric}
     except (TypeError, ValueError) as error:
         raise InputFileError(path, f"holds text for a number ({error}); {_AGAIN}") from error
-    names = {name: frame[name].astype(str) for name in ("signal", "model") if name in frame}
+    names = {name: frame[name].astype(str) for name in columns if name not in numbers}
     return frame.assign(**numbers, **names)
 
 

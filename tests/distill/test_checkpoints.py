@@ -1,3 +1,5 @@
+"""Checkpoints hold tensors and plain values only."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

@@ -1,6 +1,8 @@
+"""Natural sampling, splitting, and what is refused as training data."""
+
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -15,11 +17,13 @@ from emulator.objects import empty_events
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import ArrayLike
+
 ONE = FeatureLayout("one", (Feature("jet", 0, "pt"),))
 
 
-def column(values: object, **options: object) -> TrainingData:
-    return TrainingData.from_arrays(np.reshape(values, (-1, 1)), ONE, **options)  # type: ignore[arg-type]
+def column(values: ArrayLike, **options: Any) -> TrainingData:
+    return TrainingData.from_arrays(np.reshape(np.asarray(values), (-1, 1)), ONE, **options)
 
 
 def test_natural_sample_follows_the_weights() -> None:
@@ -85,7 +89,7 @@ def test_split_refuses_impossible_fractions(fraction: float) -> None:
 
 
 def test_split_refuses_one_pool_event() -> None:
-    data = column(range(10), pool_ids=[3] * 10)
+    data = column(np.arange(10), pool_ids=[3] * 10)
     with pytest.raises(TrainingDataError, match="10 crossings of 1 pool events cannot be split"):
         split(data, 0.5, seed=1)
 
@@ -108,9 +112,9 @@ def test_split_refuses_one_pool_event() -> None:
         ([["a"]], {}, "rows must be whole numbers"),
     ],
 )
-def test_refuses_wrong_arrays(rows: object, options: dict[str, object], message: str) -> None:
+def test_refuses_wrong_arrays(rows: ArrayLike, options: dict[str, Any], message: str) -> None:
     with pytest.raises(TrainingDataError, match=message):
-        TrainingData.from_arrays(rows, ONE, **options)  # type: ignore[arg-type]
+        TrainingData.from_arrays(rows, ONE, **options)
 
 
 def test_reads_events_of_a_file(reference_data: Path, layout: FeatureLayout) -> None:

@@ -1,3 +1,5 @@
+"""Fake quantization against `emulator.fixed`, exhaustively at small widths."""
+
 from __future__ import annotations
 
 from itertools import product
@@ -70,7 +72,7 @@ def test_floats_next_to_a_tie_are_no_ties(rounding: Rounding) -> None:
 def test_gradient_passes_where_nothing_saturates(overflow: Overflow) -> None:
     target = FixedFormat(4, 2, rounding="RND", overflow=overflow)  # -2 to 1.75
     x = torch.tensor([-3.0, -2.0, 0.1, 1.8, 1.9, 5.0], requires_grad=True)
-    fake_quantize(x, target).sum().backward()
+    fake_quantize(x, target).sum().backward()  # type: ignore[no-untyped-call]
     assert x.grad is not None
     # 1.8 rounds to 1.75 and fits, 1.9 rounds to 2 and does not.
     expected = {
@@ -84,7 +86,7 @@ def test_gradient_passes_where_nothing_saturates(overflow: Overflow) -> None:
 
 def test_gradient_is_scaled_by_what_comes_after() -> None:
     x = torch.tensor([0.3, -0.7], requires_grad=True)
-    (fake_quantize(x, FixedFormat(8, 2)) * torch.tensor([2.0, -3.0])).sum().backward()
+    (fake_quantize(x, FixedFormat(8, 2)) * torch.tensor([2.0, -3.0])).sum().backward()  # type: ignore[no-untyped-call]
     assert x.grad is not None
     assert x.grad.tolist() == [2.0, -3.0]
 

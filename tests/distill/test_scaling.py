@@ -1,3 +1,5 @@
+"""Integer scaling against its graph node; scaling and masks of the teacher."""
+
 from __future__ import annotations
 
 import json

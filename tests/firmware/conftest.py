@@ -48,13 +48,12 @@ def draw_format(
     fraction += int(rng.integers(-4, 3))
     integer += int(rng.integers(-2, 3))
     width = int(np.clip(integer + fraction, low, high))
-    return FixedFormat(
-        width,
-        width - fraction,
-        bool(rng.random() < 0.7),
-        ROUNDINGS[rng.integers(len(ROUNDINGS))],
-        OVERFLOWS[rng.integers(len(OVERFLOWS))],
-    )
+    signed = bool(rng.random() < 0.7)
+    rounding = ROUNDINGS[rng.integers(len(ROUNDINGS))]
+    overflow = OVERFLOWS[rng.integers(len(OVERFLOWS))]
+    if width == 1 and signed and overflow == "SAT_SYM":  # refused: one bit has no symmetric range
+        overflow = "SAT"
+    return FixedFormat(width, width - fraction, signed, rounding, overflow)
 
 
 def draw_raws(rng: Generator, target: FixedFormat, n: int) -> tuple[int, ...]:

@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 from random_graphs import Limits, random_graph, random_rows
 
-from emulator.engine import Emulator, evaluate_rows
+from emulator.engine import Emulator, evaluate, evaluate_rows, plan
+from emulator.errors import RangeError
+from emulator.fixed import FixedFormat
+from emulator.fixed.format import OVERFLOWS, ROUNDINGS, Overflow, Rounding
+from emulator.graph import Dense, Graph, Input, Quantize, Square, Sum
 
 #: Widths that need 32-bit tiles, 64-bit tiles, and Python integers now and then.
 LIMITS = {
@@ -40,3 +44,148 @@ def test_equals_the_reference_on_random_networks(width: str) -> None:
 def test_equals_the_reference_on_thousands_of_random_networks(width: str) -> None:
     for seed in range(1_000, 2_500):
         assert_engine_equals_reference(seed, LIMITS[width])
+
+
+BYTE = FixedFormat(8, 8)
+X = Input("x", (), BYTE, size=1)
+ALL_BYTES = np.arange(-128, 128).reshape(-1, 1)
+
+
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+@pytest.mark.parametrize("overflow", OVERFLOWS)
+@pytest.mark.parametrize("signed", [True, False])
+def test_every_cast_of_all_bytes(rounding: Rounding, overflow: Overflow, signed: bool) -> None:
+    # 8 bits with 4 fraction bits to all types of 1 to 4 bits, above and below the point.
+    source = Input("x", (), FixedFormat(8, 4), size=1)
+    targets = [
+        FixedFormat(width, integer, signed, rounding, overflow)
+        for width in range(1, 5)
+        for integer in range(-1, 6)
+    ]
+    casts = [Quantize(f"q{place}", ("x",), each) for place, each in enumerate(targets)]
+    graph = Graph((source, *casts), tuple(node.name for node in casts))
+    expected = evaluate_rows(graph, ALL_BYTES)
+    for name, raws in Emulator(graph).run(ALL_BYTES).items():
+        np.testing.assert_array_equal(raws, expected[name])
+
+
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+@pytest.mark.parametrize("overflow", OVERFLOWS)
+def test_every_step_of_a_narrow_accumulator(rounding: Rounding, overflow: Overflow) -> None:
+    small = FixedFormat(3, 3)
+    source = Input("x", (), small, size=3)
+    narrow = FixedFormat(4, 3, True, rounding, overflow)
+    dense = Dense(
+        "d",
+        ("x",),
+        FixedFormat(6, 4),
+        weights=((3,), (-4,), (1,)),
+        weight_format=FixedFormat(3, 1),
+        bias=(-3,),
+        bias_format=FixedFormat(4, 1),
+        accumulator=narrow,
+    )
+    total = Sum(
+        "s", ("x",), FixedFormat(6, 4), accumulator=FixedFormat(3, 3, True, rounding, overflow)
+    )
+    graph = Graph((source, dense, total), ("d", "s"))
+    rows = np.array(np.meshgrid(*[np.arange(-4, 4)] * 3)).reshape(3, -1).T
+    expected = evaluate_rows(graph, rows)
+    for name, raws in Emulator(graph).run(rows).items():
+        np.testing.assert_array_equal(raws, expected[name])
+
+
+def random_case() -> tuple[Graph, np.ndarray]:
+    rng = np.random.default_rng(5)
+    graph = random_graph(rng)
+    return graph, random_rows(rng, graph, 20_001)
+
+
+def test_the_result_does_not_depend_on_threads_batches_or_dtypes() -> None:
+    graph, rows = random_case()
+    expected = Emulator(graph, threads=1).run(rows)
+    for threads in (2, 3):
+        found = Emulator(graph, threads=threads).run(rows)
+        for name in graph.outputs:
+            np.testing.assert_array_equal(found[name], expected[name])
+    emulator = Emulator(graph, threads=1)
+    for dtype in (np.int16, np.int32):
+        found = emulator.run(rows.astype(dtype))
+        for name in graph.outputs:
+            np.testing.assert_array_equal(found[name], expected[name])
+    for size in (1, 63, 64, 65):
+        found = emulator.run(rows[:size])
+        for name in graph.outputs:
+            np.testing.assert_array_equal(found[name], expected[name][:size])
+
+
+def test_no_event_at_all() -> None:
+    graph, rows = random_case()
+    for name, raws in Emulator(graph).run(rows[:0]).items():
+        assert raws.shape == (0, graph.tensors[name].size)
+
+
+def test_a_trace_shows_every_node() -> None:
+    graph, rows = random_case()
+    traced = Emulator(graph.with_outputs(graph.outputs[-1:])).trace(rows[:3])
+    assert list(traced) == [node.name for node in graph.nodes]
+    for event in range(3):
+        for name, raws in evaluate(graph, rows[event].tolist()).items():
+            assert traced[name][event].tolist() == raws
+
+
+def test_beyond_62_bits_python_integers_are_used() -> None:
+    wide = FixedFormat(60, 60)
+    nodes = (
+        X,
+        Square("a", ("x",), wide),
+        Square("b", ("a",), wide),
+        Square("c", ("b",), FixedFormat(63, 63)),
+        Square("d", ("c",), FixedFormat(40, 140, overflow="SAT")),
+    )
+    graph = Graph(nodes, ("d",))
+    assert plan(graph).tile_bits == 0
+    found = Emulator(graph).run(ALL_BYTES)["d"][:, 0].tolist()
+    assert found == [int(x) ** 16 >> 100 for x in ALL_BYTES[:, 0]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (np.array([[0], [200]]), r"event 1, feature 0: 200 is out of the range .* fixed<8,8>"),
+        (np.array([[-129]], dtype=np.int16), r"event 0, feature 0: -129 is out of the range"),
+        (np.array([[2**63]], dtype=np.uint64), r"9223372036854775808 is out of the range"),
+    ],
+)
+def test_refuses_an_integer_out_of_range(rows: np.ndarray, message: str) -> None:
+    emulator = Emulator(Graph((X, Square("s", ("x",), BYTE)), ("s",)))
+    with pytest.raises(RangeError, match=message):
+        emulator.run(rows)
+
+
+@pytest.mark.parametrize("rows", [np.zeros((2, 1)), np.zeros(3, np.int16), np.zeros((2, 2), int)])
+def test_refuses_rows_of_another_kind(rows: np.ndarray) -> None:
+    emulator = Emulator(Graph((X, Square("s", ("x",), BYTE)), ("s",)))
+    with pytest.raises(ValueError, match=r"rows must be integers of shape \(n, 1\)"):
+        emulator.run(rows)
+
+
+def test_needs_a_thread() -> None:
+    with pytest.raises(ValueError, match="at least one thread"):
+        Emulator(Graph((X,), ("x",)), threads=0)
+
+
+def test_reference_refuses_a_wrong_row() -> None:
+    graph = Graph((X,), ("x",))
+    with pytest.raises(ValueError, match="takes 1 features, the row has 2"):
+        evaluate(graph, [1, 2])
+    with pytest.raises(ValueError, match="feature 0 is 128, out of the range"):
+        evaluate(graph, [128])
+
+
+def test_reference_in_processes_is_the_reference() -> None:
+    graph, rows = random_case()
+    expected = evaluate_rows(graph, rows[:1_500])
+    found = evaluate_rows(graph, rows[:1_500], jobs=2)
+    for name in graph.outputs:
+        np.testing.assert_array_equal(found[name], expected[name])

@@ -1,10 +1,16 @@
+"""Particles to towers and muon candidates."""
+
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from emulator.samples.deposit import Deposits, Particles, classify, deposit
-from emulator.samples.detector import ResponseSettings
+
+if TYPE_CHECKING:
+    from emulator.samples.detector import ResponseSettings
 
 
 def _one_event(pdg: list[int], pt: list[float], eta: list[float], phi: list[float]) -> Particles:

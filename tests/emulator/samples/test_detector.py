@@ -1,7 +1,8 @@
+"""Numbers of the response: packaged file and refusals."""
+
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,9 @@ import yaml
 from emulator.errors import MissingNameError, SettingsError
 from emulator.samples._yaml import read_yaml
 from emulator.samples.detector import ResponseSettings, load_response
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_geometry_is_symmetric(response: ResponseSettings) -> None:

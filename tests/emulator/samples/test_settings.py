@@ -1,8 +1,9 @@
+"""Processes and tiers: packaged files and refusals."""
+
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -16,6 +17,9 @@ from emulator.samples.settings import (
     load_generator,
     load_tier,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize("name", ["quick", "smoke"])
@@ -80,6 +84,9 @@ def test_codes_and_ranks_are_checked(tmp_path: Path) -> None:
     ranks = {**content["strata"], "ranks": ["minbias", "qcd20"]}
     with pytest.raises(SettingsError, match="each forced muon stratum once"):
         _changed(tmp_path, {"strata": ranks})
+    share = {**content["strata"], "importance_share": 1.0}
+    with pytest.raises(SettingsError, match="importance_share must be 0 or more and less than 1"):
+        _changed(tmp_path, {"strata": share})
     ranked = {**content["strata"], "ranks": [*content["strata"]["ranks"], "A4l"]}
     with pytest.raises(SettingsError, match="A4l is ranked among the strata"):
         _changed(tmp_path, {"strata": ranked})

@@ -1,4 +1,8 @@
+"""Overlay of events and trigger primitives."""
+
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -6,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.samples.deposit import Deposits
-from emulator.samples.detector import ResponseSettings
 from emulator.samples.towers import PAD, absolute_ring, add_event, primitives
+
+if TYPE_CHECKING:
+    from emulator.samples.detector import ResponseSettings
 
 N_ETA, N_PHI = 80, 72
 
@@ -16,7 +22,7 @@ def _deposits(seed: int, n: int) -> Deposits:
     rng = np.random.default_rng(seed)
     index = rng.permutation(N_ETA * N_PHI)[:n].astype(np.uint16)
     # Multiples of 1/4: sums of floats are exact, whatever their order.
-    em, had = (rng.integers(0, 400, n).astype(np.float32) / 4 for _ in range(2))
+    em, had = (rng.integers(0, 400, n).astype(np.float32) * np.float32(0.25) for _ in range(2))
     none = np.zeros(2, np.int64)
     return Deposits(np.array([0, n]), index, em, had, none, np.zeros((0, 5), np.float32))
 

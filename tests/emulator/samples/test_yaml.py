@@ -1,7 +1,8 @@
+"""Typed reading of YAML settings."""
+
 from __future__ import annotations
 
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pytest
@@ -9,14 +10,19 @@ import pytest
 from emulator.errors import InputFileError, MissingNameError, SettingsError
 from emulator.samples._yaml import FloatArray, per_ring, read_yaml, section, take
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 class Numbers(NamedTuple):
-    count: int
+    """A section with one field of each type."""
+
+    number: int
     size: float
     rings: FloatArray
 
 
-GOOD = {"count": 3, "size": 2, "rings": [{"rings": [0, 2], "value": 1.0}]}
+GOOD = {"number": 3, "size": 2, "rings": [{"rings": [0, 2], "value": 1.0}]}
 
 
 def test_section_fills_and_converts() -> None:
@@ -29,8 +35,8 @@ def test_section_fills_and_converts() -> None:
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"count": 1.5}, SettingsError, "here: part: count must be of type int, not 1.5"),
-        ({"count": True}, SettingsError, "count must be of type int"),
+        ({"number": 1.5}, SettingsError, "here: part: number must be of type int, not 1.5"),
+        ({"number": True}, SettingsError, "number must be of type int"),
         ({"size": "big"}, SettingsError, "size must be of type float, not 'big'"),
         ({"sise": 1.0}, MissingNameError, "no setting 'sise'; nearest: size"),
         ({"rings": []}, SettingsError, "end at 0, the geometry has 2 rings"),
@@ -44,7 +50,7 @@ def test_section_refuses(change: dict[str, object], error: type[Exception], mess
 def test_missing_section_and_number() -> None:
     with pytest.raises(SettingsError, match="the setting 'part' is missing"):
         section({}, "part", Numbers, "here", 2)
-    with pytest.raises(SettingsError, match="the setting 'count' is missing"):
+    with pytest.raises(SettingsError, match="the setting 'number' is missing"):
         section({"part": {"size": 1.0}}, "part", Numbers, "here", 2)
 
 

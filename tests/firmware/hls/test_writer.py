@@ -145,6 +145,10 @@ def network(name: str = "x", other: str = "y", width: int = 8) -> Graph:
             r"'y'.* a bias is -32, which fixed<6,4,TRN,SAT_SYM> turns into its opposite",
         ),
         (
+            dense_graph(accumulator=FixedFormat(1, 1, overflow="SAT_SYM")),
+            r"'y'.* fixed<1,1,TRN,SAT_SYM> has no symmetric range",
+        ),
+        (
             dense_graph(bias_format=FixedFormat(6, 950)),
             "'y'.* fixed<6,950> lies out of the range of doubles",
         ),

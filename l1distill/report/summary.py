@@ -1,0 +1,228 @@
+"""The results in words, with their numbers: the top of the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from l1distill.report.verdicts import cases
+from l1distill.report.words import count, khz, listing, number, percent, span, with_error
+
+if TYPE_CHECKING:
+    from l1distill.report.run_folder import Plain, RunResults
+    from l1distill.report.verdicts import Case, Verdict
+
+Mood = Literal["good", "bad", "open", "plain"]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One point of the summary.
+
+    Parameters
+    ----------
+    title
+        What it is about.
+    lines
+        Sentences.
+    mood
+        ``good`` and ``bad`` are proven, ``open`` says that something is not known.
+    """
+
+    title: str
+    lines: tuple[str, ...]
+    mood: Mood = "plain"
+
+
+def summary(run: RunResults) -> list[Statement]:
+    """Return the summary of a run."""
+    found = cases(run)
+    statements = [
+        _exactness(run),
+        _rates(run),
+        _kept(run),
+        _baselines(found),
+        _distillation(run),
+        _not_for_ranking(run),
+    ]
+    return [statement for statement in statements if statement is not None]
+
+
+def comparison_mood(record: Plain) -> Mood:
+    """Return good only if there were events and none differs."""
+    if record["n_mismatch"]:
+        return "bad"
+    return "good" if record["n_events"] > 0 else "open"
+
+
+def export_record(run: RunResults) -> Plain | None:
+    """Return the comparison of the trained network with the integer model, if there is one."""
+    export = run.results.get("export")
+    if not isinstance(export, dict) or not {"n_events", "n_mismatch"} <= export.keys():
+        return None
+    return export
+
+
+def _exactness(run: RunResults) -> Statement:
+    title = "Is it the same network in the trigger, bit for bit?"
+    records = [
+        (f"the engine and {_other_name(str(one['with']))}", one)
+        for one in run.records("comparisons")
+    ]
+    lines = [_exact_sentence(what, record) for what, record in records]
+    export = export_record(run)
+    if export is not None:
+        records.append(("the trained quantized student and the engine", export))
+        lines.append(_exact_sentence(*records[-1]))
+    if not run.records("comparisons"):
+        lines.insert(0, "The engine was compared with no other execution of the network.")
+    moods = {comparison_mood(record) for _, record in records}
+    mood: Mood = "good"
+    if "bad" in moods:
+        mood = "bad"
+        lines.insert(0, "NO. Do not deliver this model before the difference is understood.")
+    elif "open" in moods or not run.records("comparisons"):
+        mood = "open"
+    else:
+        lines.insert(0, "Yes, wherever it was tested.")
+    return Statement(title, tuple(lines), mood)
+
+
+def _other_name(name: str) -> str:
+    return {
+        "reference": "the plain-Python reference",
+        "csim": "the C-simulation of the hls4ml project",
+        "rtl": "the simulated RTL",
+    }.get(name, name)
+
+
+def _exact_sentence(what: str, record: Plain) -> str:
+    mood = comparison_mood(record)
+    crossings = count(record["n_events"], "crossing")
+    if mood == "bad":
+        return (
+            f"{what[0].upper()}{what[1:]} DIFFER in {record['n_mismatch']:,} of {crossings}; "
+            "the first of them are listed below."
+        )
+    if mood == "open":
+        return f"Not tested: {what} were compared on no crossing."
+    return f"{what[0].upper()}{what[1:]} agree to the last bit in all {crossings}."
+
+
+def _rates(run: RunResults) -> Statement | None:
+    student = run.student
+    lines = []
+    for target in run.targets_khz:
+        point = run.points.get((student or "", target))
+        if point is None:
+            continue
+        if not point["reached"]:
+            lines.append(
+                f"{khz(target)}: no threshold stays below this rate, since the highest score alone "
+                "exceeds it; more zero-bias crossings are needed."
+            )
+            continue
+        lines.append(
+            f"{khz(target)}: at threshold {point['threshold']:,} it fires at "
+            f"{with_error(point['rate_khz'], point['error_khz'])} kHz on crossings that did not set "
+            f"the threshold (± {number(point['error_setting_khz'], 2)} kHz from setting it)"
+            f"{'' if point['for_ranking'] else '; not for ranking'}."
+        )
+    return Statement(f"How often does the {student} fire?", tuple(lines)) if lines else None
+
+
+def _kept(run: RunResults) -> Statement | None:
+    student = run.student
+    lines = []
+    for signal in run.signals:
+        parts = []
+        for target in run.targets_khz:
+            found = run.efficiencies.get((signal, student or "", target))
+            if found is not None:
+                interval = span(found["low_total"], found["high_total"], scale=100)
+                parts.append(
+                    f"{percent(found['efficiency'])} % ({interval}) at {khz(target)}"
+                    f"{'' if run.for_ranking(str(student), target) else ' (not for ranking)'}"
+                )
+        if parts:
+            lines.append(f"{signal}: {listing(parts)}.")
+    return Statement(f"What does the {student} keep?", tuple(lines)) if lines else None
+
+
+_VERDICTS: tuple[tuple[Verdict, str], ...] = (
+    ("behind", "Behind"),
+    ("level", "Level within the errors"),
+    ("ahead", "Ahead"),
+    ("not for ranking", "Not for ranking"),
+)
+
+
+def _baselines(found: list[Case]) -> Statement | None:
+    if not found:
+        return None
+    lines = [
+        "Against the single object or sum that keeps most of each signal at the same target rate, "
+        f"in {count(len(found), 'case')} of signal and rate:"
+    ]
+    for verdict, word in _VERDICTS:
+        chosen = [case for case in found if case.verdict == verdict]
+        if not chosen:
+            continue
+        if verdict == "not for ranking":
+            details = f"in {len(chosen)}, because one of the two rates has more than 20 % error"
+        else:
+            details = f"in {len(chosen)}: {'; '.join(_case_words(case) for case in chosen)}"
+        lines.append(f"{word} {details}.")
+    return Statement("Is there a simpler trigger that keeps more?", tuple(lines))
+
+
+def _case_words(case: Case) -> str:
+    return (
+        f"{case.signal} at {khz(case.target_khz)} ({percent(case.student['efficiency'])} %, "
+        f"{case.baseline['model']} {percent(case.baseline['efficiency'])} %)"
+    )
+
+
+def _distillation(run: RunResults) -> Statement | None:
+    ratios = [one for one in run.records("paired") if one["ratio"] is not None]
+    ranked = [
+        one
+        for one in ratios
+        if all(
+            run.for_ranking(str(one[key]), float(one["target_khz"])) for key in ("model", "reference")
+        )
+    ]
+    if not ranked:
+        return None
+    names = f"the {ranked[0]['model']} over the {ranked[0]['reference']}"
+    lowest = min(ranked, key=lambda one: float(one["ratio"]))
+    highest = max(ranked, key=lambda one: float(one["ratio"]))
+    line = (
+        f"Efficiency of {names}, on the same crossings: from {_ratio_words(lowest)} to "
+        f"{_ratio_words(highest)}."
+    )
+    return Statement("What did distillation cost?", (line,))
+
+
+def _ratio_words(one: Plain) -> str:
+    interval = span(one["ratio_low"], one["ratio_high"])
+    return f"{number(one['ratio'])} ({interval}) for {one['signal']} at {khz(one['target_khz'])}"
+
+
+def _not_for_ranking(run: RunResults) -> Statement | None:
+    lines = []
+    for target in run.targets_khz:
+        models = [
+            model
+            for model in run.models
+            if (model, target) in run.points and not run.for_ranking(model, target)
+        ]
+        if models:
+            lines.append(f"At {khz(target)}: {listing(models)}.")
+    if not lines:
+        return None
+    lines.append(
+        "Their rate, or the rate of the threshold that was set, has more than 20 % error. More "
+        "crossings, and more independent pool events, would make them comparable."
+    )
+    return Statement("What is not for ranking?", tuple(lines), "open")

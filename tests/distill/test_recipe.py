@@ -1,0 +1,115 @@
+"""The whole recipe on a small scale: teacher, float student, quantized student."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+
+from distill.data import natural_sample, split
+from distill.export import export_graph, prove_export
+from distill.recipe import Recipe, distill, regression_loss
+from distill.scores import float_student_scores, quantized_scores, teacher_scores
+from distill.students import StudentSpec
+from distill.teachers import TeacherSpec
+from distill.training import Epoch, TrainingSettings
+from emulator.errors import SettingsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from distill.data import TrainingData
+    from distill.recipe import Distilled
+
+STAGES = ["teacher", "float-student", "student"]
+RECIPE = Recipe(
+    student=StudentSpec.uniform((16, 8)),
+    teacher=TeacherSpec((32, 6, 32)),
+    teacher_training=TrainingSettings(epochs=6, batch_size=256, threads=1),
+    student_training=TrainingSettings(epochs=12, batch_size=256, learning_rate=1e-2, threads=1),
+    quantized_training=TrainingSettings(epochs=3, batch_size=256, learning_rate=1e-3, threads=1),
+)
+
+
+@pytest.fixture(scope="module")
+def halves(background: TrainingData) -> tuple[TrainingData, TrainingData]:
+    training, validation = split(background, 0.25, seed=1)
+    return natural_sample(training, 4_000, seed=1), natural_sample(validation, 1_000, seed=2)
+
+
+@pytest.fixture(scope="module")
+def distilled(halves: tuple[TrainingData, TrainingData]) -> Distilled:
+    return distill(*halves, RECIPE)
+
+
+def ranks(scores: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return np.argsort(np.argsort(scores, kind="stable"))
+
+
+def test_students_follow_the_teacher(
+    distilled: Distilled, halves: tuple[TrainingData, TrainingData]
+) -> None:
+    rows = halves[1].rows
+    teacher = teacher_scores(distilled.teacher, rows)
+    floating = float_student_scores(distilled.float_student, rows)
+    quantized = quantized_scores(distilled.student, rows)
+    assert np.corrcoef(ranks(floating), ranks(teacher))[0, 1] > 0.8
+    assert np.corrcoef(ranks(quantized), ranks(floating))[0, 1] > 0.97
+    # What is learned is the logarithm of the score.
+    goals = distilled.target(torch.from_numpy(teacher)).numpy()
+    assert np.sqrt(np.mean((floating - goals) ** 2)) < 0.5 * goals.std()
+
+
+def test_histories_tell_each_stage(distilled: Distilled) -> None:
+    assert [history.stage for history in distilled.histories] == STAGES
+    for history in distilled.histories[:2]:
+        assert history.best_loss < history.epochs[0].validation_loss
+    assert distilled.histories[0].as_dict()["epochs"][0]["epoch"] == 0
+
+
+def test_result_is_exported_exactly(
+    distilled: Distilled, halves: tuple[TrainingData, TrainingData]
+) -> None:
+    graph = export_graph(distilled.student)
+    assert prove_export(distilled.student, graph, halves[0].rows).n_mismatch == 0
+
+
+def test_interrupted_recipe_resumes_to_the_same_graph(
+    distilled: Distilled, halves: tuple[TrainingData, TrainingData], tmp_path: Path
+) -> None:
+    def interrupt(stage: str, epoch: Epoch) -> None:
+        if (stage, epoch.epoch) == ("float-student", 4):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        distill(*halves, RECIPE, checkpoints=tmp_path, progress=interrupt)
+    seen: list[str] = []
+    resumed = distill(
+        *halves,
+        RECIPE,
+        checkpoints=tmp_path,
+        resume=True,
+        progress=lambda stage, _: seen.append(stage),
+    )
+    assert seen == ["float-student"] * 7 + ["student"] * 3
+    assert resumed.histories == distilled.histories
+    assert export_graph(resumed.student) == export_graph(distilled.student)
+    assert sorted(path.stem for path in tmp_path.iterdir()) == sorted(STAGES)
+
+
+def test_tail_weight_counts_rare_crossings_more() -> None:
+    class Constant:
+        def regress(self, inputs: torch.Tensor) -> torch.Tensor:
+            return inputs[:, 0]
+
+    batch = [torch.zeros(2, 1), torch.tensor([1.0, 3.0])]
+    student: Any = Constant()
+    assert float(regression_loss(0.0, 1.0)(student, batch)) == (1 + 9) / 2
+    assert float(regression_loss(0.5, 1.0)(student, batch)) == (1 + 9 * 2) / 2
+
+
+def test_refuses_a_negative_tail_weight() -> None:
+    with pytest.raises(SettingsError, match="tail_weight cannot be negative"):
+        Recipe(student=StudentSpec.uniform(), tail_weight=-1.0)

@@ -1,0 +1,162 @@
+"""Whole productions of the smoke tier."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import awkward as ak
+import numpy as np
+import pytest
+
+from emulator.errors import L1Error, MissingNameError, SettingsError
+from emulator.objects.reader import open_file, read_events
+from emulator.samples import (
+    SampleManifest,
+    SignalSize,
+    events_sha256,
+    generate,
+    load_manifest,
+    load_tier,
+    production,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SEED = 5
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SampleManifest]:
+    """The smoke tier, made once in this process."""
+    pytest.importorskip("pythia8mc")
+    folder = tmp_path_factory.mktemp("samples")
+    return folder, generate("smoke", folder, seed=SEED, jobs=1)
+
+
+def test_files_say_what_the_manifest_says(made: tuple[Path, SampleManifest]) -> None:
+    folder, manifest = made
+    assert load_manifest(folder) == manifest
+    roots = sorted(path.name for path in folder.glob("*.root"))
+    assert roots == sorted(file.name for file in manifest.files)
+    for file in manifest.files:
+        events = read_events([folder / file.name])
+        assert events_sha256(events) == file.content_sha256
+        assert len(events) == file.crossings
+        assert int(ak.sum(events.weight)) == file.weight_sum
+        assert ak.to_numpy(events.event).tolist() == list(range(1, len(events) + 1))
+    provenance = open_file(folder / "zerobias_eval.root").provenance()
+    assert (provenance["seed"], provenance["role"]) == (SEED, "eval")
+
+
+def test_weights_and_strata(made: tuple[Path, SampleManifest]) -> None:
+    folder, manifest = made
+    for role in ("train", "tune", "eval"):
+        file = manifest.file(role)
+        assert sum(stratum.probability for stratum in file.strata) == pytest.approx(1, abs=1e-12)
+        assert file.weight_sum / 2**32 == pytest.approx(file.crossings, rel=0.2)
+        events = read_events([folder / file.name])
+        for stratum in file.strata:
+            inside = events[events.stratum == stratum.number]
+            assert len(inside) == stratum.crossings
+            if not stratum.name.endswith("_mu"):
+                expected = stratum.probability * file.crossings / stratum.crossings * 2**32
+                assert set(ak.to_numpy(inside.weight)) == {round(expected)}
+        # Shuffled: the strata are not in one block each.
+        assert np.count_nonzero(np.diff(ak.to_numpy(events.stratum))) > len(events) / 2
+
+
+def test_pool_events_are_disjoint(made: tuple[Path, SampleManifest]) -> None:
+    folder, manifest = made
+    ids = [set(ak.to_numpy(read_events([folder / f.name]).pool_id)) for f in manifest.files]
+    for i, one in enumerate(ids):
+        for other in ids[:i]:
+            assert not one & other
+
+
+def test_signal_uses_each_event_equally_often(made: tuple[Path, SampleManifest]) -> None:
+    folder, manifest = made
+    file = manifest.file("A4l")
+    events = read_events([folder / file.name])
+    _, counts = np.unique(ak.to_numpy(events.pool_id), return_counts=True)
+    assert counts.tolist() == [2] * 20
+    assert (file.generated_events, file.crossings) == (20, 40)
+    assert set(ak.to_numpy(events.weight)) == {2**32}
+
+
+def test_any_number_of_jobs_makes_the_same(
+    made: tuple[Path, SampleManifest], tmp_path: Path
+) -> None:
+    """Two processes make their own pools, in another order."""
+    _, manifest = made
+    steps: list[tuple[int, int]] = []
+    again = generate(
+        "smoke",
+        tmp_path,
+        seed=SEED,
+        jobs=2,
+        progress=lambda done, total, _: steps.append((done, total)),
+    )
+    assert again == manifest
+    assert [done for done, _ in steps] == list(range(1, steps[0][1] + 1))
+    assert {total for _, total in steps} == {len(steps)}
+
+
+def test_pools_are_reused_and_a_seed_changes_crossings(
+    made: tuple[Path, SampleManifest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, manifest = made
+    tier = load_tier("smoke")
+    pools = {path: path.stat().st_mtime_ns for path in (folder / "pools").iterdir()}
+    again = generate(tier, tmp_path, seed=SEED, jobs=1, pool_dir=folder / "pools")
+    assert again.content_sha256() == manifest.content_sha256()
+    assert {path: path.stat().st_mtime_ns for path in (folder / "pools").iterdir()} == pools
+    assert not (tmp_path / "pools").exists()
+    # An interrupted run leaves nothing that looks like a set of samples.
+    monkeypatch.setattr(production, "_write", lambda *_: pytest.fail("power cut"))
+    with pytest.raises(pytest.fail.Exception, match="power cut"):
+        generate(tier, tmp_path, seed=SEED, jobs=1, pool_dir=folder / "pools")
+    with pytest.raises(L1Error, match="the samples are not finished"):
+        load_manifest(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"tier": "smok"}, MissingNameError, "no tier 'smok'; nearest: smoke"),
+        ({"jobs": 0}, SettingsError, "jobs must be at least 1, not 0"),
+        ({"scenario_pileup": -1.0}, SettingsError, "pile-up must be between 0 and 1000"),
+        ({"seed": 1 << 30}, SettingsError, "seed of a sample must be 0 to"),
+        (
+            {"tier": replace(load_tier("smoke"), signals={"B4l": SignalSize(1, 1)})},
+            MissingNameError,
+            "no process 'B4l'",
+        ),
+    ],
+)
+def test_refusals(
+    tmp_path: Path, arguments: dict[str, object], error: type[Exception], message: str
+) -> None:
+    pytest.importorskip("pythia8mc")
+    given = {"tier": "smoke", **arguments}
+    with pytest.raises(error, match=message):
+        generate(given.pop("tier"), tmp_path, **given)  # type: ignore[arg-type]
+    assert not list(tmp_path.glob("*.root"))
+
+
+def test_without_pythia_nothing_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pythia8mc", None)
+    with pytest.raises(L1Error, match=r"pip install 'l1distill\[samples\]'"):
+        generate("smoke", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_importing_the_package_does_not_import_pythia() -> None:
+    code = (
+        "import sys; import emulator.samples as s; s.load_tier('quick'); s.generate; "
+        "sys.exit('pythia8mc' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

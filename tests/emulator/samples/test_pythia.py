@@ -1,0 +1,62 @@
+"""Pythia's events and errors."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emulator.errors import L1Error, SettingsError
+from emulator.samples.pythia import Generator, require_pythia
+from emulator.samples.settings import load_generator
+
+
+def test_absent_pythia_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pythia8mc", None)
+    with pytest.raises(L1Error, match=r"pip install 'l1distill\[samples\]'"):
+        require_pythia()
+
+
+def test_unknown_setting_is_an_error(capfd: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("pythia8mc")
+    settings = load_generator()
+    process = replace(settings.process("W"), settings=("WeakSingleBoson:ffbar2Q=on",))
+    with pytest.raises(SettingsError, match="process W: Pythia does not know the setting"):
+        Generator(settings, process, 1)
+    capfd.readouterr()
+
+
+def test_path_with_a_blank_is_refused() -> None:
+    settings = load_generator()
+    with pytest.raises(SettingsError, match="cannot use a path with a blank"):
+        Generator(settings, settings.process("minbias"), 1, Path("my pools/a.dat"))
+
+
+def test_events_of_a_seed() -> None:
+    pytest.importorskip("pythia8mc")
+    settings = replace(load_generator(), batch_events=15)
+    process = settings.process("W")
+    runs = [list(Generator(settings, process, seed).batches(20)) for seed in (3, 3, 4)]
+    assert [batch.tried for batch in runs[0]] == [15, 5]
+    particles = runs[0][0].particles
+    assert len(particles.offsets) == 16
+    assert particles.offsets[-1] == len(particles.pt_gev)
+    assert np.abs(particles.eta).max() < 5.3
+    # Charge is conserved up to what leaves along the beam line, and there are more than leptons.
+    assert {0, 2, 5} <= set(particles.kind.tolist())
+    np.testing.assert_array_equal(particles.pt_gev, runs[1][0].particles.pt_gev)
+    assert len(runs[2][0].particles.pt_gev) != len(particles.pt_gev)
+
+
+def test_cut_on_pthat_is_filled_up() -> None:
+    pytest.importorskip("pythia8mc")
+    settings = load_generator()
+    process = replace(settings.process("qcd30"), max_pthat_gev=35.0)
+    batches = list(Generator(settings, process, 3).batches(30))
+    pthat = np.concatenate([batch.pthat_gev for batch in batches])
+    assert len(pthat) == 30
+    assert 30 <= pthat.min() <= pthat.max() < 35
+    assert sum(batch.tried for batch in batches) > 30

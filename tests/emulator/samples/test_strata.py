@@ -1,0 +1,205 @@
+"""Class probabilities, draws, and the split by muons."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from emulator.errors import SettingsError
+from emulator.samples.deposit import Deposits
+from emulator.samples.response import BADLY, FREE, WELL
+from emulator.samples.strata import (
+    Entries,
+    build_overlays,
+    class_means,
+    class_probabilities,
+    draw_natural,
+    draw_stratum,
+    zero_truncated_poisson,
+)
+
+if TYPE_CHECKING:
+    from emulator.samples.pools import Pool
+    from emulator.samples.settings import GeneratorSettings
+
+TAIL = 0.04
+SIGMA = {"minbias": 78.58, "qcd30": 4.0, "tt": 0.4}
+
+
+@given(st.lists(st.floats(1e-12, 60.0), min_size=1, max_size=20))
+def test_class_probabilities_sum_to_one(means: list[float]) -> None:
+    probabilities = class_probabilities({str(i): mean for i, mean in enumerate(means)})
+    # The sum telescopes: exp(-above) - exp(-above - mean), from the hardest class down to the rest.
+    assert math.isclose(math.fsum(probabilities.values()), 1.0, rel_tol=1e-14)
+    assert list(probabilities) == [str(i) for i in range(len(means))]
+
+
+def test_class_probability_is_what_its_definition_says() -> None:
+    means = {"a": 20.0, "b": 0.7, "c": 0.2}
+    p = class_probabilities(means)
+    assert p["c"] == pytest.approx(1 - math.exp(-0.2), rel=1e-14)
+    assert p["b"] == pytest.approx(math.exp(-0.2) * (1 - math.exp(-0.7)), rel=1e-14)
+    assert p["a"] == pytest.approx(math.exp(-0.9), rel=1e-14)
+
+
+@pytest.mark.parametrize("mean", [1e-6, 0.05, 1.0, 7.5])
+def test_zero_truncated_poisson(mean: float) -> None:
+    n = 200_000
+    drawn = zero_truncated_poisson(np.random.default_rng(11), mean, n)
+    assert drawn.min() >= 1
+    last = int(stats.poisson.ppf(1 - 1e-3, mean)) + 1
+    expected = n * stats.poisson.pmf(np.arange(1, last + 1), mean) / -np.expm1(-mean)
+    counts = np.bincount(np.minimum(drawn, last + 1), minlength=last + 2)[1:]
+    expected = np.append(expected, n - expected.sum())
+    use = expected > 5
+    chi2 = ((counts[use] - expected[use]) ** 2 / expected[use]).sum()
+    assert stats.chi2.sf(chi2, max(use.sum() - 1, 1)) > 1e-3
+
+
+def test_importance_weights_take_the_proposal_back() -> None:
+    natural = np.array([0.7, 0.2, 0.1])
+    entries = Entries(100, natural, np.array([0.1, 0.3, 0.6]))
+    index, weight = entries.draw(np.random.default_rng(1), 100_000, leading=True)
+    sums = np.bincount(index - 100, weights=weight, minlength=3) / 100_000
+    np.testing.assert_allclose(sums, natural, atol=0.01)
+    np.testing.assert_allclose(np.unique(weight), [1 / 6, 2 / 3, 7.0])
+    index, weight = entries.draw(np.random.default_rng(1), 100_000, leading=False)
+    np.testing.assert_allclose(np.bincount(index - 100) / 100_000, natural, atol=0.01)
+    assert set(weight) == {1.0}
+
+
+def _pool(pools: dict[str, Pool], candidates: list[list[list[float]]]) -> dict[str, Pool]:
+    """Replace the muon candidates of the minimum-bias pool."""
+    pool = pools["minbias"]
+    n = len(candidates)
+    counts = [len(each) for each in candidates]
+    flat = [row for each in candidates for row in each]
+    deposits = Deposits(
+        pool.deposits.tower_offsets[: n + 1],
+        *pool.deposits[1:4],
+        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        np.array(flat, np.float32).reshape(-1, 5),
+    )
+    return {**pools, "minbias": replace(pool, deposits=deposits, event_id=pool.event_id[:n])}
+
+
+def test_forced_muons_keep_the_softer_ones_of_their_event(
+    pools: dict[str, Pool], generator: GeneratorSettings
+) -> None:
+    three = [
+        [6.0, 0.1, 0.0, 1.0, 0.5],
+        [2.2, 0.2, 0.0, 1.0, 0.8],
+        [9.0, 0.3, 0.0, -1.0, 0.25],
+    ]
+    fabricated = _pool(pools, [three, [], [[2.0, 0.0, 0.0, 1.0, 1.0]]])
+    overlays = build_overlays(fabricated, generator.strata, TAIL)
+    muon, soft = overlays.classes["minbias_mu"], overlays.classes["minbias"]
+    lists = [
+        overlays.candidates[overlays.candidate_offsets[e] : overlays.candidate_offsets[e + 1]]
+        for e in range(muon.first, muon.first + 4)
+    ]
+    # The hardest first: it is certain, and the others float with their own probability.
+    np.testing.assert_allclose(lists[0][:, [0, 4]], np.array([[9, 1], [6, 0.5], [2.2, 0.8]]))
+    np.testing.assert_array_equal(lists[0][:, 5], [WELL, FREE, FREE])
+    # The second leads only where the hardest is not realised: that one is absent.
+    np.testing.assert_allclose(lists[1][:, [0, 4]], np.array([[6, 1], [2.2, 0.8]]))
+    # The same again, measured badly.
+    np.testing.assert_array_equal(lists[2][:, :5], lists[0][:, :5])
+    np.testing.assert_array_equal(lists[3][:, 5], [BADLY, FREE])
+    share = np.array([0.25, 0.75 * 0.5]) / 0.625
+    np.testing.assert_allclose(muon.natural, np.concatenate([0.96 * share, 0.04 * share]))
+    assert overlays.muon_fraction["minbias"] == pytest.approx(0.625 / 3)
+    # Without a muon of the stratum: soft candidates stay, and the event is less likely.
+    np.testing.assert_allclose(soft.natural, np.array([0.375, 1.0, 1.0]) / 2.375)
+    first = overlays.candidate_offsets[soft.first]
+    np.testing.assert_allclose(overlays.candidates[first : first + 2, 0], [2.2, 2.0])
+
+
+def test_certain_muon_leaves_nothing_to_softer_ones(
+    pools: dict[str, Pool], generator: GeneratorSettings
+) -> None:
+    two = [[6.0, 0.1, 0.0, 1.0, 0.5], [9.0, 0.3, 0.0, -1.0, 1.0]]
+    overlays = build_overlays(_pool(pools, [two, []]), generator.strata, TAIL)
+    assert len(overlays.classes["minbias_mu"].natural) == 2
+    np.testing.assert_array_equal(overlays.classes["minbias"].natural, [0.0, 1.0])
+
+
+def test_importance_rises_with_pt_up_to_the_cap_and_weights_are_bounded(
+    pools: dict[str, Pool], generator: GeneratorSettings
+) -> None:
+    rows = [[[pt, 0.1, 0.0, 1.0, 0.5]] for pt in (5.0, 10.0, 60.0, 120.0)]
+    muon = build_overlays(_pool(pools, rows), generator.strata, TAIL).classes["minbias_mu"]
+    rising = muon.proposed - 0.4 * muon.natural
+    np.testing.assert_allclose(rising[:4] / rising[0], [1, 8, 12**3, 12**3])
+    # Badly measured: 4 % of the natural probability, and as important as a muon of 12 GeV.
+    tail = 0.04 / 0.96
+    np.testing.assert_allclose(
+        rising[4:] / rising[0], [tail * 2.4**3, tail * 2.4**3, tail * 12**3, tail * 12**3]
+    )
+    assert muon.proposed.sum() == pytest.approx(1.0)
+    assert (muon.natural / muon.proposed).max() <= 1 / 0.4
+
+
+def test_pool_without_any_muon_is_refused(
+    pools: dict[str, Pool], generator: GeneratorSettings
+) -> None:
+    with pytest.raises(SettingsError, match="minbias of 2 eval events has no muon candidate"):
+        build_overlays(_pool(pools, [[], []]), generator.strata, TAIL)
+
+
+def test_means_add_up_to_the_pileup(generator: GeneratorSettings) -> None:
+    fractions = {"minbias": 0.01, "qcd30": 0.1}
+    means = class_means(generator, fractions, SIGMA, 50.0)
+    assert list(means) == list(generator.strata.ranks)
+    inelastic = sum(value for name, value in means.items() if name != "tt")
+    assert inelastic == pytest.approx(50.0)
+    assert means["qcd30_mu"] == pytest.approx(50 * 4.0 / 78.58 * 0.1)
+    assert means["tt"] == pytest.approx(50 * 0.4 / 78.58 * 1.6)
+    with pytest.raises(SettingsError, match="pile-up must be positive, not 0"):
+        class_means(generator, fractions, SIGMA, 0.0)
+
+
+def test_stratum_holds_its_class_and_none_harder(
+    pools: dict[str, Pool], generator: GeneratorSettings
+) -> None:
+    overlays = build_overlays(pools, generator.strata, TAIL)
+    means = class_means(generator, overlays.muon_fraction, SIGMA, 50.0)
+    names = list(means)
+    for rank, name in enumerate(names[1:], start=1):
+        draw = draw_stratum(overlays, means, name, 500, np.random.default_rng(rank))
+        drawn_class = np.empty(len(draw.entries), np.int64)
+        for k, other in enumerate(names):
+            entries = overlays.classes[other]
+            inside = (draw.entries >= entries.first) & (
+                draw.entries < entries.first + len(entries.natural)
+            )
+            drawn_class[inside] = k
+        leading = draw.offsets[:-1]
+        assert (np.diff(draw.offsets) >= 1).all()
+        assert (drawn_class[leading] == rank).all()
+        assert drawn_class.max() == rank
+    soft = draw_stratum(overlays, means, names[0], 500, np.random.default_rng(0))
+    assert len(soft.entries) == 0
+    assert soft.n_soft.mean() == pytest.approx(means[names[0]], rel=0.02)
+
+
+def test_signal_comes_first_in_natural_crossings(
+    pools: dict[str, Pool], generator: GeneratorSettings
+) -> None:
+    signal = replace(pools["tt"], process="A4l")
+    overlays = build_overlays(pools, generator.strata, TAIL, signal)
+    means = class_means(generator, overlays.muon_fraction, SIGMA, 50.0)
+    leading = overlays.classes["A4l"].first + np.arange(300) % 20
+    draw = draw_natural(overlays, means, 300, np.random.default_rng(0), leading)
+    np.testing.assert_array_equal(draw.entries[draw.offsets[:-1]], leading)
+    others = len(draw.entries) - 300
+    expected = 300 * sum(list(means.values())[1:])
+    assert others == pytest.approx(expected, abs=4 * math.sqrt(expected))
+    assert set(draw.weight) == {1.0}

@@ -1,0 +1,198 @@
+"""A small run folder with everything that a study leaves, made from a seed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from emulator.rates import load_scenario
+from emulator.results import table
+from l1distill.baselines import BASELINES
+from l1distill.evaluation import Bootstrap, compare_models, evaluate
+from l1distill.score_table import ScoreTable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_BITS = 8
+_PILEUP_WEIGHT = 2**32
+
+
+def make_table(
+    rng: np.random.Generator, n: int, first: int, kind: str | None
+) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[np.int64]]]:
+    """Crossings with a falling hardness, sampled three times harder than they are and weighted."""
+    hardness = rng.exponential(3.0 if kind is None else 4.0, n)
+    weight = np.rint(3 * np.exp(-2 * hardness / 3) * _PILEUP_WEIGHT).astype(np.int64)
+    identity: dict[str, NDArray[Any]] = {
+        "run": np.ones(n, dtype=np.uint32),
+        "lumi": np.ones(n, dtype=np.uint32),
+        "event": np.arange(first, first + n, dtype=np.uint64),
+        "orbit": np.zeros(n, dtype=np.uint64),
+        "crossing": np.zeros(n, dtype=np.int16),
+    }
+    if kind is None:
+        identity["weight"] = np.maximum(weight, 1)
+        identity["pool_id"] = identity["event"] // np.uint64(2)
+    boost = {None: (0.0, 0.0), "leptons": (1.0, 3.0), "jets": (4.0, 0.0), "soft": (0.5, 0.1)}
+    jets, muons = boost[kind]
+    energy = hardness + jets * rng.random(n)
+    lepton = rng.exponential(0.9, (n, 3)).cumsum(axis=1)[:, ::-1] * 0.4 + muons * rng.random((n, 1))
+    teacher = np.hypot(0.8 * energy, 1.1 * lepton[:, 0]) + 0.25 * rng.normal(size=n) ** 2
+    student = teacher + 0.12 * rng.normal(size=n)
+    quantized = np.rint(16 * (student + 0.05 * rng.normal(size=n))).astype(np.int64)
+    scores = {
+        "teacher": np.rint(teacher * 2**_BITS).astype(np.int64),
+        "float student": np.rint(student * 2**_BITS).astype(np.int64),
+        "quantized student": quantized,
+        "emulator": quantized,
+    }
+    columns = {
+        "HTT": 60 * energy + 10 * rng.random(n),
+        "leading jet": 30 * energy * rng.beta(5, 2, n),
+        "MET": 18 * energy * rng.beta(2, 3, n),
+        "leading e/gamma": 12 * energy * rng.beta(2, 4, n) + 2,
+        "leading muon": 9 * lepton[:, 0],
+        "second muon": 5 * lepton[:, 1],
+        "third muon": 3 * lepton[:, 2] - 4,
+    }
+    assert columns.keys() == BASELINES.keys()
+    for name, values in columns.items():
+        scores[name] = np.maximum(np.rint(values), 0).astype(np.int64)
+    return identity, scores
+
+
+def make_run(
+    folder: Path,
+    *,
+    n_background: int = 6_000,
+    n_signal: int = 400,
+    signals: Sequence[tuple[str, str]] = (("A to 4l", "leptons"), ("HV Zprime", "jets")),
+    replicas: int = 40,
+    study: str = "synthetic",
+) -> Path:
+    """Write a run folder as the study pipeline does."""
+    rng = np.random.default_rng(5)
+    scenario = load_scenario("run3_pu50")
+    setting, measuring = (
+        ScoreTable(*make_table(rng, n_background, part * n_background, None)) for part in (0, 1)
+    )
+    tables = {name: ScoreTable(*make_table(rng, n_signal, 0, kind)) for name, kind in signals}
+    options: dict[str, Any] = {
+        "scenario": scenario,
+        "targets_khz": (1.0, 5.0, 10.0),
+        "bootstrap": Bootstrap(replicas, 1),
+    }
+    found = evaluate(setting, measuring, tables, **options)
+    paired = compare_models(setting, tables, model="emulator", reference="teacher", **options)
+    curves = {
+        "rate_curves": pd.concat(
+            [frame.assign(model=model) for model, frame in found.rate_curves.items()]
+        ),
+        "efficiency_curves": pd.concat(list(found.efficiency_curves.values())),
+        "working_points": table(found.working_points),
+        "efficiencies": table(found.efficiencies),
+        "paired": table(paired),
+    }
+    for name in ("tables", "scores"):
+        (folder / name).mkdir(parents=True)
+    for name, frame in curves.items():
+        frame.to_csv(folder / "tables" / f"{name}.csv", index=False)
+    measuring.write(folder / "scores" / "measuring.parquet")
+    results = {
+        "schema": "l1distill-results/1",
+        "study": study,
+        "scenario": {**scenario.as_dict(), "crossing_rate_khz": scenario.crossing_rate_khz},
+        "models": make_models(),
+        "score_fraction": {
+            "teacher": _BITS,
+            "float student": _BITS,
+            "quantized student": 4,
+            "emulator": 4,
+        },
+        "working_points": [record.as_dict() for record in found.working_points],
+        "efficiencies": [record.as_dict() for record in found.efficiencies],
+        "paired": [record.as_dict() for record in paired],
+        "comparisons": [make_comparison("reference"), make_comparison("csim")],
+        "export": {"n_events": 6_000, "n_mismatch": 0, "first": []},
+        "training": [make_training(stage) for stage in ("teacher", "student", "quantized student")],
+        "samples": [
+            {"name": name, "role": role, "n_crossings": n, "sha256": "ab" * 32,
+             "generated_events": n, "denominator": "all generated events"}
+            for name, role, n in [
+                ("zero bias train", "train", n_background),
+                *((signal, "signal", n_signal) for signal, _ in signals),
+            ]
+        ],
+        "versions": {"python": "3.11.2", "numpy": "2.4.0"},
+        "timing": {"samples": 123.4, "training": 61.0},
+    }  # fmt: skip
+    write_json(folder / "results.json", results)
+    manifest = {
+        "schema": "l1distill-manifest/1",
+        "stages": {"rating": {"outputs": {"tables/rate_curves.csv": "cd" * 32}, "seconds": 1.0}},
+    }
+    write_json(folder / "manifest.json", manifest)
+    text = f"schema: l1distill-study/1\nname: {study}\nsamples:\n  generate: quick\n"
+    (folder / "study.yaml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def make_models() -> list[dict[str, Any]]:
+    unknown = {"sha256": None, "ebops": None, "luts_estimate": None, "latency_ns_estimate": None}
+    networks = ("teacher", "float student", "quantized student", "emulator")
+    models = [{"name": name, "kind": name, **unknown} for name in networks]
+    models[-1] |= {"sha256": "0123456789abcdef" * 4, "multiplications": 2352}
+    return models + [{"name": name, "kind": "baseline", **unknown} for name in BASELINES]
+
+
+def make_comparison(name: str, n_events: int = 6_000, n_mismatch: int = 0) -> dict[str, Any]:
+    node = {"node": "score", "engine": [17], "other": [18]}
+    shown = [
+        {"event": 41 + i, "row": [1, 2], "outputs": [node], "first_node": {**node, "node": "dense_2"}}
+        for i in range(min(n_mismatch, 5))
+    ]
+    return {
+        "with": name,
+        "n_events": n_events,
+        "n_mismatch": n_mismatch,
+        "seconds": 2.0,
+        "events_per_second": n_events / 2.0,
+        "mismatches": shown,
+    }
+
+
+def make_training(stage: str) -> dict[str, Any]:
+    epochs = [
+        {
+            "epoch": epoch,
+            "training_loss": 0.1 + 0.9 / (1 + epoch) ** 1.5,
+            "validation_loss": 0.12 + 0.9 / (1 + epoch) ** 1.4,
+        }
+        for epoch in range(12)
+    ]
+    return {"stage": stage, "epochs": epochs, "best_epoch": 10, "stopped_early": False}
+
+
+def write_json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def made_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder; nothing may be changed in it."""
+    return make_run(tmp_path_factory.mktemp("made") / "run")
+
+
+@pytest.fixture
+def run_folder(made_run: Path, tmp_path: Path) -> Path:
+    """A copy of the run folder, to be changed and reported."""
+    return shutil.copytree(made_run, tmp_path / "run")
