@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 ROW_FORMAT = FixedFormat(16, 16)
 #: Holds ``x - offset`` of any two 16-bit integers, and 7 bits that a right shift pushes out.
 INNER_FORMAT = FixedFormat(24, 17)
-#: Steps of 1/8 of about one standard deviation, up to ±64 of them: with a range of ±16 the accept
-#: sets of float and quantized student agreed to 20 % only at a rate of 3.5e-5, with ±64 to 85 %.
+#: Steps of 1/8 of about one standard deviation, up to ±64 of them. Measured at pile-up 50 with three
+#: seeds, steps of 1/8: the accept sets of float and quantized student that keep 3.5e-5 of all
+#: crossings overlap to 0.25-0.55 (intersection over union) with a range of ±16, 0.71-0.84 with ±32,
+#: 0.89-0.90 with ±64.
 DEFAULT_INPUT_FORMAT = FixedFormat(10, 7, rounding="RND_CONV", overflow="SAT")
 
 # A pT that hardly varies (the third muon) must not blow up every GeV: spread is at least 1 GeV.
@@ -93,7 +95,7 @@ class InputScaling:
         (at least 1 GeV) to between 0.7 and 1.4. Angles: offset is the mean as well, so that a
         mostly absent object keeps an offset near 0; the shift comes from the crossings where the
         object is there. A feature that is constant, or never present, takes the shift of the same
-        field in the slot before, since it may come alive on other crossings. |eta| is symmetric:
+        field in the slot before, since it may come alive on other crossings. Eta is symmetric:
         its offset is 0.
 
         Parameters

@@ -269,8 +269,8 @@ def _is_seen(pt: float, eta: float, r: MuonResponse, rng: np.random.Generator) -
 
 @kernel
 def _phi_in_turn(phi: float, turn: int) -> int:
-    full = 2.0 * math.pi
-    return int((phi % full) / full * turn) % turn
+    """Nearest code of an angle: a code times the step is the angle, as for towers."""
+    return round(phi / (2.0 * math.pi) * turn) % turn
 
 
 @kernel

@@ -9,7 +9,6 @@ import os
 import sys
 from typing import Annotated
 
-import click
 import typer
 
 from emulator.errors import L1Error
@@ -65,10 +64,9 @@ def _run(words: list[str], *, debug: bool) -> int:
         code = app(args=words, prog_name="l1distill", standalone_mode=False)
     except L1Error as error:
         return _say(str(error), 2, debug=debug)
-    except click.ClickException as error:
-        error.show()
-        return 2
-    except (click.Abort, KeyboardInterrupt):
+    except typer.TyperException as error:
+        return _say(_usage(error), 2, debug=debug)
+    except (typer.Abort, KeyboardInterrupt):
         return _say("interrupted", 130, debug=False)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
@@ -77,6 +75,14 @@ def _run(words: list[str], *, debug: bool) -> int:
         text = f"internal error, please report it: {type(error).__name__}: {error} (--debug shows more)"
         return _say(text, INTERNAL_ERROR, debug=debug)
     return code if isinstance(code, int) else 0
+
+
+def _usage(error: typer.TyperException) -> str:
+    """Say what is wrong with the words of the command, and where help is."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "l1distill"
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    return f"{message.rstrip('.')}; see '{command} --help'"
 
 
 def _say(sentence: str, code: int, *, debug: bool) -> int:

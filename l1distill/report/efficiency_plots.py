@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter
 
 from l1distill.report.figures import (
     Plot,
+    label_log_axis,
     look,
     new_figure,
     plain,
@@ -127,9 +127,14 @@ def _draw_curve(
     axes: Axes, run: RunResults, signal: str, model: str, rows: pd.DataFrame, label: str
 ) -> None:
     style = look(run, model)
-    thin = {"linewidth": 1.8} if model in run.baselines else {}
+    # The teacher is drawn first and wider, so that a student on top of it does not hide it.
+    widths = {model: 1.8 for model in run.baselines} | {run.teacher: 4.5}
     axes.plot(
-        rows["rate_khz"], _positive(rows["efficiency"]), label=plain(label), **style, **thin
+        rows["rate_khz"],
+        _positive(rows["efficiency"]),
+        label=plain(label),
+        linewidth=widths.get(model, 2.4),
+        **style,
     )
     axes.fill_between(
         rows["rate_khz"],
@@ -182,10 +187,10 @@ def _finish(
     # The headroom is for the signal's name.
     bottom = max(bottom / 2, top / 3e3)
     axes.set_ylim(bottom, top * (top / bottom) ** 0.17 * 1.3)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    label_log_axis(axes.xaxis)
+    label_log_axis(axes.yaxis, scale=100)
     axes.set_xlabel("Background rate (kHz)")
-    axes.set_ylabel("Signal efficiency")
+    axes.set_ylabel("Signal efficiency (%)")
 
 
 def _networks_first(axes: Axes, run: RunResults) -> tuple[list[Any], list[str]]:
@@ -230,10 +235,11 @@ def overview_plot(run: RunResults) -> Plot | None:
     for axes, target in zip(panels, targets, strict=True):
         points += _overview_panel(axes, run, target)
     put_labels(panels[0], run)
-    panels[-1].set_xlabel("Signal efficiency")
+    panels[-1].set_xlabel("Signal efficiency (%)")
     left = min((one["efficiency"] for one in points if one["efficiency"] > 0), default=1e-3)
     right = max((one["high_total"] for one in points), default=1.0)
     panels[0].set_xlim(max(left / 2, 1e-6), min(2 * right, 1.5))
+    label_log_axis(panels[-1].xaxis, scale=100)
     figure.legend(handles=_overview_handles(run), loc="outside lower center", ncols=3)
     return Plot(
         name="overview",
@@ -304,13 +310,14 @@ def _overview_panel(axes: Axes, run: RunResults, target: float) -> list[dict[str
             )
         names.append((signal, baseline))
     _overview_rows(axes, names)
-    axes.set_title(f"at {khz(target)}", loc="center", size=20, pad=8)
+    axes.text(
+        1.02, 0.5, f"at {khz(target)}", transform=axes.transAxes, rotation=270, va="center", size=20
+    )
     return points
 
 
 def _overview_rows(axes: Axes, names: Sequence[tuple[str, str | None]]) -> None:
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_yticks(range(len(names)), [])
     axes.minorticks_on()

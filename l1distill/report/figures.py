@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import math
 import re
 import warnings
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import matplotlib as mpl
 import mplhep
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from emulator.files import replace_file
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
     from l1distill.report.run_folder import RunResults
 
@@ -190,6 +193,21 @@ def unique_slugs(names: Sequence[str]) -> dict[str, str]:
         taken.add(candidate.casefold())
         found[name] = candidate
     return found
+
+
+def label_log_axis(axis: Axis, *, scale: float = 1.0) -> None:
+    """Label a logarithmic axis with plain numbers; with 2 and 5 too where decades are few."""
+    low, high = sorted(axis.get_view_interval())
+    decades = math.log10(high / low) if low > 0 else 9.0
+    between = {2, 5} if decades > 0.8 else {2, 3, 4, 5, 6, 8}
+
+    def minor(value: float, _position: int | None) -> str:
+        leading = round(value / 10 ** math.floor(math.log10(value)))
+        return f"{scale * value:g}" if decades < 2.2 and leading in between else ""
+
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{scale * value:g}"))
+    axis.set_minor_formatter(FuncFormatter(minor))
+    axis.set_tick_params(which="minor", labelsize=mpl.rcParams["xtick.labelsize"])
 
 
 def put_labels(axes: Axes, run: RunResults) -> None:

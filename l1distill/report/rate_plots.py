@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from l1distill.report.figures import Plot, look, new_figure, plain, put_labels, scenario_points
+from l1distill.report.figures import (
+    Plot,
+    label_log_axis,
+    look,
+    new_figure,
+    plain,
+    put_labels,
+    scenario_points,
+)
 from l1distill.report.words import khz, listing
 
 if TYPE_CHECKING:
@@ -115,8 +123,12 @@ def _draw(
     steps = len(rows) < _MOST_POINTS // 2
     # Between two thresholds that occur, the rate is that of the next one.
     where = {"drawstyle": "steps-pre"} if steps else {}
-    wide = {"linewidth": 6, "alpha": 0.55} if run.kinds[model] == "quantized student" else {}
-    axes.plot(x, rate, label=plain(model), **style, **where, **wide)
+    # Students nearly coincide: the widest line is drawn lowest, the dashed one on top.
+    kinds: dict[str, dict[str, Any]] = {
+        "quantized student": {"linewidth": 6, "alpha": 0.55},
+        "float student": {"zorder": 3},
+    }
+    axes.plot(x, rate, label=plain(model), **style, **where, **kinds.get(run.kinds[model], {}))
     axes.fill_between(
         x,
         np.maximum(rate - error, 1e-9),
@@ -158,9 +170,11 @@ def _finish(
     axes.set_ylim(lowest, 3 * float(run.scenario["crossing_rate_khz"]))
     axes.set_ylabel("Rate (kHz)")
     axes.set_xlabel(label)
+    # More room would only show where everything fires, or nothing.
     left, right = min(low for low, _ in extent), max(high for _, high in extent)
     if log_x:
         axes.set_xscale("log")
         axes.set_xlim(max(left, 1.0), max(1.15 * right, 2.0))
+        label_log_axis(axes.xaxis)
     elif right > left:
         axes.set_xlim(left, right + 0.03 * (right - left))

@@ -189,7 +189,8 @@ def _distillation(run: RunResults) -> Statement | None:
         one
         for one in ratios
         if all(
-            run.for_ranking(str(one[key]), float(one["target_khz"])) for key in ("model", "reference")
+            run.for_ranking(str(one[key]), float(one["target_khz"]))
+            for key in ("model", "reference")
         )
     ]
     if not ranked:

@@ -8,7 +8,14 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.ticker import MaxNLocator
 
-from l1distill.report.figures import Plot, new_figure, plain, put_labels, scenario_points
+from l1distill.report.figures import (
+    Plot,
+    label_log_axis,
+    new_figure,
+    plain,
+    put_labels,
+    scenario_points,
+)
 from l1distill.report.words import khz, listing
 
 if TYPE_CHECKING:
@@ -131,6 +138,7 @@ def learning_plot(run: RunResults) -> Plot | None:
         axes.set_ylabel("Loss")
         if min(losses["training_loss"] + losses["validation_loss"]) > 0:
             axes.set_yscale("log")
+            label_log_axis(axes.yaxis)
         series.append(
             {
                 "stage": str(stage["stage"]),

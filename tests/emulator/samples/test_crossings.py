@@ -82,7 +82,7 @@ def test_strata_equal_natural_crossings(
     overlays = build_overlays(pools, generator.strata, TAIL)
     means = class_means(generator, overlays.muon_fraction, SIGMA, PILEUP)
     probabilities = class_probabilities(means)
-    per_stratum = 4000
+    per_stratum = 3000
     parts = []
     for k, (name, probability) in enumerate(probabilities.items()):
         draw = draw_stratum(overlays, means, name, per_stratum, np.random.default_rng(k))
@@ -95,7 +95,7 @@ def test_strata_equal_natural_crossings(
     plain = replace(generator.strata, ranks=generator.strata.processes(), forced_muons=())
     whole = build_overlays(pools, plain, TAIL)
     whole_means = class_means(replace(generator, strata=plain), {}, SIGMA, PILEUP)
-    n = 40_000
+    n = 30_000
     natural = run(whole, draw_natural(whole, whole_means, n, np.random.default_rng(9)), 99)
 
     pulls = {}

@@ -153,7 +153,7 @@ def test_muon_scale_efficiency_and_position(response: ResponseSettings, steps: S
     # The scale puts a threshold at 90 % efficiency.
     assert (pt_gev >= 30).mean() == pytest.approx(0.80, abs=0.06)
     assert found[:, 1].mean() == pytest.approx(0.5 / 0.010875, abs=0.2)
-    assert found[:, 2].mean() == pytest.approx(1.0 / (2 * np.pi) * 576 - 0.5, abs=0.3)
+    assert found[:, 2].mean() == pytest.approx(1.0 / (2 * np.pi) * 576, abs=0.2)
     assert set(found[:, 5]) == {4, 8, 12}
     assert not found[:, 6].any()
 
@@ -208,15 +208,17 @@ def test_sums_of_one_jet_point_away_from_it(response: ResponseSettings, steps: S
     central = jets[:n][jets[:n, 2] == 21][0]
     assert out[0, 0] == 100
     assert out[1, 0] == central[0]
-    assert out[2].tolist() == [99, (21 + 72) % 144] or out[2].tolist() == [100, (21 + 72) % 144]
+    # 100 may come out as 99.999 and lose its last count.
+    assert out[2, 0] in {99, 100}
     assert abs(int(out[3, 0]) - central[0]) <= 1
-    assert out[3, 1] == (21 + 72) % 144
-    # With the forward tower the missing energy turns.
-    x, y = -100 * np.exp(1j * angle[10]) - 60 * np.exp(1j * angle[40]), None
-    assert y is None
-    assert abs(out[4, 0] - abs(x)) <= 1
-    assert out[4, 1] == int(np.angle(x) % (2 * np.pi) / (2 * np.pi) * 144)
-    assert out[5, 0] != out[3, 0]
+    assert out[2, 1] == out[3, 1] == (21 + 72) % 144
+    # The forward tower adds to the vectors that include the forward calorimeter.
+    both = -100 * np.exp(1j * angle[10]) - 60 * np.exp(1j * angle[40])
+    assert out[4, 0] in {int(abs(both)), int(abs(both)) - 1}
+    assert out[4, 1] == round(np.angle(both) / (2 * np.pi) * 144) % 144
+    other = jets[:n][jets[:n, 2] == 81][0]
+    jets_too = -central[0] * np.exp(1j * angle[10]) - other[0] * np.exp(1j * angle[40])
+    assert out[5, 0] in {int(abs(jets_too)), int(abs(jets_too)) - 1}
 
 
 def test_low_jets_do_not_enter_the_sums(response: ResponseSettings, steps: Steps) -> None:

@@ -157,7 +157,12 @@ def make_models() -> list[dict[str, Any]]:
 def make_comparison(name: str, n_events: int = 6_000, n_mismatch: int = 0) -> dict[str, Any]:
     node = {"node": "score", "engine": [17], "other": [18]}
     shown = [
-        {"event": 41 + i, "row": [1, 2], "outputs": [node], "first_node": {**node, "node": "dense_2"}}
+        {
+            "event": 41 + i,
+            "row": [1, 2],
+            "outputs": [node],
+            "first_node": {**node, "node": "dense_2"},
+        }
         for i in range(min(n_mismatch, 5))
     ]
     return {
