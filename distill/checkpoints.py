@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -11,6 +10,7 @@ from zipfile import BadZipFile
 import torch
 
 from distill.errors import CheckpointError
+from emulator.files import replace_file
 
 #: Changes when what a checkpoint holds changes.
 VERSION = 1
@@ -26,14 +26,8 @@ def save_checkpoint(path: str | Path, content: dict[str, Any]) -> None:
     content
         Tensors, numbers, text, and lists and dictionaries of them.
     """
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with replace_file(path) as temporary:
         torch.save({"version": VERSION, **content}, temporary)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load_checkpoint(path: str | Path) -> dict[str, Any]:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import awkward as ak
@@ -14,6 +11,7 @@ import numpy as np
 import uproot
 
 from emulator.errors import InputFileError
+from emulator.files import replace_file
 from emulator.objects import nano
 from emulator.objects.events import (
     OBJECTS,
@@ -28,7 +26,8 @@ from emulator.objects.scales import HardwareScales, load_scales
 from emulator.objects.tree_reader import SUM_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -98,7 +97,7 @@ def write_nano(
     """
     scales = scales or load_scales()
     note = json.dumps(dict(provenance), allow_nan=False, sort_keys=True)
-    with _replacing(Path(path)) as temporary:
+    with replace_file(path) as temporary:
         try:
             with uproot.recreate(temporary, compression=uproot.ZSTD(_ZSTD_LEVEL)) as file:
                 written = _write_tree(file, str(path), chunks_of_events, scales)
@@ -108,19 +107,6 @@ def write_nano(
         if not written:
             raise InputFileError(path, "there are no events to write")
     return written
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name in the same folder; rename at the end, remove on failure."""
-    if not path.parent.is_dir():
-        raise InputFileError(path, f"the folder {path.parent} does not exist")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _write_tree(file: Any, path: str, chunks: Iterable[ak.Array], scales: HardwareScales) -> int:

@@ -128,7 +128,7 @@ def _draw_curve(
 ) -> None:
     style = look(run, model)
     # The teacher is drawn first and wider, so that a student on top of it does not hide it.
-    widths = {model: 1.8 for model in run.baselines} | {run.teacher: 4.5}
+    widths = dict.fromkeys(run.baselines, 1.8) | {run.teacher: 4.5}
     axes.plot(
         rows["rate_khz"],
         _positive(rows["efficiency"]),

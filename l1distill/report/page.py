@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from l1distill.report.tables import Table
 
 
+_NOT_COMPARED = (
+    "The engine was compared with nothing in this run, so whether it is bit-exact is not known."
+)
+
+
 @dataclass(frozen=True)
 class Section:
     """A part of the page.
@@ -89,8 +94,7 @@ def _sections(run: RunResults, plots: Mapping[str, SavedPlot]) -> list[Section]:
             (
                 (
                     tables.comparison_table(run),
-                    "The engine was compared with nothing in this run, so whether it is bit-exact "
-                    "is not known.",
+                    _NOT_COMPARED,
                 ),
                 (tables.mismatch_table(run), ""),
             ),

@@ -160,10 +160,11 @@ _VERDICTS: tuple[tuple[Verdict, str], ...] = (
 def _baselines(found: list[Case]) -> Statement | None:
     if not found:
         return None
-    lines = [
-        "Against the single object or sum that keeps most of each signal at the same target rate, "
-        f"in {count(len(found), 'case')} of signal and rate:"
-    ]
+    against = (
+        "Against the single object or sum that keeps most of each signal, in "
+        f"{count(len(found), 'case')} of a signal at a target rate:"
+    )
+    lines = [against]
     for verdict, word in _VERDICTS:
         chosen = [case for case in found if case.verdict == verdict]
         if not chosen:
@@ -223,7 +224,8 @@ def _not_for_ranking(run: RunResults) -> Statement | None:
     if not lines:
         return None
     lines.append(
-        "Their rate, or the rate of the threshold that was set, has more than 20 % error. More "
-        "crossings, and more independent pool events, would make them comparable."
+        "Their rate has more than 20 % error, be it from measuring it or from setting the threshold, "
+        "or no threshold reaches the target. More crossings from more independent pool events "
+        "would make them comparable."
     )
     return Statement("What is not for ranking?", tuple(lines), "open")

@@ -306,7 +306,7 @@ def scenario_table(run: RunResults) -> Table | None:
     )
     rows = [[Cell(name), Cell(value)] for name, value in pairs]
     return _table(
-        "Rate scenario: rate = crossing rate × weight that fires / weight of all zero-bias crossings.",
+        "Rate scenario: rate = rate of crossings * weight that fires / weight of all zero-bias crossings.",
         ("What", "Value"),
         rows,
     )

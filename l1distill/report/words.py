@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 #: Printed where a value is not known.
-UNKNOWN = "–"
+UNKNOWN = "\N{EN DASH}"
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -38,15 +38,15 @@ def percent(fraction: float) -> str:
 
 
 def span(low: float | None, high: float | None, *, scale: float = 1.0) -> str:
-    """Return an interval; a bound that cannot be told is left open.
+    r"""Return an interval; a bound that cannot be told is left open.
 
     Examples
     --------
-    >>> span(0.184, 0.196, scale=100), span(0.9, None)
-    ('18.4–19.6', '0.900–?')
+    >>> [bounds.split("\N{EN DASH}") for bounds in (span(0.184, 0.196, scale=100), span(0.9, None))]
+    [['18.4', '19.6'], ['0.900', '?']]
     """
     bounds = ("?" if bound is None else number(scale * bound) for bound in (low, high))
-    return "–".join(bounds)
+    return "\N{EN DASH}".join(bounds)
 
 
 def with_error(value: float, error: float) -> str:

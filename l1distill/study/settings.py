@@ -116,9 +116,9 @@ class Student(Section):
     bias_format: Format | None = None
     activation_format: Format | None = None
     score_format: Format | None = None
-    tail_weight: Annotated[float, Field(ge=0)] = 0.0
-    training: Training = Training()
-    quantized_training: Training = Training(epochs=5, learning_rate=1e-3)
+    tail_weight: Annotated[float, Field(ge=0)] = 1.0
+    training: Training = Training(epochs=20)
+    quantized_training: Training = Training(epochs=8, learning_rate=1e-3)
 
 
 class Distillation(Section):
@@ -171,8 +171,12 @@ class Study(Section):
                 raise ValueError(msg)
         return self
 
-    def recipe(self, *, threads: int) -> Recipe:
-        """Return the distillation as the training code takes it."""
+    def recipe(self) -> Recipe:
+        """Return the distillation as the training code takes it.
+
+        Training uses one thread: for networks this small a second one gains little, loses much on a
+        busy machine, and may change the last digits.
+        """
         teacher, student = self.distillation.teacher, self.distillation.student
         formats = {
             key: value
@@ -187,7 +191,7 @@ class Study(Section):
         }
 
         def settings(training: Training) -> TrainingSettings:
-            return TrainingSettings(**training.model_dump(), seed=self.seed, threads=threads)
+            return TrainingSettings(**training.model_dump(), seed=self.seed)
 
         return Recipe(
             student=StudentSpec.uniform(student.widths, **formats),
@@ -229,7 +233,7 @@ def load_study(path: str | Path) -> Study:
         raise InputFileError(place, "is no study file: it must hold keys and values")
     try:
         study = Study.model_validate(content)
-        study.recipe(threads=1)
+        study.recipe()
     except ValidationError as error:
         raise SettingsError(_first_sentence(place, error)) from error
     except L1Error as error:

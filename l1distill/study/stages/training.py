@@ -59,7 +59,7 @@ def networks(context: Context, *, resume: bool) -> Distilled:
     return distill(
         training,
         validation,
-        study.recipe(threads=context.jobs),
+        study.recipe(),
         checkpoints=context.run.checkpoints,
         resume=resume,
         progress=None if resume and not context.resume else say,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator.objects import Columns, build_events
@@ -23,6 +23,7 @@ def _events(pt: list[list[int]], weight: int = 1) -> object:
 LISTS = st.lists(st.lists(st.integers(1, 9), max_size=3), min_size=2, max_size=8)
 
 
+@settings(max_examples=30, deadline=None)
 @given(LISTS, st.integers(1, 7))
 def test_chunks_do_not_matter(pt: list[list[int]], size: int) -> None:
     events = _events(pt)
@@ -32,6 +33,7 @@ def test_chunks_do_not_matter(pt: list[list[int]], size: int) -> None:
     assert content.hexdigest() == events_sha256(events)
 
 
+@settings(max_examples=30, deadline=None)
 @given(LISTS, LISTS)
 def test_hash_tells_contents_apart(one: list[list[int]], other: list[list[int]]) -> None:
     assert (events_sha256(_events(one)) == events_sha256(_events(other))) == (one == other)

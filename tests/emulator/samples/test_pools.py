@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator.errors import InputFileError, SettingsError
@@ -37,6 +37,7 @@ ID = st.tuples(
 )
 
 
+@settings(deadline=None)
 @given(ID, ID)
 def test_ids_are_equal_only_for_the_same_event(
     one: tuple[int, str, int, int], other: tuple[int, str, int, int]
@@ -47,6 +48,7 @@ def test_ids_are_equal_only_for_the_same_event(
     assert (key(one) == key(other)) == (one == other)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 500), st.integers(1, 90))
 def test_pieces_hold_each_event_once(n: int, size: int) -> None:
     pieces = piece_requests("W", "eval", n, size, 1, Path())

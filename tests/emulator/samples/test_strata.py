@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -33,6 +33,7 @@ TAIL = 0.04
 SIGMA = {"minbias": 78.58, "qcd30": 4.0, "tt": 0.4}
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(1e-12, 60.0), min_size=1, max_size=20))
 def test_class_probabilities_sum_to_one(means: list[float]) -> None:
     probabilities = class_probabilities({str(i): mean for i, mean in enumerate(means)})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator.samples.deposit import Deposits
@@ -33,6 +33,7 @@ def _planes(deposits: Deposits, turn: int, *, flip: bool) -> np.ndarray:
     return planes
 
 
+@settings(deadline=None)
 @given(st.integers(0, 99), st.integers(1, 200), st.integers(0, N_PHI - 1), st.booleans())
 def test_symmetry_operations_move_towers_and_keep_energy(
     seed: int, n: int, turn: int, flip: bool
