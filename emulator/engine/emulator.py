@@ -130,7 +130,7 @@ class Emulator:
         bounds = [min(n_tiles * part // threads * TILE, len(rows)) for part in range(threads + 1)]
 
         def work(part: int) -> None:
-            tile = np.zeros((program.n_tile_rows, TILE), dtype=program.tile_dtype)
+            tile = np.zeros(program.n_tile_rows * TILE, dtype=program.tile_dtype)
             run_rows(
                 rows,
                 bounds[part],

@@ -116,10 +116,10 @@ class _Assembler:
 
     def add(self, node: Node) -> None:
         step = [0] * k.N_COLUMNS
-        sources = [self.tile_rows[name].start for name in node.inputs]
+        sources = [self.tile_rows[name].start * k.TILE for name in node.inputs]
         step[k.SOURCE], step[k.SECOND] = sources[0], sources[-1]
         step[k.N_IN] = self.graph.tensors[node.inputs[0]].size
-        step[k.TARGET] = self.tile_rows[node.name].start
+        step[k.TARGET] = self.tile_rows[node.name].start * k.TILE
         step[k.N_OUT] = self.graph.tensors[node.name].size
         if isinstance(node, Dense | Sum):
             self._add_sum(node, step)

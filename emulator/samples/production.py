@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
     import awkward as ak
 
-    from emulator.samples.detector import ResponseSettings
+    from emulator.samples.detector import MuonResponse, ResponseSettings
     from emulator.samples.settings import GeneratorSettings, StrataSettings
 
     Progress = Callable[[int, int, str], None]
@@ -310,20 +310,20 @@ def _cut(total: int, size: int) -> list[tuple[int, int, int]]:
 def _overlays(
     pools: PoolPaths,
     settings: StrataSettings,
-    tail_fraction: float,
+    muons: MuonResponse,
     signal: tuple[str, tuple[Path, ...]] | None,
 ) -> strata.Overlays:
     """Overlays of one split. Workers take pieces file by file, so one is kept."""
     loaded = {name: load_pool(paths) for name, paths in pools}
     own = load_pool(signal[1]) if signal else None
-    return strata.build_overlays(loaded, settings, tail_fraction, own)
+    return strata.build_overlays(loaded, settings, muons, own)
 
 
 def _simulate_piece(request: _CrossingsRequest, plan: _Plan) -> tuple[Crossings, float]:
     """Simulate one piece; return the crossings, and the probability of their stratum."""
     generator = plan.generator
-    tail = plan.response.muons.tail_fraction
-    overlays = _overlays(request.pools, generator.strata, tail, request.signal)
+    muons = plan.response.muons
+    overlays = _overlays(request.pools, generator.strata, muons, request.signal)
     sigma = dict(request.sigma_mb)
     means = strata.class_means(generator, overlays.muon_fraction, sigma, plan.pileup)
     code = generator.process(request.signal[0]).code if request.signal else request.stratum

@@ -252,19 +252,29 @@ def _curvature_resolution(
     return width
 
 
-@kernel
-def _is_seen(pt: float, eta: float, r: MuonResponse, rng: np.random.Generator) -> bool:
-    """Whether a muon reaches the stations and is found by the trigger."""
-    size = abs(eta)
-    if size > r.max_abs_eta:
-        return False
-    if size < r.barrel_max_abs_eta:
-        if pt < r.barrel_min_pt_gev:
-            return False
-    elif pt * math.cosh(eta) < r.endcap_min_p_gev:
-        return False
-    turn_on = 1.0 / (1.0 + math.exp(-(pt - r.turn_on_pt_gev) / r.turn_on_width_gev))
-    return rng.random() <= r.efficiency * turn_on
+def found_probability(candidates: NDArray[np.float32], r: MuonResponse) -> NDArray[np.float32]:
+    """Return the probability of candidates to be realised and found by the trigger.
+
+    Parameters
+    ----------
+    candidates
+        Candidates of a pool, float32, ``(n, 5)``.
+    r
+        Numbers of the response.
+
+    Returns
+    -------
+    float32, ``(n,)``.
+    """
+    pt, eta, probability = (candidates[:, column].astype(np.float64) for column in (0, 1, 4))
+    size = np.abs(eta)
+    barrel = size < r.barrel_max_abs_eta
+    far_enough = np.where(
+        barrel, pt >= r.barrel_min_pt_gev, pt * np.cosh(eta) >= r.endcap_min_p_gev
+    )
+    turn_on = r.efficiency / (1.0 + np.exp(-(pt - r.turn_on_pt_gev) / r.turn_on_width_gev))
+    reached = far_enough & (size <= r.max_abs_eta)
+    return np.where(reached, probability * turn_on, 0.0).astype(np.float32)
 
 
 @kernel
@@ -284,13 +294,13 @@ def measure_muons(
     out: Int32Array,
     n: int,
 ) -> int:
-    """Append the muons of one pool event that are realised and seen; return the new number.
+    """Append the muons of one pool event that are realised; return the new number.
 
     Parameters
     ----------
     candidates
-        Candidates of the event, float32, ``(n_candidates, 6)``: the columns of a pool, and `FREE`,
-        `WELL` or `BADLY`.
+        Candidates of the event, float32, ``(n_candidates, 6)``: the columns of a pool, with the
+        probability to be found, and `FREE`, `WELL` or `BADLY`.
     turn
         Angle in radians by which the event is turned.
     flip
@@ -310,8 +320,8 @@ def measure_muons(
             continue
         pt = float(candidates[i, 0])
         eta = float(candidates[i, 1])
-        if not _is_seen(pt, eta, r, rng) or n == out.shape[0]:
-            continue
+        if n == out.shape[0]:
+            break
         width = _curvature_resolution(abs(eta), candidates[i, 5], r, rng)
         curvature = (1.0 + width * rng.standard_normal()) / pt
         measured = r.max_pt_gev

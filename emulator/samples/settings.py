@@ -41,8 +41,6 @@ class StrataSettings:
 
     ranks: tuple[str, ...]
     forced_muons: tuple[str, ...]
-    muon_min_pt_gev: float
-    muon_max_abs_eta: float
     importance_power: float
     importance_cap_gev: float
     importance_share: float
@@ -167,8 +165,6 @@ def _strata(raw: Mapping[str, Any], where: str) -> StrataSettings:
     return StrataSettings(
         ranks=take_texts(raw, "ranks", where),
         forced_muons=take_texts(raw, "forced_muons", where),
-        muon_min_pt_gev=take(raw, "muon_min_pt_gev", float, where),
-        muon_max_abs_eta=take(raw, "muon_max_abs_eta", float, where),
         importance_power=take(raw, "importance_power", float, where),
         importance_cap_gev=take(raw, "importance_cap_gev", float, where),
         importance_share=take(raw, "importance_share", float, where),

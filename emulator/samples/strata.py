@@ -9,8 +9,8 @@ In stratum :math:`k` the number of interactions of class :math:`k` is a zero-tru
 number, harder classes are absent, softer ones stay Poisson. The probabilities sum to 1 exactly.
 
 Scores that react to muons live in soft classes, where a muon is rare. So the events of a soft
-process are split by the *hardest realised* muon candidate: an event with candidates of falling pT
-and probabilities :math:`p_1, p_2, ...` belongs to the muon class with candidate :math:`i` leading
+process are split by the *hardest found* muon candidate: an event with candidates of falling pT and
+probabilities :math:`p_1, p_2, ...` to be realised and found by the trigger belongs to the muon class with candidate :math:`i` leading
 with probability :math:`p_i (1-p_1)...(1-p_{i-1})`, and to no muon class with the product of all
 :math:`1-p`. In the muon class candidate :math:`i` is forced, harder ones are vetoed, and softer ones
 of the same event stay free, else muon pairs of one event would be lost.
@@ -32,13 +32,14 @@ from numpy.typing import NDArray
 from emulator.errors import SettingsError
 from emulator.jit import kernel
 from emulator.samples.pools import join_deposits
-from emulator.samples.response import BADLY, FREE, WELL
+from emulator.samples.response import BADLY, FREE, WELL, found_probability
 from emulator.samples.settings import MUON_SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from emulator.samples.deposit import Deposits
+    from emulator.samples.detector import MuonResponse
     from emulator.samples.pools import Pool
     from emulator.samples.settings import GeneratorSettings, StrataSettings
 
@@ -91,7 +92,8 @@ class Overlays:
         Id of each pool event, uint64, ``(n_events,)``.
     candidate_offsets, candidates
         Muon candidates of each entry: int64 ``(n_entries + 1,)`` and float32 ``(n, 6)``, the
-        columns of a pool and `FREE`, `WELL` or `BADLY` for how a candidate is measured.
+        columns of a pool, with the probability to be found, and `FREE`, `WELL` or `BADLY` for how
+        a candidate is measured.
     classes
         The entries of each class of interactions.
     muon_fraction
@@ -282,7 +284,7 @@ def _assemble(
 def build_overlays(
     pools: Mapping[str, Pool],
     strata: StrataSettings,
-    tail_fraction: float,
+    muons: MuonResponse,
     signal: Pool | None = None,
 ) -> Overlays:
     """Build the entries of all classes from the pools of one split.
@@ -292,9 +294,9 @@ def build_overlays(
     pools
         A pool for every process of the strata.
     strata
-        Classes, and the muon candidates that are forced.
-    tail_fraction
-        Fraction of muons that are badly measured, as in the response.
+        Classes, and the processes whose muon candidates are forced.
+    muons
+        Efficiency of the trigger, and fraction of badly measured muons.
     signal
         Pool of a signal; its entries become the class named by its process.
 
@@ -322,11 +324,11 @@ def build_overlays(
 
     for pool in used:
         if pool.process in strata.forced_muons:
-            without, forced, fractions[pool.process] = _split_by_muon(pool, strata, tail_fraction)
+            without, forced, fractions[pool.process] = _split_by_muon(pool, strata, muons)
             add(pool.process, without)
             add(pool.process + MUON_SUFFIX, forced)
         else:
-            add(pool.process, _whole(pool))
+            add(pool.process, _whole(pool, muons))
         first_event += pool.n_events
     return Overlays(
         deposits=join_deposits([pool.deposits for pool in used]),
@@ -350,52 +352,48 @@ class _Part:
     proposed: FloatArray
 
 
-def _whole(pool: Pool) -> _Part:
+def _candidates(pool: Pool, muons: MuonResponse) -> tuple[IntArray, NDArray[np.float32]]:
+    """Offsets and candidates that can be found, in falling pT, with the probability to be found."""
+    deposits = pool.deposits
+    owner = np.repeat(np.arange(pool.n_events), np.diff(deposits.candidate_offsets))
+    probability = found_probability(deposits.candidates, muons)
+    free = np.full(len(probability), FREE, np.float32)
+    candidates = np.column_stack([deposits.candidates[:, :4], probability, free])
+    order = np.lexsort((-candidates[:, 0], owner))
+    order = order[probability[order] > 0.0]
+    counts = np.bincount(owner[order], minlength=pool.n_events)
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), candidates[order]
+
+
+def _whole(pool: Pool, muons: MuonResponse) -> _Part:
     """All events, all candidates free."""
     equal = np.full(pool.n_events, 1.0 / pool.n_events)
-    counts = np.diff(pool.deposits.candidate_offsets)
-    return _Part(np.arange(pool.n_events), counts, _marked(pool.deposits.candidates), equal, equal)
-
-
-def _marked(candidates: NDArray[np.float32], how: int = FREE) -> NDArray[np.float32]:
-    """Append the column that says how a candidate is measured."""
-    return np.column_stack([candidates, np.full(len(candidates), how, np.float32)])
+    offsets, candidates = _candidates(pool, muons)
+    return _Part(np.arange(pool.n_events), np.diff(offsets), candidates, equal, equal)
 
 
 def _split_by_muon(
-    pool: Pool, strata: StrataSettings, tail_fraction: float
+    pool: Pool, strata: StrataSettings, muons: MuonResponse
 ) -> tuple[_Part, _Part, float]:
-    """Split events into those without and with a realised muon; see the head of this module."""
-    counts = np.diff(pool.deposits.candidate_offsets)
-    owner = np.repeat(np.arange(pool.n_events), counts)
-    order = np.lexsort((-pool.deposits.candidates[:, 0], owner))
-    candidates = _marked(pool.deposits.candidates[order])
-    in_range = np.abs(candidates[:, 1]) < strata.muon_max_abs_eta
-    forcible = (candidates[:, 0] > strata.muon_min_pt_gev) & in_range
-    probability = np.where(forcible, candidates[:, 4].astype(np.float64), 0.0)
-    none_harder, none = _survival(pool.deposits.candidate_offsets, probability)
-    leading = probability * none_harder
+    """Split events into those without and with a muon; see the head of this module."""
+    offsets, candidates = _candidates(pool, muons)
+    none_harder, none = _survival(offsets, candidates[:, 4].astype(np.float64))
+    leading = candidates[:, 4] * none_harder
     if not leading.any():
         msg = (
             f"the pool {pool.process} of {pool.n_events} {pool.split} events has no muon candidate "
-            f"above {strata.muon_min_pt_gev} GeV: ask for more events in the tier"
+            "that the trigger can find: ask for more events in the tier"
         )
         raise SettingsError(msg)
-    # Without a muon: all candidates that cannot be forced stay free.
-    free = ~forcible
-    kept = np.bincount(owner[free], minlength=pool.n_events)
-    without = _Part(
-        np.arange(pool.n_events), kept, candidates[free], none / none.sum(), none / none.sum()
-    )
-    forced = _forced_part(
-        pool.deposits.candidate_offsets, owner, candidates, leading, strata, tail_fraction
-    )
+    natural = none / none.sum()
+    nobody = np.zeros(pool.n_events, np.int64)
+    without = _Part(np.arange(pool.n_events), nobody, candidates[:0], natural, natural)
+    forced = _forced_part(offsets, candidates, leading, strata, muons.tail_fraction)
     return without, forced, float(leading.sum() / pool.n_events)
 
 
 def _forced_part(
     offsets: IntArray,
-    owner: IntArray,
     candidates: NDArray[np.float32],
     leading: FloatArray,
     strata: StrataSettings,
@@ -405,6 +403,7 @@ def _forced_part(
 
     The first half of the entries has the leading candidates measured well, the second half badly.
     """
+    owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     chosen = np.flatnonzero(leading)
     length = offsets[owner[chosen] + 1] - chosen
     starts = np.concatenate([[0], np.cumsum(length)])

@@ -15,6 +15,7 @@ from l1distill.report.figures import (
     plain,
     put_labels,
     scenario_points,
+    targets_label,
     unique_slugs,
 )
 from l1distill.report.verdicts import best
@@ -65,7 +66,7 @@ def _efficiency_plot(
         axes.plot([], [], color="0.8", linewidth=1.5, label="other baselines")
     for model in (*leading, *(model for model in run.networks if model in frames)):
         if model != merged:
-            label = f"{merged} = {model}" if merged and model == run.student else model
+            label = f"{model} = {merged}" if merged and model == run.student else model
             _draw_curve(axes, run, signal, model, frames[model], label)
     for target in run.targets_khz:
         axes.axvline(target, color="0.35", linestyle=":", linewidth=1.6, zorder=0)
@@ -204,7 +205,7 @@ def _networks_first(axes: Axes, run: RunResults) -> tuple[list[Any], list[str]]:
     ordered = sorted(zip(handles, labels, strict=True), key=place)
     handles, labels = [pair[0] for pair in ordered], [pair[1] for pair in ordered]
     handles.append(Line2D([], [], color="0.35", linestyle=":", linewidth=1.6))
-    labels.append("targets " + ", ".join(f"{target:g}" for target in run.targets_khz) + " kHz")
+    labels.append(targets_label(run))
     return handles, labels
 
 

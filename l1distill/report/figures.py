@@ -110,7 +110,8 @@ class SavedPlot:
 @contextmanager
 def plot_style() -> Iterator[None]:
     """Set the style for figures made and saved inside; nothing stays set."""
-    with mpl.rc_context({**mplhep.style.CMS, **_STYLE}):
+    settings: Any = {**mplhep.style.CMS, **_STYLE}
+    with mpl.rc_context(settings):
         yield
 
 
@@ -161,8 +162,15 @@ def look(run: RunResults, model: str) -> dict[str, Any]:
 
 
 def plain(name: str) -> str:
-    """Return a name as matplotlib draws it literally: a dollar sign starts no formula."""
-    return name.replace("$", r"\$")
+    r"""Return a name as matplotlib draws it: cut if very long, and no dollar sign starts a formula.
+
+    Examples
+    --------
+    >>> print(plain("$p_T$ miss"), plain(10 * "long"))
+    \$p_T\$ miss longlonglonglonglonglonglonglo…
+    """
+    shown = name if len(name) <= 31 else f"{name[:30]}…"
+    return shown.replace("$", r"\$")
 
 
 def slug(name: str) -> str:
@@ -212,7 +220,7 @@ def label_log_axis(axis: Axis, *, scale: float = 1.0) -> None:
 
 def put_labels(axes: Axes, run: RunResults) -> None:
     """Write above the axes what made the plot and for which scenario."""
-    above = {"transform": axes.transAxes, "va": "bottom"}
+    above: dict[str, Any] = {"transform": axes.transAxes, "va": "bottom"}
     project = axes.text(0.0, 1.008, "l1distill", weight="bold", size=24, **above)
     if run.is_simulation:
         axes.annotate(
@@ -225,6 +233,11 @@ def put_labels(axes: Axes, run: RunResults) -> None:
         f"({scenario['sqrt_s_tev']:g} TeV)"
     )
     axes.text(1.0, 1.008, text, ha="right", size=20, **above)
+
+
+def targets_label(run: RunResults) -> str:
+    """Return what a legend calls the lines at the target rates."""
+    return "targets " + ", ".join(f"{target:g}" for target in run.targets_khz) + " kHz"
 
 
 def scenario_points(run: RunResults) -> dict[str, Any]:

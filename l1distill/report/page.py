@@ -69,6 +69,7 @@ def write_page(run: RunResults, plots: Mapping[str, SavedPlot], path: Path) -> P
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["tight"] = tight
     html = environment.get_template("report.html.j2").render(
         study=run.study,
         scenario=run.scenario,
@@ -79,6 +80,19 @@ def write_page(run: RunResults, plots: Mapping[str, SavedPlot], path: Path) -> P
     with replace_file(path) as temporary:
         temporary.write_text(html, encoding="utf-8")
     return path
+
+
+def tight(text: str) -> str:
+    r"""Keep units and signs on the line of their numbers.
+
+    Examples
+    --------
+    >>> tight("31 % at 10 kHz").count("\N{NO-BREAK SPACE}")
+    2
+    """
+    for unit in ("%", "kHz", "±"):
+        text = text.replace(f" {unit}", f"\N{NO-BREAK SPACE}{unit}")
+    return text
 
 
 def _sections(run: RunResults, plots: Mapping[str, SavedPlot]) -> list[Section]:

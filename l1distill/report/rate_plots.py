@@ -14,6 +14,7 @@ from l1distill.report.figures import (
     plain,
     put_labels,
     scenario_points,
+    targets_label,
 )
 from l1distill.report.words import khz, listing
 
@@ -42,7 +43,8 @@ def rate_plots(run: RunResults) -> list[Plot]:
         ("rate_students", "students", "Threshold on the student's score", students),
         ("rate_baselines", "baselines", "Threshold (hardware counts)", run.baselines),
     )
-    present = set(run.rate_curves["model"])
+    firing = run.rate_curves["rate_khz"] > 0
+    present = set(run.rate_curves.loc[firing, "model"])
     plots = []
     for name, what, axis, members in groups:
         if shown := [model for model in members if model in present]:
@@ -68,15 +70,13 @@ def _rate_plot(run: RunResults, name: str, what: str, axis: str, models: Sequenc
     series, extent = [], []
     for model in models:
         rows = thinned(run.rate_curves[run.rate_curves["model"] == model])
-        if rows.empty:
-            continue
-        x = _thresholds(run, model, rows)
+        x = run.score_values(model, rows["threshold"].to_numpy())
         extent.append(_interesting(x, rows["rate_khz"].to_numpy(), lowest))
         _draw(axes, run, model, x, rows)
         series.append(_points(run, model, x, rows))
     for target in run.targets_khz:
         axes.axhline(target, color="0.35", linestyle=":", linewidth=1.6, zorder=0)
-    axes.plot([], [], color="0.35", linestyle=":", linewidth=1.6, label=_targets_label(run))
+    axes.plot([], [], color="0.35", linestyle=":", linewidth=1.6, label=targets_label(run))
     _finish(axes, run, axis, extent, lowest, log_x=name == "rate_baselines")
     put_labels(axes, run)
     figure.legend(loc="outside lower center", ncols=2)
@@ -100,12 +100,6 @@ def _rate_plot(run: RunResults, name: str, what: str, axis: str, models: Sequenc
     )
 
 
-def _thresholds(run: RunResults, model: str, rows: pd.DataFrame) -> NDArray[np.float64]:
-    """Thresholds as values: raws of networks have fraction bits."""
-    raws = rows["threshold"].to_numpy(dtype=np.float64)
-    return np.ldexp(raws, -(run.fraction_bits(model) or 0))
-
-
 def _interesting(
     x: NDArray[np.float64], rate: NDArray[np.float64], lowest: float
 ) -> tuple[float, float]:
@@ -122,7 +116,7 @@ def _draw(
     style = look(run, model)
     steps = len(rows) < _MOST_POINTS // 2
     # Between two thresholds that occur, the rate is that of the next one.
-    where = {"drawstyle": "steps-pre"} if steps else {}
+    where: dict[str, Any] = {"drawstyle": "steps-pre"} if steps else {}
     # Students nearly coincide: the widest line is drawn lowest, the dashed one on top.
     kinds: dict[str, dict[str, Any]] = {
         "quantized student": {"linewidth": 6, "alpha": 0.55},
@@ -151,10 +145,6 @@ def _points(
         "rate_khz": rows["rate_khz"].tolist(),
         "error_khz": rows["error_khz"].tolist(),
     }
-
-
-def _targets_label(run: RunResults) -> str:
-    return "target " + ", ".join(f"{target:g}" for target in run.targets_khz) + " kHz"
 
 
 def _finish(

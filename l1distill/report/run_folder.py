@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -17,6 +18,8 @@ from l1distill.score_table import ScoreTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
 
     Plain = Mapping[str, Any]
 
@@ -207,6 +210,11 @@ class RunResults:
         """Return the fraction bits of a model's integer scores; None if they are plain integers."""
         bits = (self.results.get("score_fraction") or {}).get(model)
         return None if bits is None else int(bits)
+
+    def score_values(self, model: str, raws: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the values that a model's integer scores or thresholds stand for."""
+        step = 2.0 ** -(self.fraction_bits(model) or 0)
+        return np.asarray(raws, dtype=np.float64) * step
 
 
 def _text(path: Path) -> str | None:

@@ -38,7 +38,7 @@ def scatter_plot(run: RunResults) -> Plot | None:
     weights = np.ones(len(table)) if table.weights is None else table.weights.astype(np.float64)
     if not weights.sum() > 0:
         return None
-    x, y = (_values(run, model, table.scores[model]) for model in (teacher, student))
+    x, y = (run.score_values(model, table.scores[model]) for model in (teacher, student))
     rate = weights * (float(run.scenario["crossing_rate_khz"]) / weights.sum())
     counts, x_edges, y_edges = np.histogram2d(x, y, bins=_BINS, weights=rate)
     figure = new_figure(9.8)
@@ -81,10 +81,6 @@ def scatter_plot(run: RunResults) -> Plot | None:
     )
 
 
-def _values(run: RunResults, model: str, raws: NDArray[Any]) -> NDArray[np.float64]:
-    return np.ldexp(raws.astype(np.float64), -(run.fraction_bits(model) or 0))
-
-
 def _occupied(counts: NDArray[np.float64]) -> list[dict[str, float]]:
     columns, rows = np.nonzero(counts)
     return [
@@ -102,11 +98,15 @@ def _draw_thresholds(
         if any(point is None or not point["reached"] for point in points):
             continue
         x, y = (
-            float(_values(run, model, np.array([point["threshold"]]))[0])
+            float(run.score_values(model, np.asarray(point["threshold"])))
             for model, point in zip((teacher, student), points, strict=True)
             if point is not None
         )
-        style = {"color": "#bd1f01", "linestyle": _LINES[number % len(_LINES)], "linewidth": 1.8}
+        style: dict[str, Any] = {
+            "color": "#bd1f01",
+            "linestyle": _LINES[number % len(_LINES)],
+            "linewidth": 1.8,
+        }
         axes.axvline(x, label=khz(target), **style)
         axes.axhline(y, **style)
         lines.append({"target_khz": target, "x": x, "y": y})
@@ -120,7 +120,7 @@ def learning_plot(run: RunResults) -> Plot | None:
         return None
     figure = new_figure(1.6 + 3.9 * len(stages))
     panels = figure.subplots(len(stages), 1, squeeze=False)[:, 0]
-    series = []
+    series: list[dict[str, Any]] = []
     for axes, stage in zip(panels, stages, strict=True):
         # Epochs are counted from 1 on the page, whatever the trainer starts from.
         epochs = np.arange(1, len(stage["epochs"]) + 1)

@@ -17,6 +17,7 @@ from emulator.samples.crossings import (
     simulate,
     to_events,
 )
+from emulator.samples.detector import load_response
 from emulator.samples.strata import (
     Overlays,
     build_overlays,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from emulator.samples.settings import GeneratorSettings
 
 PILEUP = 6.0
-TAIL = 0.04
+MUONS = load_response().muons
 SIGMA = {"minbias": 78.58, "qcd30": 4.0, "tt": 0.6}
 
 Simulate = Callable[..., Crossings]
@@ -79,7 +80,7 @@ def test_strata_equal_natural_crossings(
     pools: dict[str, Pool], generator: GeneratorSettings, run: Simulate
 ) -> None:
     """Weighted strata against independent Poisson numbers of whole events, with the same pools."""
-    overlays = build_overlays(pools, generator.strata, TAIL)
+    overlays = build_overlays(pools, generator.strata, MUONS)
     means = class_means(generator, overlays.muon_fraction, SIGMA, PILEUP)
     probabilities = class_probabilities(means)
     per_stratum = 3000
@@ -93,7 +94,7 @@ def test_strata_equal_natural_crossings(
 
     # The other side knows nothing of strata or forced muons: all candidates float.
     plain = replace(generator.strata, ranks=generator.strata.processes(), forced_muons=())
-    whole = build_overlays(pools, plain, TAIL)
+    whole = build_overlays(pools, plain, MUONS)
     whole_means = class_means(replace(generator, strata=plain), {}, SIGMA, PILEUP)
     n = 30_000
     natural = run(whole, draw_natural(whole, whole_means, n, np.random.default_rng(9)), 99)
@@ -117,7 +118,7 @@ def test_natural_draw_from_strata_equals_whole_events(
     plain = replace(generator.strata, ranks=generator.strata.processes(), forced_muons=())
     rates = []
     for strata in (generator.strata, plain):
-        overlays = build_overlays(pools, strata, TAIL)
+        overlays = build_overlays(pools, strata, MUONS)
         settings = replace(generator, strata=strata)
         means = class_means(settings, overlays.muon_fraction, SIGMA, PILEUP)
         crossings = run(
@@ -129,7 +130,7 @@ def test_natural_draw_from_strata_equals_whole_events(
 
 
 def test_pool_ids(pools: dict[str, Pool], generator: GeneratorSettings, run: Simulate) -> None:
-    overlays = build_overlays(pools, generator.strata, TAIL)
+    overlays = build_overlays(pools, generator.strata, MUONS)
     means = class_means(generator, overlays.muon_fraction, SIGMA, PILEUP)
     draw = draw_stratum(overlays, means, "tt", 200, np.random.default_rng(1))
     crossings = run(overlays, draw, 1, stratum=4)
@@ -144,7 +145,7 @@ def test_pool_ids(pools: dict[str, Pool], generator: GeneratorSettings, run: Sim
 def test_same_seed_same_crossings(
     pools: dict[str, Pool], generator: GeneratorSettings, run: Simulate
 ) -> None:
-    overlays = build_overlays(pools, generator.strata, TAIL)
+    overlays = build_overlays(pools, generator.strata, MUONS)
     means = class_means(generator, overlays.muon_fraction, SIGMA, PILEUP)
     draw = draw_stratum(overlays, means, "qcd30", 100, np.random.default_rng(1))
     first, again, other = (run(overlays, draw, seed) for seed in (1, 1, 2))
@@ -155,7 +156,7 @@ def test_same_seed_same_crossings(
 def test_events_array(
     pools: dict[str, Pool], generator: GeneratorSettings, run: Simulate, scales: HardwareScales
 ) -> None:
-    overlays = build_overlays(pools, generator.strata, TAIL)
+    overlays = build_overlays(pools, generator.strata, MUONS)
     means = class_means(generator, overlays.muon_fraction, SIGMA, PILEUP)
     draw = draw_stratum(overlays, means, "tt", 100, np.random.default_rng(1))
     crossings = run(overlays, draw, 1, stratum=3)

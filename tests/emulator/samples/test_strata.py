@@ -14,6 +14,7 @@ from scipy import stats
 
 from emulator.errors import SettingsError
 from emulator.samples.deposit import Deposits
+from emulator.samples.detector import load_response
 from emulator.samples.response import BADLY, FREE, WELL
 from emulator.samples.strata import (
     Entries,
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
     from emulator.samples.pools import Pool
     from emulator.samples.settings import GeneratorSettings
 
-TAIL = 0.04
+#: A trigger that finds every muon.
+PERFECT = load_response().muons._replace(
+    efficiency=1.0, turn_on_pt_gev=-1e6, barrel_min_pt_gev=0.0, endcap_min_p_gev=0.0
+)
 SIGMA = {"minbias": 78.58, "qcd30": 4.0, "tt": 0.4}
 
 
@@ -96,38 +100,41 @@ def test_forced_muons_keep_the_softer_ones_of_their_event(
 ) -> None:
     three = [
         [6.0, 0.1, 0.0, 1.0, 0.5],
-        [2.2, 0.2, 0.0, 1.0, 0.8],
+        [2.0, 0.2, 0.0, 1.0, 0.8],
         [9.0, 0.3, 0.0, -1.0, 0.25],
     ]
-    fabricated = _pool(pools, [three, [], [[2.0, 0.0, 0.0, 1.0, 1.0]]])
-    overlays = build_overlays(fabricated, generator.strata, TAIL)
+    fabricated = _pool(pools, [three, [], [[3.0, 0.0, 0.0, 1.0, 0.5], [5.0, 2.45, 0.0, 1.0, 1.0]]])
+    overlays = build_overlays(fabricated, generator.strata, PERFECT)
     muon, soft = overlays.classes["minbias_mu"], overlays.classes["minbias"]
+    offsets = overlays.candidate_offsets
     lists = [
-        overlays.candidates[overlays.candidate_offsets[e] : overlays.candidate_offsets[e + 1]]
-        for e in range(muon.first, muon.first + 4)
+        overlays.candidates[offsets[e] : offsets[e + 1]] for e in range(muon.first, muon.first + 8)
     ]
     # The hardest first: it is certain, and the others float with their own probability.
-    np.testing.assert_allclose(lists[0][:, [0, 4]], np.array([[9, 1], [6, 0.5], [2.2, 0.8]]))
+    np.testing.assert_allclose(lists[0][:, [0, 4]], np.array([[9, 1], [6, 0.5], [2, 0.8]]))
     np.testing.assert_array_equal(lists[0][:, 5], [WELL, FREE, FREE])
     # The second leads only where the hardest is not realised: that one is absent.
-    np.testing.assert_allclose(lists[1][:, [0, 4]], np.array([[6, 1], [2.2, 0.8]]))
+    np.testing.assert_allclose(lists[1][:, [0, 4]], np.array([[6, 1], [2, 0.8]]))
+    np.testing.assert_allclose(lists[2][:, [0, 4]], np.array([[2, 1]]))
+    # Out of the acceptance: as if it were not there.
+    np.testing.assert_allclose(lists[3][:, [0, 4]], np.array([[3, 1]]))
     # The same again, measured badly.
-    np.testing.assert_array_equal(lists[2][:, :5], lists[0][:, :5])
-    np.testing.assert_array_equal(lists[3][:, 5], [BADLY, FREE])
-    share = np.array([0.25, 0.75 * 0.5]) / 0.625
+    np.testing.assert_array_equal(lists[4][:, :5], lists[0][:, :5])
+    np.testing.assert_array_equal(lists[5][:, 5], [BADLY, FREE])
+    leading = np.array([0.25, 0.75 * 0.5, 0.75 * 0.5 * 0.8, 0.5])
+    share = leading / leading.sum()
     np.testing.assert_allclose(muon.natural, np.concatenate([0.96 * share, 0.04 * share]))
-    assert overlays.muon_fraction["minbias"] == pytest.approx(0.625 / 3)
-    # Without a muon of the stratum: soft candidates stay, and the event is less likely.
-    np.testing.assert_allclose(soft.natural, np.array([0.375, 1.0, 1.0]) / 2.375)
-    first = overlays.candidate_offsets[soft.first]
-    np.testing.assert_allclose(overlays.candidates[first : first + 2, 0], [2.2, 2.0])
+    assert overlays.muon_fraction["minbias"] == pytest.approx(leading.sum() / 3)
+    # Without a muon no candidate is left, and events with likely muons are rarer.
+    np.testing.assert_allclose(soft.natural, np.array([0.075, 1.0, 0.5]) / 1.575)
+    assert offsets[soft.first] == offsets[soft.first + 3]
 
 
 def test_certain_muon_leaves_nothing_to_softer_ones(
     pools: dict[str, Pool], generator: GeneratorSettings
 ) -> None:
     two = [[6.0, 0.1, 0.0, 1.0, 0.5], [9.0, 0.3, 0.0, -1.0, 1.0]]
-    overlays = build_overlays(_pool(pools, [two, []]), generator.strata, TAIL)
+    overlays = build_overlays(_pool(pools, [two, []]), generator.strata, PERFECT)
     assert len(overlays.classes["minbias_mu"].natural) == 2
     np.testing.assert_array_equal(overlays.classes["minbias"].natural, [0.0, 1.0])
 
@@ -136,7 +143,7 @@ def test_importance_rises_with_pt_up_to_the_cap_and_weights_are_bounded(
     pools: dict[str, Pool], generator: GeneratorSettings
 ) -> None:
     rows = [[[pt, 0.1, 0.0, 1.0, 0.5]] for pt in (5.0, 10.0, 60.0, 120.0)]
-    muon = build_overlays(_pool(pools, rows), generator.strata, TAIL).classes["minbias_mu"]
+    muon = build_overlays(_pool(pools, rows), generator.strata, PERFECT).classes["minbias_mu"]
     rising = muon.proposed - 0.4 * muon.natural
     np.testing.assert_allclose(rising[:4] / rising[0], [1, 8, 12**3, 12**3])
     # Badly measured: 4 % of the natural probability, and as important as a muon of 12 GeV.
@@ -152,7 +159,7 @@ def test_pool_without_any_muon_is_refused(
     pools: dict[str, Pool], generator: GeneratorSettings
 ) -> None:
     with pytest.raises(SettingsError, match="minbias of 2 eval events has no muon candidate"):
-        build_overlays(_pool(pools, [[], []]), generator.strata, TAIL)
+        build_overlays(_pool(pools, [[], []]), generator.strata, PERFECT)
 
 
 def test_means_add_up_to_the_pileup(generator: GeneratorSettings) -> None:
@@ -170,7 +177,7 @@ def test_means_add_up_to_the_pileup(generator: GeneratorSettings) -> None:
 def test_stratum_holds_its_class_and_none_harder(
     pools: dict[str, Pool], generator: GeneratorSettings
 ) -> None:
-    overlays = build_overlays(pools, generator.strata, TAIL)
+    overlays = build_overlays(pools, generator.strata, PERFECT)
     means = class_means(generator, overlays.muon_fraction, SIGMA, 50.0)
     names = list(means)
     for rank, name in enumerate(names[1:], start=1):
@@ -195,7 +202,7 @@ def test_signal_comes_first_in_natural_crossings(
     pools: dict[str, Pool], generator: GeneratorSettings
 ) -> None:
     signal = replace(pools["tt"], process="A4l")
-    overlays = build_overlays(pools, generator.strata, TAIL, signal)
+    overlays = build_overlays(pools, generator.strata, PERFECT, signal)
     means = class_means(generator, overlays.muon_fraction, SIGMA, 50.0)
     leading = overlays.classes["A4l"].first + np.arange(300) % 20
     draw = draw_natural(overlays, means, 300, np.random.default_rng(0), leading)

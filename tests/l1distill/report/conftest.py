@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,10 +15,12 @@ from emulator.rates import load_scenario
 from emulator.results import table
 from l1distill.baselines import BASELINES
 from l1distill.evaluation import Bootstrap, compare_models, evaluate
+from l1distill.report import write_report
+from l1distill.report.run_folder import RunResults
 from l1distill.score_table import ScoreTable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -147,7 +150,12 @@ def make_run(
 
 
 def make_models() -> list[dict[str, Any]]:
-    unknown = {"sha256": None, "ebops": None, "luts_estimate": None, "latency_ns_estimate": None}
+    unknown: dict[str, Any] = {
+        "sha256": None,
+        "ebops": None,
+        "luts_estimate": None,
+        "latency_ns_estimate": None,
+    }
     networks = ("teacher", "float student", "quantized student", "emulator")
     models = [{"name": name, "kind": name, **unknown} for name in networks]
     models[-1] |= {"sha256": "0123456789abcdef" * 4, "multiplications": 2352}
@@ -201,3 +209,31 @@ def made_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_folder(made_run: Path, tmp_path: Path) -> Path:
     """A copy of the run folder, to be changed and reported."""
     return shutil.copytree(made_run, tmp_path / "run")
+
+
+@dataclass(frozen=True)
+class Reported:
+    """A run folder with its report, and the files that the report returned."""
+
+    folder: Path
+    files: list[Path]
+
+
+@pytest.fixture(scope="session")
+def reported(made_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Reported:
+    """The run folder with its report; nothing may be changed in it."""
+    folder = shutil.copytree(made_run, tmp_path_factory.mktemp("reported") / "run")
+    return Reported(folder, write_report(folder))
+
+
+@pytest.fixture
+def change(run_folder: Path) -> Callable[..., RunResults]:
+    """Change keys of ``results.json`` (None removes one) and read the folder."""
+
+    def changed(**values: Any) -> RunResults:
+        path = run_folder / "results.json"
+        results = json.loads(path.read_text(encoding="utf-8")) | values
+        write_json(path, {key: value for key, value in results.items() if value is not None})
+        return RunResults.load(run_folder)
+
+    return changed
