@@ -244,7 +244,7 @@ def overview_plot(run: RunResults) -> Plot | None:
     figure.legend(handles=_overview_handles(run), loc="outside lower center", ncols=3)
     return Plot(
         name="overview",
-        title="At a glance: student, teacher and best baseline",
+        title="Student, teacher and best baseline",
         alt=(
             f"For each of {listing(signals)} and each target rate: the efficiencies of the student, "
             "the teacher and the best baseline"

@@ -92,7 +92,7 @@ def tight(text: str) -> str:
     """
     for unit in ("%", "kHz", "±"):
         text = text.replace(f" {unit}", f"\N{NO-BREAK SPACE}{unit}")
-    return text
+    return text.replace("± ", "±\N{NO-BREAK SPACE}")
 
 
 def _sections(run: RunResults, plots: Mapping[str, SavedPlot]) -> list[Section]:

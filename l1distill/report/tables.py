@@ -177,7 +177,8 @@ def efficiency_table(run: RunResults) -> Table | None:
     return _table(
         "Efficiencies in per cent at the thresholds of the target rates. First line below: 68 % "
         "interval at this threshold; second line: with the error of the threshold. The largest of a "
-        "row is marked; nothing is, where its rate is not for ranking (†: more than 20 % error).",
+        "row is marked, unless it is not for ranking (†: more than 20 % error on its rate, or the "
+        "target is not reached).",
         ("Signal", "Target", *models),
         rows,
         heads=2,
