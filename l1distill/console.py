@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 #: Seconds between two plain lines of the same task.
 _QUIET_SECONDS = 5.0
+
+#: Columns of an output that is no terminal.
+_NO_LIMIT = 100_000
 
 
 @dataclass
@@ -69,11 +73,14 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: st
     """Print a table to standard output; plain aligned columns where it is no terminal."""
     console = Console()
     table = Table(title=title or None, title_justify="left", title_style="bold")
-    for name in columns:
-        table.add_column(name, justify="left" if name == columns[0] else "right")
+    for place, name in enumerate(columns):
+        # On a narrow terminal cells are folded: nothing is cut.
+        table.add_column(name, justify="right" if place else "left", overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        # As text: a name in square brackets is no style.
+        table.add_row(*(Text(cell) for cell in row))
     if not console.is_terminal:
-        # Never fold or cut what somebody may read with a program.
-        console = Console(width=max(80, console.measure(table).maximum))
+        table.box = None
+        # A table is as wide as its content: whoever reads it with a program gets every row whole.
+        console = Console(width=_NO_LIMIT)
     console.print(table)

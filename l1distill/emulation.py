@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from emulator.engine import Emulator
 from emulator.features import feature_rows
-from emulator.objects import open_file
+from emulator.errors import InputFileError
+from emulator.objects import OPTIONAL_SCALARS, open_file
 from emulator.results import Record
 from l1distill.score_table import check_output_name, identity_columns, write_columns
 
@@ -133,7 +134,22 @@ def emulate_files(
 def chunks_of_events(
     paths: Paths, *, source: Source = "unpacked", crossings: Sequence[int] = (0,)
 ) -> Iterator[ak.Array]:
-    """Yield the events of all files, chunk by chunk, with bounded memory."""
+    """Yield the events of all files, chunk by chunk, with bounded memory.
+
+    Raises
+    ------
+    InputFileError
+        If a file cannot be read, or some files carry weights and others do not.
+    """
+    first: set[str] | None = None
     for path in paths:
         for chunk in open_file(path, source=source).chunks(crossings=crossings):
+            present = set(chunk.events.fields) & set(OPTIONAL_SCALARS)
+            first = present if first is None else first
+            if present != first:
+                names = ", ".join(sorted(present ^ first))
+                which = "has" if present > first else "lacks"
+                raise InputFileError(
+                    path, f"{which} {names}, unlike {paths[0]}; do not mix such files"
+                )
             yield chunk.events

@@ -104,9 +104,10 @@ class Emulator:
             )
             raise ValueError(msg)
         limits = np.iinfo(array.dtype)
-        fits = source.format.raw_min <= limits.min and limits.max <= source.format.raw_max
+        lowest, highest = source.format.lowest, source.format.raw_max
+        fits = lowest <= limits.min and limits.max <= highest
         if not fits and array.size:
-            bad = (array < source.format.raw_min) | (array > source.format.raw_max)
+            bad = (array < lowest) | (array > highest)
             if bad.any():
                 event, feature = np.argwhere(bad)[0]
                 msg = (

@@ -199,9 +199,7 @@ def _set_cast(
     """Write the columns of a cast; ``exact`` bounds what is cast, where that is known."""
     step[at + k.DROP] = fraction - target.fraction
     step[at + k.ROUNDING] = _ROUNDING_CODES[target.rounding]
-    low, high = target.raw_min, target.raw_max
-    if target.overflow == "SAT_SYM" and target.signed:
-        low = -high
+    low, high = target.lowest, target.raw_max
     fits = exact is not None and exact.shifted(fraction - target.fraction, target).within(
         Interval(low, high)
     )

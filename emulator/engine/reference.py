@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from emulator.errors import RangeError
 from emulator.graph.operations import (
     Add,
     Dense,
@@ -59,7 +60,9 @@ def evaluate(graph: Graph, row: Sequence[int]) -> dict[str, list[int]]:
     Raises
     ------
     ValueError
-        If the row has the wrong length or an integer is out of the input's range.
+        If the row has the wrong length.
+    RangeError
+        If an integer is out of the input's range.
 
     Examples
     --------
@@ -183,9 +186,9 @@ def _checked_input(node: Input, row: Sequence[int]) -> list[int]:
         msg = f"the network takes {node.size} features, the row has {len(row)}"
         raise ValueError(msg)
     for place, raw in enumerate(row):
-        if not node.format.raw_min <= raw <= node.format.raw_max:
+        if not node.format.lowest <= raw <= node.format.raw_max:
             msg = f"feature {place} is {raw}, out of the range of {node.format}"
-            raise ValueError(msg)
+            raise RangeError(msg)
     return [int(raw) for raw in row]
 
 

@@ -73,9 +73,7 @@ def _overflow(raw: NDArray[np.int64], target: FixedFormat) -> NDArray[np.int64]:
         return (raw - low & (1 << target.width) - 1) + low
     if target.overflow == "SAT_ZERO":
         return np.where((raw < low) | (raw > high), 0, raw)
-    if target.overflow == "SAT_SYM" and target.signed:
-        low = -high
-    return np.clip(raw, low, high)
+    return np.clip(raw, target.lowest, high)
 
 
 def quantize(values: ArrayLike, target: FixedFormat) -> NDArray[np.int64]:

@@ -70,6 +70,10 @@ class FixedFormat:
         if self.overflow not in OVERFLOWS:
             msg = f"unknown overflow {self.overflow!r}; known: {', '.join(OVERFLOWS)}"
             raise FormatError(msg)
+        if self.overflow == "SAT_SYM" and self.signed and self.width == 1:
+            # ap_fixed gives -1 here, which is no symmetric range at all.
+            msg = "a signed type of one bit has no symmetric range, SAT_SYM needs two"
+            raise FormatError(msg)
 
     @classmethod
     def parse(cls, text: str) -> FixedFormat:
@@ -102,13 +106,18 @@ class FixedFormat:
 
     @property
     def raw_min(self) -> int:
-        """Smallest raw of the type; `SAT_SYM` may never reach it."""
+        """Smallest raw that the bits of the type can hold."""
         return -(1 << self.width - 1) if self.signed else 0
 
     @property
     def raw_max(self) -> int:
         """Largest raw of the type."""
         return (1 << self.width - self.signed) - 1
+
+    @property
+    def lowest(self) -> int:
+        """Smallest raw that a cast to the type gives: `raw_min`, or ``-raw_max`` for `SAT_SYM`."""
+        return -self.raw_max if self.signed and self.overflow == "SAT_SYM" else self.raw_min
 
     def __str__(self) -> str:
         modes = f",{self.rounding},{self.overflow}"

@@ -33,8 +33,8 @@ class Interval:
 
     @classmethod
     def of(cls, target: FixedFormat) -> Interval:
-        """Return all raws of a type."""
-        return cls(target.raw_min, target.raw_max)
+        """Return all raws that a cast to a type can give."""
+        return cls(target.lowest, target.raw_max)
 
     @classmethod
     def hull(cls, parts: Iterable[Interval]) -> Interval:
@@ -79,25 +79,21 @@ class Interval:
         rounded = self.shifted(fraction - target.fraction, target)
         full = Interval.of(target)
         if rounded.within(full):
-            if target.overflow == "SAT_SYM" and target.signed:
-                return Interval(max(rounded.low, -full.high), max(rounded.high, -full.high))
             return rounded
         if target.overflow == "WRAP":
             return rounded._wrapped(target)
-        low = -full.high if target.overflow == "SAT_SYM" and target.signed else full.low
         if target.overflow == "SAT_ZERO":
-            inside = [number for number in (rounded.low, rounded.high) if number in full]
-            if rounded.high < full.low or rounded.low > full.high:
-                return Interval(0, 0)
-            ends = [0, *inside]
-            if rounded.low < full.low:
-                ends.append(full.low)
-            if rounded.high > full.high:
-                ends.append(full.high)
-            return Interval(min(ends), max(ends))
+            return rounded._zeroed(target)
         return Interval(
-            min(max(rounded.low, low), full.high), min(max(rounded.high, low), full.high)
+            min(max(rounded.low, full.low), full.high), min(max(rounded.high, full.low), full.high)
         )
+
+    def _zeroed(self, target: FixedFormat) -> Interval:
+        """Return what is left of numbers of which those out of range become 0."""
+        full = Interval.of(target)
+        if self.high < full.low or self.low > full.high:
+            return Interval(0, 0)
+        return Interval(min(max(self.low, full.low), 0), max(min(self.high, full.high), 0))
 
     def _wrapped(self, target: FixedFormat) -> Interval:
         full = Interval.of(target)

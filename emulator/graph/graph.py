@@ -56,6 +56,8 @@ class Graph:
         for name in self.outputs:
             if name not in tensors:
                 raise GraphError(name, "is named as an output but does not exist")
+        for name in {name for name in self.outputs if self.outputs.count(name) > 1}:
+            raise GraphError(name, "is named twice as an output")
         if not self.outputs:
             raise GraphError(self.nodes[-1].name, "the graph names no output")
         object.__setattr__(self, "tensors", tensors)

@@ -72,10 +72,10 @@ class Node(ABC):
     def require_fits(self, numbers: Sequence[int], target: FixedFormat, what: str) -> None:
         """Raise a `GraphError` unless all numbers are raws of ``target``."""
         for place, number in enumerate(numbers):
-            if not target.raw_min <= number <= target.raw_max:
+            if not target.lowest <= number <= target.raw_max:
                 rule = (
                     f"{what} {place} is {number}, out of the range of {target}, "
-                    f"{target.raw_min} to {target.raw_max}"
+                    f"{target.lowest} to {target.raw_max}"
                 )
                 raise GraphError(self.name, rule)
 

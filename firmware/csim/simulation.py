@@ -176,9 +176,7 @@ class CSimulation:
         if rows.ndim != 2 or rows.shape[1] != source.size:
             msg = f"the network takes {source.size} features, the rows have shape {rows.shape}"
             raise ValueError(msg)
-        low, high = source.format.raw_min, source.format.raw_max
-        if source.format.overflow == "SAT_SYM" and source.format.signed:
-            low = -high
+        low, high = source.format.lowest, source.format.raw_max
         wrong = (rows < low) | (rows > high)
         if wrong.any():
             event, feature = (int(part) for part in np.argwhere(wrong)[0])

@@ -55,7 +55,6 @@ def check_exact(graph: Graph, settings: HlsSettings) -> None:
     _check_names(graph, settings)
     _check_outputs(graph)
     for node in graph.nodes:
-        _check_types(node)
         _check_input(node)
         _check_constants(node)
         _check_widths(node, [graph.tensors[name].format for name in node.inputs])
@@ -80,20 +79,9 @@ def _check_names(graph: Graph, settings: HlsSettings) -> None:
 
 
 def _check_outputs(graph: Graph) -> None:
-    for place, name in enumerate(graph.outputs):
+    for name in graph.outputs:
         if name == graph.input.name:
             _refuse(name, "the input itself cannot be an output; put a Quantize in between")
-        if name in graph.outputs[:place]:
-            _refuse(name, "it is named twice as an output")
-
-
-def _check_types(node: Node) -> None:
-    for item in fields(node):
-        target = getattr(node, item.name)
-        one_bit = isinstance(target, FixedFormat) and target.signed and target.width == 1
-        # ap_fixed_base.h saturates such a number to -1, which is not symmetric.
-        if one_bit and target.overflow == "SAT_SYM":
-            _refuse(node.name, f"{target} has no symmetric range in its one bit")
 
 
 def _check_input(node: Node) -> None:
@@ -120,10 +108,6 @@ def _check_constants(node: Node) -> None:
         _check_exponents(node, target)
         if max(map(abs, raws)) > MAX_CONSTANT:
             _refuse(node.name, f"a {what} needs more than the 53 bits of a double")
-        if target.overflow == "SAT_SYM" and target.signed and target.raw_min in raws:
-            _refuse(
-                node.name, f"a {what} is {target.raw_min}, which {target} turns into its opposite"
-            )
 
 
 def _check_exponents(node: Node, target: FixedFormat) -> None:

@@ -101,10 +101,8 @@ def _constants(layer: Any, name: str) -> tuple[NDArray[np.int64], FixedFormat]:
     target = _format(layer, weight.type.precision)
     data = np.asarray(weight.data, dtype=np.float64)
     raws = np.ldexp(data, target.fraction)
-    # Integers that the type holds are exact; SAT_SYM never holds the lowest one.
-    low, high = float(target.raw_min), float(target.raw_max)
-    if target.overflow == "SAT_SYM" and target.signed:
-        low = -high
+    # Integers that the type holds are exact.
+    low, high = float(target.lowest), float(target.raw_max)
     held = (raws >= max(low, -(2.0**53))) & (raws <= min(high, 2.0**53))
     if held.all() and (np.floor(raws) == raws).all():
         return raws.astype(np.int64), target

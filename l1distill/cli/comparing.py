@@ -50,7 +50,7 @@ def compare(
     from firmware.compare import write_mismatches
 
     loaded = load_model(model)
-    names = [name for name in against.split(",") if name]
+    names = [name.strip() for name in against.split(",") if name.strip()]
     if not names:
         msg = "--with names no execution; give for example --with reference,csim"
         raise SettingsError(msg)

@@ -65,7 +65,9 @@ def _run(words: list[str], *, debug: bool) -> int:
     except L1Error as error:
         return _say(str(error), 2, debug=debug)
     except typer.TyperException as error:
-        return _say(_usage(error), 2, debug=debug)
+        sentence = _usage(error)
+        # Without a command, its help is shown already and there is nothing to add.
+        return _say(sentence, 2, debug=debug) if sentence else 2
     except (typer.Abort, KeyboardInterrupt):
         return _say("interrupted", 130, debug=False)
     except OSError as error:
@@ -78,10 +80,12 @@ def _run(words: list[str], *, debug: bool) -> int:
 
 
 def _usage(error: typer.TyperException) -> str:
-    """Say what is wrong with the words of the command, and where help is."""
+    """Say what is wrong with the words of the command, and where help is; empty if nothing is."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "l1distill"
     message = error.format_message() if hasattr(error, "format_message") else str(error)
+    if not message.strip():
+        return ""
     return f"{message.rstrip('.')}; see '{command} --help'"
 
 

@@ -68,22 +68,23 @@ def rates(
     from l1distill.emulation import Scorer
     from l1distill.evaluation import Bootstrap, evaluate
 
-    scorer = Scorer(load_model(model), threads=jobs)
+    # What was typed is checked before any file is read.
     chosen = _scenario(scenario, bunches)
+    targets = parse_rates(at, "--at")
+    named = _named(signal or [])
+    scorer = Scorer(load_model(model), threads=jobs)
     setting = _scored(scorer, background, source.value)
     if measure:
         measuring = _scored(scorer, measure, source.value)
     else:
         setting, measuring = _halves(setting)
-    signals = {
-        name: _scored(scorer, [path], source.value) for name, path in map(_named, signal or [])
-    }
+    signals = {name: _scored(scorer, paths, source.value) for name, paths in named.items()}
     result = evaluate(
         setting,
         measuring,
         signals,
         scenario=chosen,
-        targets_khz=parse_rates(at, "--at"),
+        targets_khz=targets,
         bootstrap=Bootstrap(seed=seed),
     )
     if output is not None:
@@ -104,12 +105,19 @@ def _scenario(name: str, bunches: int | None) -> RateScenario:
     return scenario if bunches is None else replace(scenario, n_bunches=bunches)
 
 
-def _named(text: str) -> tuple[str, Path]:
-    name, equals, path = text.partition("=")
-    if not (name and equals and path):
-        msg = f"--signal takes NAME=FILE, got {text!r}"
-        raise SettingsError(msg)
-    return name, Path(path)
+def _named(texts: Sequence[str]) -> dict[str, list[Path]]:
+    """Return the files of each signal; a name that comes again adds a file."""
+    signals: dict[str, list[Path]] = {}
+    for text in texts:
+        name, equals, path = text.partition("=")
+        if not (name and equals and path):
+            msg = f"--signal takes NAME=FILE, got {text!r}"
+            raise SettingsError(msg)
+        if name in {"setting", "measuring"}:
+            msg = f"--signal: {name!r} is a role of zero-bias crossings, take another name"
+            raise SettingsError(msg)
+        signals.setdefault(name, []).append(Path(path))
+    return signals
 
 
 def _scored(scorer: Scorer, paths: Sequence[Path], source: SourceKind) -> ScoreTable:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from emulator.errors import InputFileError, SettingsError
+from emulator.features import load_layout
 from emulator.files import replace_file
 from l1distill.console import Reporter
 from l1distill.study.context import Context, RunFolder
@@ -37,7 +38,8 @@ STAGES = (
     Stage("samples", samples.run, ("samples", "scenario", "seed"), ()),
     Stage("training", training.run, ("layout", "distillation", "seed", "name"), ("samples",)),
     Stage("scoring", scoring.run, ("rates",), ("samples", "training")),
-    Stage("rating", rating.run, ("rates", "scenario", "seed"), ("samples", "scoring")),
+    # Rating writes the thresholds into the model file, so it depends on the network too.
+    Stage("rating", rating.run, ("rates", "scenario", "seed"), ("samples", "training", "scoring")),
     Stage("comparison", comparison.run, ("comparison",), ("samples", "training")),
     Stage(
         "report",
@@ -92,7 +94,9 @@ def run_study(
         If something that the user gave is wrong; what is finished stays for the next run.
     """
     context = Context(study, RunFolder(folder), reporter or Reporter(), jobs, resume)
-    manifest = _open(study, folder)
+    _require_given_files(study)
+    manifest = _manifest_of(study, folder)
+    _write_study(study, folder)
     sources = sources_sha256()
     for stage in STAGES:
         key = _key(stage, study, manifest, sources)
@@ -115,8 +119,15 @@ def run_study(
 
 
 def planned(study: Study, folder: Path) -> dict[str, str]:
-    """Return for each stage whether it would run, without touching anything."""
-    manifest = Manifest.load(folder)
+    """Return for each stage whether it would run, without touching anything.
+
+    Raises
+    ------
+    L1Error
+        As `run_study` does before its first stage.
+    """
+    _require_given_files(study)
+    manifest = _manifest_of(study, folder)
     sources = sources_sha256()
     states: dict[str, str] = {}
     for stage in STAGES:
@@ -130,8 +141,8 @@ def planned(study: Study, folder: Path) -> dict[str, str]:
     return states
 
 
-def _open(study: Study, folder: Path) -> Manifest:
-    """Make the run folder, refuse one of another study, and store the study as used."""
+def _manifest_of(study: Study, folder: Path) -> Manifest:
+    """Read the manifest of a run folder; refuse the folder of another study."""
     if folder.exists() and not folder.is_dir():
         raise InputFileError(folder, "is a file; a study needs a run folder")
     manifest = Manifest.load(folder)
@@ -139,10 +150,14 @@ def _open(study: Study, folder: Path) -> Manifest:
         msg = f"{folder}: holds study {manifest.study!r}, not {study.name!r}; give another folder"
         raise SettingsError(msg)
     manifest.study = study.name
+    return manifest
+
+
+def _write_study(study: Study, folder: Path) -> None:
+    """Make the run folder and store the study as used."""
     text = yaml.safe_dump(study.plain(), sort_keys=False, allow_unicode=True)
     with replace_file(folder / "study.yaml") as temporary:
         temporary.write_text(text, encoding="utf-8")
-    return manifest
 
 
 def _key(stage: Stage, study: Study, manifest: Manifest, sources: str) -> str:
@@ -156,22 +171,26 @@ def _key(stage: Stage, study: Study, manifest: Manifest, sources: str) -> str:
             if name in manifest.stages
         },
     }
-    if stage.name == "samples" and study.samples.files is not None:
-        depends["files"] = _given_files(study)
+    if stage.name == "samples":
+        depends["files"] = {str(path): file_sha256(path) for path in _given_files(study)}
+    if "layout" in stage.sections:
+        # The layout may be a file, which can change under its name.
+        depends["layout"] = load_layout(study.layout).as_dict()
     return key_of(depends)
 
 
-def _given_files(study: Study) -> dict[str, str]:
+def _given_files(study: Study) -> list[Path]:
+    """Return the local sample files that the study names; remote ones are read when needed."""
     given = study.samples.files
-    assert given is not None  # noqa: S101 - the caller has looked
+    if given is None:
+        return []
     groups = [given.training, given.setting, given.measuring, *given.signals.values()]
-    hashes = {}
-    for path in (path for group in groups for path in group):
-        if "://" in str(path):
-            continue  # remote files are read when they are needed
+    return [path for group in groups for path in group if "://" not in str(path)]
+
+
+def _require_given_files(study: Study) -> None:
+    for path in _given_files(study):
         if not path.is_file():
             raise InputFileError(
                 path, "no such sample file; the study names it under samples.files"
             )
-        hashes[str(path)] = file_sha256(path)
-    return hashes

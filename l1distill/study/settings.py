@@ -10,13 +10,16 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    InstanceOf,
     PositiveFloat,
     PositiveInt,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
@@ -25,31 +28,59 @@ from distill.students import StudentSpec
 from distill.teachers import TeacherSpec
 from distill.training import TrainingSettings
 from emulator.errors import InputFileError, L1Error, SettingsError
+from emulator.features import load_layout
 from emulator.fixed import FixedFormat
 from emulator.rates import RateScenario, load_scenario
+from emulator.samples import load_tier
+from l1distill.study.context import MEASURING, SETTING, TRAINING
 
 SCHEMA = "l1distill-study/1"
 
 
 def _format(value: Any) -> Any:
     try:
-        return FixedFormat.parse(value) if isinstance(value, str) else value
+        if isinstance(value, str):
+            return FixedFormat.parse(value)
     except L1Error as error:
         raise ValueError(str(error)) from error
+    if not isinstance(value, FixedFormat):
+        msg = "a type is written as text, for example 'ap_fixed<8,6>'"
+        raise ValueError(msg)  # noqa: TRY004 - pydantic adds the place to a ValueError
+    return value
 
 
 def _scenario(value: Any) -> Any:
     try:
-        return load_scenario(value) if isinstance(value, str) else value
+        if isinstance(value, str):
+            return load_scenario(value)
+        if isinstance(value, dict):
+            keys = {key: part for key, part in value.items() if key != "name"}
+            return RateScenario.from_settings(value.get("name", ""), keys)
     except L1Error as error:
         raise ValueError(str(error)) from error
+    if not isinstance(value, RateScenario):
+        msg = "a scenario is the name of one, or its keys and values"
+        raise ValueError(msg)  # noqa: TRY004 - pydantic adds the place to a ValueError
+    return value
 
 
 def _plain(value: FixedFormat | RateScenario) -> Any:
     return str(value) if isinstance(value, FixedFormat) else value.as_dict()
 
 
-Format = Annotated[FixedFormat, BeforeValidator(_format)]
+def _not_reserved(name: str) -> str:
+    if name in {TRAINING, SETTING, MEASURING}:
+        msg = f"a signal cannot be called {name!r}, which is a role of zero-bias crossings"
+        raise ValueError(msg)
+    return name
+
+
+# `InstanceOf` keeps pydantic from filling these dataclasses itself.
+Format = Annotated[InstanceOf[FixedFormat], BeforeValidator(_format)]
+Scenario = Annotated[InstanceOf[RateScenario], BeforeValidator(_scenario)]
+#: Names that become names of files.
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+SignalName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.+-]+$"), AfterValidator(_not_reserved)]
 Widths = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
 
 
@@ -57,8 +88,17 @@ class Section(BaseModel):
     """A part of the study file."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=False, arbitrary_types_allowed=True
+        extra="forbid", frozen=True, strict=False, arbitrary_types_allowed=True, allow_inf_nan=False
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_values(cls, value: Any) -> Any:
+        # Nothing here is true or false, but pydantic would take them for 1 and 0.
+        if isinstance(value, bool):
+            msg = "neither true nor false makes sense here"
+            raise ValueError(msg)  # noqa: TRY004 - pydantic adds the place to a ValueError
+        return value
 
 
 class FileSet(Section):
@@ -71,8 +111,18 @@ class FileSet(Section):
     training: Annotated[list[Path], Field(min_length=1)]
     setting: Annotated[list[Path], Field(min_length=1)]
     measuring: Annotated[list[Path], Field(min_length=1)]
-    signals: dict[str, Annotated[list[Path], Field(min_length=1)]]
+    signals: dict[SignalName, Annotated[list[Path], Field(min_length=1)]]
     source: Literal["unpacked", "emulated"] = "unpacked"
+
+    @model_validator(mode="after")
+    def _each_file_once(self) -> FileSet:
+        seen: set[Path] = set()
+        for path in (*self.training, *self.setting, *self.measuring):
+            if path in seen:
+                msg = f"{path} is given twice; zero-bias sets must not share crossings"
+                raise ValueError(msg)
+            seen.add(path)
+        return self
 
 
 class Samples(Section):
@@ -109,7 +159,7 @@ class Teacher(Section):
 class Student(Section):
     """The network that goes into the trigger."""
 
-    name: str = "student"
+    name: FileName = "student"
     widths: Widths = (32, 16)
     input_format: Format | None = None
     weight_format: Format | None = None
@@ -137,6 +187,15 @@ class Rates(Section):
     replicas: Annotated[int, Field(ge=20, le=2000)] = 200
     float_fraction_bits: Annotated[int, Field(ge=0, le=30)] = 12
 
+    @model_validator(mode="after")
+    def _each_target_once(self) -> Rates:
+        # Thresholds are named after their targets.
+        names = [f"{target:g}" for target in self.targets_khz]
+        if len(set(names)) < len(names):
+            msg = f"two of the targets {', '.join(names)} kHz have the same name"
+            raise ValueError(msg)
+        return self
+
 
 class Comparison(Section):
     """Which executions the engine is compared with, on all measuring crossings."""
@@ -151,9 +210,9 @@ class Study(Section):
     """A whole study."""
 
     schema_: Annotated[Literal["l1distill-study/1"], Field(alias="schema")]
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+    name: FileName
     seed: Annotated[int, Field(ge=0, lt=2**32)]
-    scenario: Annotated[RateScenario, BeforeValidator(_scenario)]
+    scenario: Scenario
     layout: str = "axol1tl_57"
     samples: Samples
     distillation: Distillation = Distillation()
@@ -234,12 +293,16 @@ def load_study(path: str | Path) -> Study:
     try:
         study = Study.model_validate(content)
         study.recipe()
+        if study.samples.generate is not None:
+            load_tier(study.samples.generate)
+        study = _with_absolute_files(study, place.parent)
+        load_layout(study.layout)
     except ValidationError as error:
         raise SettingsError(_first_sentence(place, error)) from error
     except L1Error as error:
         msg = f"{place}: {error}"
         raise SettingsError(msg) from error
-    return _with_absolute_files(study, place.parent)
+    return study
 
 
 def _first_sentence(place: Path, error: ValidationError) -> str:
@@ -259,6 +322,8 @@ def _first_sentence(place: Path, error: ValidationError) -> str:
 
 
 def _with_absolute_files(study: Study, folder: Path) -> Study:
+    if study.layout.endswith((".yaml", ".yml")):
+        study = study.model_copy(update={"layout": str((folder / study.layout).resolve())})
     files = study.samples.files
     if files is None:
         return study

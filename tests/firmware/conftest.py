@@ -58,9 +58,7 @@ def draw_format(
 
 def draw_raws(rng: Generator, target: FixedFormat, n: int) -> tuple[int, ...]:
     """Raws of a type, its extremes often among them; what SAT_SYM cannot hold is left out."""
-    low = target.raw_min
-    if target.overflow == "SAT_SYM" and target.signed:
-        low = -target.raw_max
+    low = target.lowest
     raws = rng.integers(low, target.raw_max, size=n, endpoint=True)
     extreme = rng.random(n)
     raws = np.where(extreme < 0.1, low, np.where(extreme > 0.9, target.raw_max, raws))

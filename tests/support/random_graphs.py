@@ -56,9 +56,9 @@ def random_format(rng: Generator, limits: Limits, *, wide: bool = False) -> Fixe
 
 def random_raws(rng: Generator, target: FixedFormat, n: int) -> tuple[int, ...]:
     """Draw raws of a type, its extremes and zero more often than others."""
-    numbers = rng.integers(target.raw_min, target.raw_max + 1, n)
+    numbers = rng.integers(target.lowest, target.raw_max + 1, n)
     numbers = np.where(rng.random(n) < 0.15, target.raw_max, numbers)
-    numbers = np.where(rng.random(n) < 0.1, target.raw_min, numbers)
+    numbers = np.where(rng.random(n) < 0.1, target.lowest, numbers)
     numbers = np.where(rng.random(n) < 0.1, 0, numbers)
     return tuple(int(number) for number in numbers)
 

@@ -14,7 +14,7 @@ from emulator.fixed.format import OVERFLOWS, ROUNDINGS
 @given(
     st.builds(
         FixedFormat,
-        width=st.integers(1, 1024),
+        width=st.integers(2, 1024),
         integer=st.integers(-40, 1024),
         signed=st.booleans(),
         rounding=st.sampled_from(ROUNDINGS),
@@ -48,6 +48,7 @@ def test_reads_what_hls_writes(text: str, expected: FixedFormat) -> None:
         ("ap_fixed<8,4,AP_UP>", "unknown rounding 'UP'"),
         ("ap_fixed<8,4,AP_RND,AP_CLIP>", "unknown overflow 'CLIP'"),
         ("ap_fixed<8,99999>", "integer bits must lie within"),
+        ("ap_fixed<1,1,AP_TRN,AP_SAT_SYM>", "one bit has no symmetric range"),
     ],
 )
 def test_refuses(text: str, message: str) -> None:

@@ -46,6 +46,7 @@ BROKEN: list[tuple[tuple[Node, ...], tuple[str, ...], str]] = [
     ((), (), "must be the input"),
     ((replace(X, size=0),), ("x",), "needs at least one feature"),
     ((X,), (), "names no output"),
+    ((X,), ("x", "x"), "named twice as an output"),
     ((X,), ("y",), "named as an output but does not exist"),
     ((X, X), ("x",), "its name is taken"),
     ((X, replace(X, name="y")), ("x",), "a graph has one input"),
@@ -56,6 +57,11 @@ BROKEN: list[tuple[tuple[Node, ...], tuple[str, ...], str]] = [
     ((X, replace(DENSE, bias=(0, 0))), ("d",), "go to 3 outputs, the bias to 2"),
     ((X, replace(DENSE, bias=())), ("d",), "needs at least one output"),
     ((X, replace(DENSE, bias=(0, 0, 128))), ("d",), "bias 2 is 128, out of the range"),
+    (
+        (X, replace(DENSE, bias=(0, 0, -128), bias_format=FixedFormat(8, 8, overflow="SAT_SYM"))),
+        ("d",),
+        "bias 2 is -128, out of the range of fixed<8,8,TRN,SAT_SYM>, -127 to 127",
+    ),
     (
         (X, replace(DENSE, weights=((1, 2, 3), (4, -129, 6)))),
         ("d",),
