@@ -32,7 +32,8 @@ pytest: $(INSTALLED)
 
 # Long proofs: random networks by the thousand, compiled networks by the hundred. Writes docs/deep.md.
 deep: $(INSTALLED)
-	$(BIN)/pytest -m deep tests
+	$(BIN)/pytest -n $(JOBS) -m deep tests --junitxml=build/deep.xml
+	$(BIN)/python tests/support/deep_summary.py build/deep.xml docs/deep.md
 
 bench: $(INSTALLED)
 	$(BIN)/pytest benchmarks --benchmark-only

@@ -6,7 +6,6 @@ Nothing is tolerated: a raw that differs in one bit is a mismatch.
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 import time
 from dataclasses import asdict, dataclass
@@ -17,6 +16,7 @@ import numpy as np
 
 from emulator.engine import Emulator, evaluate, evaluate_rows
 from emulator.errors import MissingNameError, SettingsError
+from emulator.files import replace_file
 from emulator.results import Record
 from firmware.csim import CSimulation
 
@@ -306,16 +306,7 @@ def write_mismatches(path: str | Path, comparisons: Sequence[Comparison]) -> Pat
     The file.
     """
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
     plain = {"version": 1, "comparisons": [one.as_dict() for one in comparisons]}
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(plain, file, indent=2)
-            file.write("\n")
-        Path(name).chmod(0o644)
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with replace_file(target) as temporary:
+        temporary.write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
     return target

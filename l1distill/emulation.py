@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from os import fspath
 from typing import TYPE_CHECKING, Any
 
 from emulator.engine import Emulator
-from emulator.features import feature_rows
 from emulator.errors import InputFileError
+from emulator.features import feature_rows
 from emulator.objects import OPTIONAL_SCALARS, open_file
 from emulator.results import Record
 from l1distill.score_table import check_output_name, identity_columns, write_columns
@@ -150,6 +151,6 @@ def chunks_of_events(
                 names = ", ".join(sorted(present ^ first))
                 which = "has" if present > first else "lacks"
                 raise InputFileError(
-                    path, f"{which} {names}, unlike {paths[0]}; do not mix such files"
+                    fspath(path), f"{which} {names}, unlike {paths[0]}; do not mix such files"
                 )
             yield chunk.events

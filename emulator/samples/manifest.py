@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from emulator.errors import InputFileError
+from emulator.files import replace_file
 from emulator.results import Record
-from emulator.samples._files import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,7 +106,7 @@ def save_manifest(manifest: SampleManifest, folder: Path) -> Path:
     """Write a manifest into its folder."""
     path = folder / MANIFEST_NAME
     text = json.dumps({"version": _VERSION, **manifest.as_dict()}, indent=1)
-    with replacing(path) as draft:
+    with replace_file(path) as draft:
         draft.write_text(text + "\n", encoding="utf-8")
     return path
 

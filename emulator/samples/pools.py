@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from emulator.errors import InputFileError, SettingsError
-from emulator.samples._files import replacing
+from emulator.files import replace_file
 from emulator.samples._yaml import content_sha256
 from emulator.samples.deposit import Deposits, deposit
 from emulator.samples.pythia import MAX_SEED, Generator, make_init_file
@@ -209,7 +209,7 @@ def save_pool(pool: Pool, path: Path) -> None:
         "generated": pool.generated,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as draft, draft.open("wb") as file:
+    with replace_file(path) as draft, draft.open("wb") as file:
         np.savez(
             file,
             about=np.array(json.dumps(about)),

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from emulator.fixed import FixedFormat
 from emulator.graph import Add, Dense, Input, OffsetShift, Square, Subtract
 from firmware.errors import UnsupportedNodeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from emulator.fixed import FixedFormat
     from emulator.graph import Graph, Node
     from firmware.hls.settings import HlsSettings
 

@@ -180,12 +180,12 @@ def _key(stage: Stage, study: Study, manifest: Manifest, sources: str) -> str:
 
 
 def _given_files(study: Study) -> list[Path]:
-    """Return the local sample files that the study names; remote ones are read when needed."""
+    """Return the sample files that the study names."""
     given = study.samples.files
     if given is None:
         return []
     groups = [given.training, given.setting, given.measuring, *given.signals.values()]
-    return [path for group in groups for path in group if "://" not in str(path)]
+    return [path for group in groups for path in group]
 
 
 def _require_given_files(study: Study) -> None:

@@ -329,7 +329,7 @@ def _with_absolute_files(study: Study, folder: Path) -> Study:
         return study
 
     def absolute(paths: list[Path]) -> list[Path]:
-        return [path if "://" in str(path) else (folder / path).resolve() for path in paths]
+        return [(folder / path).resolve() for path in paths]
 
     resolved = files.model_copy(
         update={

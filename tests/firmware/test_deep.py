@@ -37,6 +37,7 @@ def test_compiled_random_network_equals_reference_and_engine(
     random_graph: Callable[..., Graph],
     random_rows: Callable[[Graph, int, int], NDArray[np.int64]],
     tmp_path: Path,
+    record_property: Callable[[str, int], None],
 ) -> None:
     graph = random_graph(10_000 + seed, n_nodes=4 + seed % 10)
     graph = graph.with_outputs(tuple(node.name for node in graph.nodes[1:]))
@@ -47,3 +48,5 @@ def test_compiled_random_network_equals_reference_and_engine(
     for name, raws in expected.items():
         np.testing.assert_array_equal(simulated[name], raws, err_msg=f"C-simulation: {name}")
         np.testing.assert_array_equal(emulated[name], raws, err_msg=f"engine: {name}")
+    record_property("networks", 1)
+    record_property("events", len(rows))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from random_graphs import Limits, random_graph, random_rows
@@ -11,6 +13,9 @@ from emulator.errors import RangeError
 from emulator.fixed import FixedFormat
 from emulator.fixed.format import OVERFLOWS, ROUNDINGS, Overflow, Rounding
 from emulator.graph import Dense, Graph, Input, Quantize, Square, Sum
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 #: Widths that need 32-bit tiles, 64-bit tiles, and Python integers now and then.
 LIMITS = {
@@ -40,10 +45,15 @@ def test_equals_the_reference_on_random_networks(width: str) -> None:
 
 
 @pytest.mark.deep
+@pytest.mark.parametrize("first_seed", range(1_000, 2_500, 250))
 @pytest.mark.parametrize("width", LIMITS)
-def test_equals_the_reference_on_thousands_of_random_networks(width: str) -> None:
-    for seed in range(1_000, 2_500):
+def test_engine_equals_the_reference_on_thousands_of_random_networks(
+    width: str, first_seed: int, record_property: Callable[[str, int], None]
+) -> None:
+    for seed in range(first_seed, first_seed + 250):
         assert_engine_equals_reference(seed, LIMITS[width])
+    record_property("networks", 250)
+    record_property("events", 250 * 150)
 
 
 BYTE = FixedFormat(8, 8)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from emulator.samples._files import replacing
+from emulator.files import replace_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +17,7 @@ def test_failure_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
     path.write_text("old", encoding="utf-8")
 
     def fail() -> None:
-        with replacing(path) as draft:
+        with replace_file(path) as draft:
             draft.write_text("half", encoding="utf-8")
             msg = "power cut"
             raise OSError(msg)

@@ -1,0 +1,116 @@
+"""From files to scores: every crossing, once, by the reference's arithmetic."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from emulator.engine import evaluate_rows
+from emulator.errors import InputFileError
+from emulator.features import feature_rows
+from emulator.objects import concatenate, read_events
+from l1distill.emulation import Scorer, chunks_of_events, emulate_files
+from l1distill.score_table import ScoreTable, identity_columns
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Literal
+
+    import awkward as ak
+    from numpy.typing import NDArray
+
+    from emulator.model import Model
+    from tests.l1distill.conftest import MakeEvents, WriteSample
+
+L1NTUPLE = "l1ntuple/cms_l1ntuple_run3mc_1ev.root"
+
+
+def reference_scores(model: Model, events: ak.Array) -> NDArray[np.int64]:
+    return evaluate_rows(model.graph, feature_rows(events, model.layout))[model.score][:, 0]
+
+
+def assert_output(path: Path, model: Model, events: ak.Array) -> NDArray[np.int64]:
+    """The file holds the identity, scores and decisions of these events, and nothing else."""
+    columns = dict(ScoreTable.read(path).identity)
+    identity = identity_columns(events)
+    expected = reference_scores(model, events)
+    decisions = {f"fires_{each.name}": expected >= each.threshold for each in model.thresholds}
+    assert list(columns) == [*identity, "score", *decisions]
+    for name, column in {**identity, "score": expected, **decisions}.items():
+        np.testing.assert_array_equal(columns[name], column, err_msg=name)
+    return expected
+
+
+def test_several_files_equal_the_reference(
+    tmp_path: Path, small_model: Model, make_events: MakeEvents, write_sample: WriteSample
+) -> None:
+    paths = [write_sample("a.root", 120, 1), write_sample("b.root", 80, 2, boost=3)]
+    output = tmp_path / "scores.parquet"
+    result = emulate_files(small_model, paths, output, threads=1)
+    events = concatenate([make_events(120, 1), make_events(80, 2, boost=3)])
+    scores = assert_output(output, small_model, events)
+    assert len(np.unique(scores)) > 50, "the sample must try the network"
+    assert result.n_crossings == 200
+    assert (result.score_min, result.score_max) == (scores.min(), scores.max())
+    assert result.fires == {
+        "loose": int((scores >= 200).sum()),
+        "tight": int((scores >= 900).sum()),
+    }
+    assert 0 < result.fires["tight"] < result.fires["loose"] < 200
+    assert result.network_sha256 == small_model.network_sha256
+
+
+def test_each_crossing_is_scored_on_its_own(
+    tmp_path: Path, small_model: Model, make_events: MakeEvents, write_sample: WriteSample
+) -> None:
+    path = write_sample("a.root", 40, 3, crossings=(-1, 0, 1))
+    events = make_events(40, 3, crossings=(-1, 0, 1))
+    for wanted in ((0,), (-1, 1)):
+        output = tmp_path / "scores.parquet"
+        emulate_files(small_model, [path], output, crossings=wanted, threads=1)
+        assert_output(output, small_model, events[np.isin(events["crossing"], wanted)])
+
+
+@pytest.mark.parametrize("source", ["unpacked", "emulated"])
+def test_real_l1ntuple(
+    tmp_path: Path,
+    small_model: Model,
+    reference_data: Path,
+    source: Literal["unpacked", "emulated"],
+) -> None:
+    path = reference_data / L1NTUPLE
+    output = tmp_path / "scores.parquet"
+    result = emulate_files(small_model, [path], output, source=source, threads=1)
+    assert result.n_crossings == 1
+    assert_output(output, small_model, read_events(path, source=source))
+
+
+def test_a_crossing_that_is_not_there_leaves_nothing(
+    tmp_path: Path, small_model: Model, write_sample: WriteSample
+) -> None:
+    path = write_sample("a.root", 10, 1)
+    output = tmp_path / "out" / "scores.parquet"
+    with pytest.raises(InputFileError, match=r"crossing 2 is in no entry; offered: 0"):
+        emulate_files(small_model, [path], output, crossings=(2,), threads=1)
+    assert not list(tmp_path.glob("out/*"))
+
+
+def test_weighted_and_unweighted_files_are_not_mixed(
+    tmp_path: Path, small_model: Model, write_sample: WriteSample
+) -> None:
+    with_weights = write_sample("a.root", 10, 1)
+    without = write_sample("b.root", 10, 2, weighted=False)
+    for paths, which in (((with_weights, without), "lacks"), ((without, with_weights), "has")):
+        with pytest.raises(InputFileError, match=f"{paths[1].name}: {which} pool_id, stratum, wei"):
+            emulate_files(small_model, paths, tmp_path / "scores.root", threads=1)
+    assert not (tmp_path / "scores.root").exists()
+    assert sum(len(events) for events in chunks_of_events([without, without])) == 20
+
+
+def test_the_scorer_gives_the_score_alone(small_model: Model, make_events: MakeEvents) -> None:
+    events = make_events(30, 4)
+    scores = Scorer(small_model, threads=1).scores(events)
+    assert scores.dtype == np.int64
+    np.testing.assert_array_equal(scores, reference_scores(small_model, events))
