@@ -108,14 +108,12 @@ def _round(scaled: Tensor, mode: str) -> Tensor:
 
 def _overflow(raw: Tensor, target: FixedFormat) -> tuple[Tensor, Tensor]:
     """Bring whole numbers into the range; also return where they pass their gradient."""
-    low, high = target.raw_min, target.raw_max
+    low, high = target.lowest, target.raw_max
     if target.overflow == "WRAP":
         modulus = float(1 << target.width)
         rest = torch.fmod(raw, modulus)  # exact, keeps the sign
         rest = torch.where(rest > high, rest - modulus, rest)
         return torch.where(rest < low, rest + modulus, rest), torch.ones_like(raw, dtype=torch.bool)
-    if target.overflow == "SAT_SYM" and target.signed:
-        low = -high
     inside = (raw >= low) & (raw <= high)
     if target.overflow == "SAT_ZERO":
         return torch.where(inside, raw, torch.zeros_like(raw)), inside

@@ -110,7 +110,7 @@ def test_export_equals_torch_in_the_reference(name: str, background: TrainingDat
 
 formats = st.builds(
     FixedFormat,
-    width=st.integers(1, 12),
+    width=st.integers(2, 12),
     integer=st.integers(-1, 8),
     signed=st.booleans(),
     rounding=st.sampled_from(ROUNDINGS),

@@ -25,6 +25,8 @@ def test_equals_emulator_for_every_raw(
     # Three more fraction bits than the target: all ties, and all places around them; four times
     # the range, so that wrapping goes round more than once.
     for width, integer, signed in product((1, 2, 3, 5), (-1, 1, 3), (True, False)):
+        if width == 1 and signed and overflow == "SAT_SYM":
+            continue  # no type
         target = FixedFormat(width, integer, signed, rounding, overflow)
         raw = np.arange(-(1 << width + 5), (1 << width + 5) + 1)
         expected = cast(raw, target.fraction + 3, target)
@@ -36,7 +38,7 @@ def test_equals_emulator_for_every_raw(
 
 @given(
     values=st.lists(st.floats(-1e6, 1e6, width=32), min_size=1),
-    width=st.integers(1, 24),
+    width=st.integers(2, 24),
     integer=st.integers(-4, 28),
     signed=st.booleans(),
     rounding=st.sampled_from(ROUNDINGS),
