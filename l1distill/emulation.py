@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from os import fspath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emulator.engine import Emulator
-from emulator.errors import InputFileError
+from emulator.errors import InputFileError, SettingsError
 from emulator.features import feature_rows
 from emulator.objects import OPTIONAL_SCALARS, open_file
 from emulator.results import Record
@@ -16,7 +17,6 @@ from l1distill.score_table import check_output_name, identity_columns, write_col
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from os import PathLike
-    from pathlib import Path
 
     import awkward as ak
     import numpy as np
@@ -104,6 +104,7 @@ def emulate_files(
         If a file cannot be read or the output cannot be named so; nothing is left behind.
     """
     check_output_name(output)
+    _require_other_file(paths, output)
     scorer = Scorer(model, threads=threads)
     fires = {threshold.name: 0 for threshold in model.thresholds}
     extremes: list[int] = []
@@ -130,6 +131,12 @@ def emulate_files(
         score_min=min(extremes),
         score_max=max(extremes),
     )
+
+
+def _require_other_file(paths: Paths, output: str | Path) -> None:
+    if Path(output).resolve() in {Path(path).resolve() for path in paths}:
+        msg = f"{output}: is read from and would be replaced; give the output another name"
+        raise SettingsError(msg)
 
 
 def chunks_of_events(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from emulator.rates import (
     Efficiency,
     PairedComparison,
@@ -140,9 +142,20 @@ def evaluate(
                 for target in targets_khz
             ]
             kept[signal, model] = efficiency_curve(
-                counts, background, signal=signal, model=model, scenario=scenario
+                counts,
+                background,
+                signal=signal,
+                model=model,
+                scenario=scenario,
+                targets_khz=_curve_targets(scenario),
             )
     return Evaluation(scenario, tuple(points), tuple(efficiencies), rates, kept)
+
+
+def _curve_targets(scenario: RateScenario) -> list[float]:
+    """Return 0.1 to 1000 kHz in equal steps of the logarithm, as far as crossings are so frequent."""
+    targets = np.geomspace(0.1, 1000.0, 41)
+    return [float(target) for target in targets if target < scenario.crossing_rate_khz]
 
 
 def compare_models(

@@ -11,13 +11,15 @@ Numbers are values (raw * 2**-fraction), which alkaid holds in doubles; it finds
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import frexp
 from typing import TYPE_CHECKING, Any
 
-from emulator.fixed import FixedFormat, Interval
+from emulator.fixed import Interval
 from firmware.rtl.library import alkaid_trace
 
 if TYPE_CHECKING:
-    from emulator.fixed import Rounding
+    from emulator.fixed import FixedFormat, Rounding
 
     # An alkaid FVariable.
     Variable = Any
@@ -38,12 +40,9 @@ def exact_constant(raw: int, fraction: int) -> float:
     InexactError
         If it has more significant bits than alkaid keeps.
     """
-    odd = abs(raw) // ((raw & -raw) or 1)
-    if odd.bit_length() > CONSTANT_BITS:
-        msg = (
-            f"it needs the constant {raw} * 2**{-fraction}, and alkaid keeps {CONSTANT_BITS} "
-            "significant bits of constants"
-        )
+    bits = (abs(raw) // ((raw & -raw) or 1)).bit_length()
+    if bits > CONSTANT_BITS:
+        msg = f"it needs a constant of {bits} significant bits, alkaid keeps {CONSTANT_BITS}"
         raise InexactError(msg)
     return float(raw) * 2.0**-fraction
 
@@ -80,21 +79,18 @@ def plus_constant(x: Variable, raw: int, fraction: int) -> Variable:
         step = max(fraction, x.kif[2])
         return constant(raw_of(x, step) + (raw << step - fraction), step)
     if x.opr == "cadd":
-        # alkaid would fold both constants into one, which may have too many bits: hold them apart
-        # by adding the sum of both to what was there before.
-        return _add_to_parent(x, raw, fraction)
+        # alkaid folds both constants into one, which may have more bits than each of them.
+        total = _added_constant(x) + Fraction(raw) / Fraction(2) ** fraction
+        exact_constant(total.numerator, total.denominator.bit_length() - 1)
     return fresh(x + exact_constant(raw, fraction))
 
 
-def _add_to_parent(x: Variable, raw: int, fraction: int) -> Variable:
-    found = fresh(x + exact_constant(raw, fraction))
-    if found.opr == "cadd":
-        parent = found._from[0]  # noqa: SLF001
-        scale = found._factor / parent._factor  # noqa: SLF001
-        low = min(scale * parent.low, scale * parent.high)
-        step = max(x.kif[2], fraction, parent.kif[2] + 64)
-        exact_constant(int((found.low - low) * 2.0**step), step)
-    return found
+def _added_constant(x: Variable) -> Fraction:
+    """Return the constant that made ``x``, which alkaid packs as 32 bits and 32 bits of shift."""
+    number, shift = (
+        (part & 0xFFFFFFFF) - ((part & 0x80000000) << 1) for part in (x._data, x._data >> 32)
+    )
+    return Fraction(number) / Fraction(2) ** shift * Fraction(x._factor)
 
 
 def plus(x: Variable, y: Variable) -> Variable:
@@ -116,16 +112,33 @@ def rectified(x: Variable) -> Variable:
 def cast(x: Variable, fraction: int, target: FixedFormat) -> Variable:
     """Cast a variable of a known fraction to a type: rounding first, then overflow."""
     if is_constant(x):
-        raw = raw_of(x, fraction)
-        return constant(Interval(raw, raw).cast(fraction, target).low, target.fraction)
+        return _constant_cast(x, fraction, target)
     return overflowed(rounded(x, target.fraction, target.rounding), target)
+
+
+def _constant_cast(x: Variable, fraction: int, target: FixedFormat) -> Variable:
+    # Not left to alkaid, which wraps unsigned constants at twice their range.
+    raw = raw_of(x, fraction)
+    return constant(Interval(raw, raw).cast(fraction, target).low, target.fraction)
+
+
+def wrapped(x: Variable, signed: bool, integer: int, fraction: int) -> Variable:
+    """Keep the bits of a type (``integer`` without the sign bit), drop all others.
+
+    alkaid keeps a power of two beside each variable. Its optimizer forgets that power for some
+    selections of one bit (``canonicalize_msb_wraps``), so nothing is selected from scaled variables.
+    """
+    scale = abs(x._factor)
+    shift = frexp(scale)[1] - 1
+    plain = x * (1 / scale)
+    return plain.quantize(int(signed), integer - shift, fraction + shift, "WRAP", "TRN") * scale
 
 
 def floor(x: Variable, fraction: int) -> Variable:
     """Drop the fraction bits beyond ``fraction``; nothing overflows."""
     signed, integer, _ = x.kif
     # A negative number smaller than the last kept bit becomes minus one.
-    return x.quantize(signed, max(integer, -fraction + (not signed)), fraction, "WRAP", "TRN")
+    return wrapped(x, signed, max(integer, -fraction + (not signed)), fraction)
 
 
 def rounded(x: Variable, fraction: int, rounding: Rounding) -> Variable:
@@ -147,7 +160,7 @@ def rounded(x: Variable, fraction: int, rounding: Rounding) -> Variable:
     if rounding == "RND_MIN_INF":
         return floor(plus_constant(x, half - 1, source), fraction)
     if rounding == "RND_CONV":
-        correction = x.quantize(0, 1 - fraction, fraction, "WRAP", "TRN") * 2.0**-drop
+        correction = wrapped(x, False, 1 - fraction, fraction) * 2.0**-drop
     elif rounding == "RND_ZERO":
         correction = x.is_negative() * 2.0**-source
     else:  # RND_INF: up by one where not negative
@@ -157,6 +170,8 @@ def rounded(x: Variable, fraction: int, rounding: Rounding) -> Variable:
 
 def overflowed(x: Variable, target: FixedFormat) -> Variable:
     """Bring a number on the target's grid into its range."""
+    if is_constant(x):
+        return _constant_cast(x, target.fraction, target)
     low, high = target.raw_min, target.raw_max
     if target.overflow == "SAT_SYM" and target.signed:
         low = -high
@@ -165,8 +180,7 @@ def overflowed(x: Variable, target: FixedFormat) -> Variable:
     if not (below or above):
         return x
     if target.overflow == "WRAP":
-        integer = target.integer - target.signed
-        return fresh(x.quantize(int(target.signed), integer, target.fraction, "WRAP", "TRN"))
+        return fresh(wrapped(x, target.signed, target.integer - target.signed, target.fraction))
     if x.high < low * unit or x.low > high * unit:
         clamped = 0 if target.overflow == "SAT_ZERO" else (low if below else high)
         return constant(clamped, target.fraction)
@@ -192,4 +206,4 @@ def _zero_outside(x: Variable, low: int, high: int, fraction: int) -> Variable:
             x = fresh(key.msb_mux(0.0, x))
     signed, integer = low < 0, max(high, -low - 1).bit_length() - fraction
     # The selection does not narrow alkaid's interval; no bit of the number is lost here.
-    return fresh(x.quantize(int(signed), integer, fraction, "WRAP", "TRN"))
+    return fresh(wrapped(x, signed, integer, fraction))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from functools import reduce, singledispatch
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emulator.engine import plan
-from emulator.fixed import Interval, to_float
+from emulator.fixed import FixedFormat, Interval, to_float
 from emulator.graph import (
     Add,
     Dense,
@@ -42,13 +43,14 @@ from firmware.rtl.library import alkaid_trace
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from emulator.fixed import FixedFormat
-
     # One alkaid variable for each element of a tensor.
     Variables = list[Any]
 
 #: alkaid holds ranges in doubles; a few bits are left for partial sums in another order.
 COMPUTED_BITS = 48
+
+#: alkaid keeps integer and fraction bits in one byte each; the square of a type has twice as many.
+EXPONENT_BITS = 50
 
 
 def trace_graph(graph: Graph) -> Any:
@@ -61,7 +63,7 @@ def trace_graph(graph: Graph) -> Any:
 
     Returns
     -------
-    alkaid's ``CombLogic``: from the values of the features to those of all outputs, in their order.
+    alkaid's ``CombLogic``: from the raws of the features to those of all outputs, in their order.
 
     Raises
     ------
@@ -79,10 +81,7 @@ def trace_graph(graph: Graph) -> Any:
     array([[  9., 255.]])
     """
     library = alkaid_trace()
-    for proof in plan(graph).nodes:
-        if proof.computed_bits > COMPUTED_BITS:
-            reason = f"it computes with {proof.computed_bits} bits, at most {COMPUTED_BITS} are exact"
-            raise UnsupportedRtlError(proof.node, reason)
+    _check_widths(graph)
     values: dict[str, Variables] = {}
     for node in graph.nodes:
         inputs = [values[name] for name in node.inputs]
@@ -91,8 +90,32 @@ def trace_graph(graph: Graph) -> Any:
             values[node.name] = _variables(node, inputs, formats)
         except InexactError as error:
             raise UnsupportedRtlError(node.name, str(error)) from error
-    outputs = [variable for name in graph.outputs for variable in values[name]]
-    return library.trace(values[graph.input.name], outputs, keep_dead_inputs=True)
+    # Raws, not values, at the ports: they need no more than each number's own bits.
+    outputs = [
+        variable * 2.0 ** graph.tensors[name].format.fraction
+        for name in graph.outputs
+        for variable in values[name]
+    ]
+    unit = 2.0**graph.input.format.fraction
+    inputs = [variable * unit for variable in values[graph.input.name]]
+    return library.trace(inputs, outputs, keep_dead_inputs=True)
+
+
+def _check_widths(graph: Graph) -> None:
+    for proof in plan(graph).nodes:
+        if proof.computed_bits > COMPUTED_BITS:
+            reason = (
+                f"it computes with {proof.computed_bits} bits, at most {COMPUTED_BITS} are exact"
+            )
+            raise UnsupportedRtlError(proof.node, reason)
+    for node in graph.nodes:
+        for item in fields(node):
+            part = getattr(node, item.name)
+            if isinstance(part, FixedFormat) and (
+                max(abs(part.integer), abs(part.fraction)) > EXPONENT_BITS
+            ):
+                reason = f"{part} has more than {EXPONENT_BITS} integer or fraction bits"
+                raise UnsupportedRtlError(node.name, reason)
 
 
 @singledispatch
@@ -106,12 +129,12 @@ def _variables(
 @_variables.register(Input)
 def _(node: Input, inputs: Sequence[Variables], formats: Sequence[FixedFormat]) -> Variables:
     library = alkaid_trace()
-    low, high = to_float([node.format.raw_min, node.format.raw_max], node.format).tolist()
-    step = 2.0**-node.format.fraction
-    return [
-        library.FVariable(low, high, step, hwconf=library.HARDWARE, latency=0.0)
+    low, high = float(node.format.raw_min), float(node.format.raw_max)
+    ports = [
+        library.FVariable(low, high, 1.0, hwconf=library.HARDWARE, latency=0.0)
         for _ in range(node.size)
     ]
+    return [port * 2.0**-node.format.fraction for port in ports]
 
 
 @_variables.register(OffsetShift)
@@ -134,7 +157,7 @@ def _(node: OffsetShift, inputs: Sequence[Variables], formats: Sequence[FixedFor
 
 
 def _wrapping(target: FixedFormat) -> FixedFormat:
-    return type(target)(target.width, target.integer, target.signed)
+    return FixedFormat(target.width, target.integer, target.signed)
 
 
 @_variables.register(Dense)
@@ -156,7 +179,10 @@ def _(node: Dense, inputs: Sequence[Variables], formats: Sequence[FixedFormat]) 
     else:
         totals = [
             _stepwise(
-                [_times(x, weight, node, formats[0].fraction) for x, weight in zip(inputs[0], column, strict=True)],
+                [
+                    _times(x, weight, node, formats[0].fraction)
+                    for x, weight in zip(inputs[0], column, strict=True)
+                ],
                 fraction,
                 constant(start, accumulator.fraction),
                 accumulator,
@@ -237,9 +263,7 @@ def _(node: Quantize, inputs: Sequence[Variables], formats: Sequence[FixedFormat
 def _(node: Node, inputs: Sequence[Variables], formats: Sequence[FixedFormat]) -> Variables:
     fraction = max(part.fraction for part in formats)
     sign = 1.0 if isinstance(node, Add) else -1.0
-    return [
-        cast(plus(x, y * sign), fraction, node.format) for x, y in zip(*inputs, strict=True)
-    ]
+    return [cast(plus(x, y * sign), fraction, node.format) for x, y in zip(*inputs, strict=True)]
 
 
 @_variables.register(Square)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from l1distill.study.roles import MEASURING, SETTING, TRAINING
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -12,10 +14,6 @@ if TYPE_CHECKING:
     from emulator.objects.tree_reader import Source
     from l1distill.console import Reporter
     from l1distill.study.settings import Study
-
-#: Roles of the zero-bias samples: what networks are trained on, what thresholds are set on, and what
-#: rates are measured on and executions are compared on.
-TRAINING, SETTING, MEASURING = "training", "setting", "measuring"
 
 
 @dataclass(frozen=True)

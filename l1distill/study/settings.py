@@ -16,6 +16,7 @@ from pydantic import (
     ConfigDict,
     Field,
     InstanceOf,
+    PlainSerializer,
     PositiveFloat,
     PositiveInt,
     ValidationError,
@@ -32,7 +33,7 @@ from emulator.features import load_layout
 from emulator.fixed import FixedFormat
 from emulator.rates import RateScenario, load_scenario
 from emulator.samples import load_tier
-from l1distill.study.context import MEASURING, SETTING, TRAINING
+from l1distill.study.roles import MEASURING, SETTING, TRAINING
 
 SCHEMA = "l1distill-study/1"
 
@@ -64,10 +65,6 @@ def _scenario(value: Any) -> Any:
     return value
 
 
-def _plain(value: FixedFormat | RateScenario) -> Any:
-    return str(value) if isinstance(value, FixedFormat) else value.as_dict()
-
-
 def _not_reserved(name: str) -> str:
     if name in {TRAINING, SETTING, MEASURING}:
         msg = f"a signal cannot be called {name!r}, which is a role of zero-bias crossings"
@@ -76,8 +73,10 @@ def _not_reserved(name: str) -> str:
 
 
 # `InstanceOf` keeps pydantic from filling these dataclasses itself.
-Format = Annotated[InstanceOf[FixedFormat], BeforeValidator(_format)]
-Scenario = Annotated[InstanceOf[RateScenario], BeforeValidator(_scenario)]
+Format = Annotated[InstanceOf[FixedFormat], BeforeValidator(_format), PlainSerializer(str)]
+Scenario = Annotated[
+    InstanceOf[RateScenario], BeforeValidator(_scenario), PlainSerializer(RateScenario.as_dict)
+]
 #: Names that become names of files.
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
 SignalName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.+-]+$"), AfterValidator(_not_reserved)]
@@ -111,7 +110,9 @@ class FileSet(Section):
     training: Annotated[list[Path], Field(min_length=1)]
     setting: Annotated[list[Path], Field(min_length=1)]
     measuring: Annotated[list[Path], Field(min_length=1)]
-    signals: dict[SignalName, Annotated[list[Path], Field(min_length=1)]]
+    signals: Annotated[
+        dict[SignalName, Annotated[list[Path], Field(min_length=1)]], Field(min_length=1)
+    ]
     source: Literal["unpacked", "emulated"] = "unpacked"
 
     @model_validator(mode="after")
@@ -265,7 +266,7 @@ class Study(Section):
     def plain(self, *sections: str) -> dict[str, Any]:
         """Return the study, or some sections of it, as plain values for YAML and hashes."""
         chosen = set(sections) or None
-        values = self.model_dump(mode="json", by_alias=True, include=chosen, fallback=_plain)
+        values = self.model_dump(mode="json", by_alias=True, include=chosen)
         assert isinstance(values, dict)  # noqa: S101 - a model dumps to a dictionary
         return values
 
@@ -318,7 +319,7 @@ def _first_sentence(place: Path, error: ValidationError) -> str:
         text = first["msg"].removeprefix("Value error, ")
         what = f"{text[0].lower()}{text[1:]}, found {first['input']!r:.60}"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return f"{place}: {where}: {what}{more}"
+    return " ".join(f"{place}: {where}: {what}{more}".split())
 
 
 def _with_absolute_files(study: Study, folder: Path) -> Study:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from emulator.engine import evaluate_rows
-from emulator.errors import InputFileError
+from emulator.errors import InputFileError, SettingsError
 from emulator.features import feature_rows
 from emulator.objects import concatenate, read_events
 from l1distill.emulation import Scorer, chunks_of_events, emulate_files
@@ -95,6 +95,17 @@ def test_a_crossing_that_is_not_there_leaves_nothing(
     with pytest.raises(InputFileError, match=r"crossing 2 is in no entry; offered: 0"):
         emulate_files(small_model, [path], output, crossings=(2,), threads=1)
     assert not list(tmp_path.glob("out/*"))
+
+
+def test_the_input_is_never_replaced(
+    tmp_path: Path, small_model: Model, write_sample: WriteSample
+) -> None:
+    path = write_sample("a.root", 10, 1)
+    before = path.read_bytes()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(SettingsError, match="is read from and would be replaced"):
+        emulate_files(small_model, [path], tmp_path / "folder" / ".." / "a.root", threads=1)
+    assert path.read_bytes() == before
 
 
 def test_weighted_and_unweighted_files_are_not_mixed(

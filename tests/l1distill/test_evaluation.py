@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -17,18 +17,22 @@ from l1distill.score_table import ScoreTable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from tests.l1distill.conftest import MakeEvents
 
-# One bunch: 11.2455 kHz of crossings.
+# One bunch: 11.2 kHz of crossings.
 SCENARIO = RateScenario("one bunch", 13.6, 1, 60.0, 80.0, "made up")
-CROSSING_RATE = 11.2455
+CROSSING_RATE = SCENARIO.crossing_rate_khz
 FEW = Bootstrap(replicas=20, seed=1)
 
 
 def table(
     scores: Sequence[int], weights: Sequence[int] | None = None, first: int = 0
 ) -> ScoreTable:
-    identity = {"event": np.arange(first, first + len(scores), dtype=np.uint64)}
+    identity: dict[str, NDArray[Any]] = {
+        "event": np.arange(first, first + len(scores), dtype=np.uint64)
+    }
     if weights is not None:
         identity["weight"] = np.array(weights, dtype=np.int64) << 32
     return ScoreTable(identity, {"model": np.array(scores, dtype=np.int64)})
@@ -38,8 +42,8 @@ def test_thresholds_and_efficiencies_by_hand() -> None:
     setting = table([4, 9, 1, 7, 7, 2, 3, 0, 5, 8])
     measuring = table([9, 8, 8, 1, 0, 0, 0, 7], first=100)
     signals = {"A": table([9, 8, 7, 1], first=200), "B": table([0, 0], first=300)}
-    # Of 10 crossings: 2 may fire at a quarter of the crossing rate, 4 at four tenths exactly.
-    targets = [0.25 * CROSSING_RATE, 0.4 * CROSSING_RATE]
+    # Of 10 crossings: 2 may fire at a quarter of the crossing rate, 4 at a bit more than four tenths.
+    targets = [0.25 * CROSSING_RATE, 0.41 * CROSSING_RATE]
     result = evaluate(
         setting,
         measuring,
@@ -93,10 +97,10 @@ def test_every_model_of_the_tables_is_rated() -> None:
         two([1, 2, 3, 4], 10),
         {},
         scenario=SCENARIO,
-        targets_khz=[0.5 * CROSSING_RATE],
+        targets_khz=[0.51 * CROSSING_RATE],
         bootstrap=FEW,
     )
-    # Half scores tie: 4 // 2 == 2 == ... so only the highest fires.
+    # Halves are 0, 1, 1, 2: the ones tie, so that only the two fires.
     assert {each.model: each.threshold for each in result.working_points} == {"model": 3, "half": 2}
     assert result.efficiencies == ()
 
@@ -152,3 +156,19 @@ def test_baselines_equal_a_plain_loop(make_events: MakeEvents) -> None:
         assert found[name].tolist() == expected
         assert any(expected)
     assert 0 in found["third muon"].tolist()
+
+
+def test_few_bunches_have_a_shorter_curve() -> None:
+    rng = np.random.default_rng(7)
+    setting, measuring = (
+        table(rng.integers(0, 500, 300).tolist(), first=first) for first in (0, 300)
+    )
+    signals = {"A": table(rng.integers(200, 700, 50).tolist(), first=900)}
+    result = evaluate(
+        setting, measuring, signals, scenario=SCENARIO, targets_khz=[1.0], bootstrap=FEW
+    )
+    curve = result.efficiency_curves["A", "model"]
+    assert len(curve) > 5
+    assert curve["rate_khz"].between(0, CROSSING_RATE).all()
+    assert curve["rate_khz"].is_monotonic_increasing
+    assert curve["efficiency"].is_monotonic_increasing

@@ -11,7 +11,7 @@ from emulator.model import load_model
 from emulator.objects import read_events
 from firmware.compare import compare, write_mismatches
 from firmware.hls import HlsSettings
-from l1distill.study.context import MEASURING
+from l1distill.study.roles import MEASURING
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,10 +12,11 @@ from emulator.model import NamedThreshold, load_model, save_model
 from emulator.results import table
 from l1distill.evaluation import Bootstrap, compare_models, evaluate
 from l1distill.score_table import ScoreTable
-from l1distill.study.context import MEASURING, SETTING
+from l1distill.study.roles import MEASURING, SETTING
 from l1distill.study.stages.scoring import EMULATOR, TEACHER
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from emulator.rates import WorkingPoint
@@ -59,9 +60,7 @@ def run(context: Context) -> list[Path]:
                 for model, frame in evaluation.rate_curves.items()
             ]
         ),
-        "efficiency_curves": pd.concat(
-            [frame for frame in evaluation.efficiency_curves.values() if len(frame)]
-        ),
+        "efficiency_curves": _joined(evaluation.efficiency_curves.values()),
     }
     written = [_write_table(context, name, frame) for name, frame in tables.items()]
     written.append(_write_model(context, evaluation.working_points))
@@ -74,6 +73,12 @@ def run(context: Context) -> list[Path]:
         }
         temporary.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
     return written
+
+
+def _joined(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Join curves; those that no rate leads to have no columns and are left out."""
+    filled = [frame for frame in frames if len(frame)]
+    return pd.concat(filled) if filled else pd.DataFrame({"rate_khz": []})
 
 
 def _write_table(context: Context, name: str, frame: pd.DataFrame) -> Path:

@@ -17,7 +17,7 @@ from emulator.objects import read_events
 from l1distill.baselines import baseline_scores
 from l1distill.emulation import Scorer
 from l1distill.score_table import ScoreTable, identity_columns
-from l1distill.study.context import MEASURING
+from l1distill.study.roles import MEASURING
 from l1distill.study.stages.training import networks
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from distill.recipe import Distilled, distill
 from emulator.features import load_layout
 from emulator.files import replace_file
 from emulator.model import save_model
-from l1distill.study.context import TRAINING
+from l1distill.study.roles import TRAINING
 
 if TYPE_CHECKING:
     from pathlib import Path
