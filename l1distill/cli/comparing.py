@@ -64,6 +64,8 @@ def compare(
         jobs=jobs,
     )
     failed = any(result.n_mismatch for result in results)
+    # One of an earlier comparison would contradict this one.
+    (output / "mismatches.json").unlink(missing_ok=True)
     if failed:
         write_mismatches(output / "mismatches.json", results)
     if as_json:

@@ -14,7 +14,7 @@ from emulator.features import load_layout
 from emulator.files import replace_file
 from l1distill.console import Reporter
 from l1distill.study.context import Context, RunFolder
-from l1distill.study.manifest import Manifest, file_sha256, key_of, sources_sha256
+from l1distill.study.manifest import Manifest, file_sha256, key_of, sources_sha256, versions
 from l1distill.study.stages import comparison, rating, report, samples, scoring, training
 
 if TYPE_CHECKING:
@@ -165,6 +165,7 @@ def _key(stage: Stage, study: Study, manifest: Manifest, sources: str) -> str:
         "stage": stage.name,
         "study": study.plain(*stage.sections),
         "sources": sources,
+        "versions": versions(),
         "needs": {
             name: dict(manifest.stages[name].outputs)
             for name in stage.needs
