@@ -388,6 +388,8 @@ def _write(
         "tier": plan.tier.name,
         "seed": plan.seed,
         "pileup": plan.pileup,
+        "sqrt_s_tev": plan.generator.sqrt_s_tev,
+        "inelastic_mb": plan.generator.inelastic_mb,
         "generator_sha256": plan.generator.sha256(),
         "response_sha256": plan.response.sha256,
         "versions": _versions(),

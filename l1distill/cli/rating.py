@@ -65,6 +65,7 @@ def rates(
         l1distill rates student.json --background tune.root --measure eval.root --signal A4l=a.root
     """
     from emulator.model import load_model
+    from l1distill.caveats import sample_caveats
     from l1distill.emulation import Scorer
     from l1distill.evaluation import Bootstrap, evaluate
 
@@ -87,12 +88,16 @@ def rates(
         targets_khz=targets,
         bootstrap=Bootstrap(seed=seed),
     )
+    zero_bias = {"background": background, **({"measure": measure} if measure else {})}
+    caveats = sample_caveats({**zero_bias, **named}, chosen, background=zero_bias)
     if output is not None:
         _write(result, output)
     if as_json:
-        print_json(_plain(result))
+        print_json({**_plain(result), "caveats": list(caveats)})
     else:
         _print(result)
+        for caveat in caveats:
+            typer.echo(f"note: {caveat}")
     return 0
 
 

@@ -116,6 +116,12 @@ class RunResults:
         scenario: Plain = self.results["scenario"]
         return scenario
 
+    @property
+    def caveats(self) -> list[str]:
+        """What the samples' own notes say against how they are used."""
+        caveats: list[str] = self.results.get("caveats", [])
+        return caveats
+
     def records(self, name: str) -> list[Plain]:
         """Return a list of records of ``results.json``, empty if it is not there."""
         return list(self.results.get(name) or ())
@@ -254,6 +260,9 @@ def _results(path: Path) -> Plain:
             raise InputFileError(path, f"has no list {name!r}; {_AGAIN}")
         for record in records:
             _require_keys(path, name, record, keys)
+    caveats = results.get("caveats", [])
+    if not isinstance(caveats, list) or not all(isinstance(one, str) for one in caveats):
+        raise InputFileError(path, f"holds 'caveats' in a form that is not known here; {_AGAIN}")
     return results
 
 

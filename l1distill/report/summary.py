@@ -44,6 +44,7 @@ def summary(run: RunResults) -> list[Statement]:
         _baselines(found),
         _distillation(run),
         _not_for_ranking(run),
+        _caveats(run),
     ]
     return [statement for statement in statements if statement is not None]
 
@@ -229,3 +230,10 @@ def _not_for_ranking(run: RunResults) -> Statement | None:
         "would make them comparable."
     )
     return Statement("What is not for ranking?", tuple(lines), "open")
+
+
+def _caveats(run: RunResults) -> Statement | None:
+    """Say what the samples' own notes say against how they are used."""
+    if not run.caveats:
+        return None
+    return Statement("What do the samples say?", tuple(f"{one}." for one in run.caveats), "open")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from emulator.files import replace_file
 from emulator.objects import open_file
+from l1distill.caveats import sample_caveats
 from l1distill.study.manifest import file_sha256
 
 if TYPE_CHECKING:
@@ -19,9 +20,17 @@ def run(context: Context) -> list[Path]:
     """Make or find the samples and write what they are."""
     tier = context.study.samples.generate
     generated = _generate(context, tier) if tier is not None else []
-    with replace_file(context.run.part("samples")) as temporary:
-        temporary.write_text(json.dumps(_describe(context), indent=1) + "\n", encoding="utf-8")
-    return [context.run.part("samples"), *generated]
+    files = context.files
+    caveats = sample_caveats(
+        {**files.zero_bias, **files.signals}, context.study.scenario, background=files.zero_bias
+    )
+    for caveat in caveats:
+        context.reporter.say(f"  note: {caveat}")
+    parts = {"samples": _describe(context), "caveats": list(caveats)}
+    for name, content in parts.items():
+        with replace_file(context.run.part(name)) as temporary:
+            temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    return [*(context.run.part(name) for name in parts), *generated]
 
 
 def _generate(context: Context, tier: str) -> list[Path]:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from emulator.objects import write_nano
 from emulator.rates import load_scenario
 from l1distill.emulation import Scorer
 
@@ -100,6 +101,20 @@ def test_without_other_crossings_halves_are_taken(
     for target, point in points_of(found).items():
         assert point["setting_rate_khz"] <= target
     assert "signal" not in program(*words).out
+
+
+def test_another_pileup_is_said(
+    program: Program, model_file: Path, make_events: MakeEvents, tmp_path: Path
+) -> None:
+    path = tmp_path / "zb.root"
+    write_nano(path, [make_events(400, 1)], provenance={"pileup": 50})
+    words = ("rates", model_file, "--background", path, "--at", AT, "-j", 1)
+    sentence = "zb.root was made at pile-up 50, scenario 'run3' has 60"
+    (note,) = (line for line in program(*words).out.splitlines() if line.startswith("note: "))
+    assert note.startswith(f"note: {sentence}")
+    (caveat,) = program(*words, "--json").json["caveats"]
+    assert caveat.startswith(sentence)
+    assert program(*words, "--scenario", "run3_pu50", "--json").json["caveats"] == []
 
 
 def test_halves_share_no_pool_event(make_events: MakeEvents) -> None:

@@ -200,3 +200,12 @@ def test_best_of_each_row_is_marked(html: str, reported: Any) -> None:
         )
     assert expected > 0
     assert sum("best" in look.split() for look, _ in Page(html).cells) == expected
+
+
+def test_caveats_of_the_samples_are_said(
+    change: Callable[..., RunResults], run_folder: Path
+) -> None:
+    assert "What do the samples say?" not in page_of(change(caveats=[]), run_folder)
+    text = page_of(change(caveats=["x.root was made at pile-up 60"]), run_folder)
+    assert "What do the samples say?" in text
+    assert "x.root was made at pile-up 60." in text

@@ -89,6 +89,7 @@ def test_damaged_file_is_refused(run_folder: Path, file: str, content: str, mess
         ({"working_points": None}, "has no list 'working_points'"),
         ({"efficiencies": [{"signal": "x"}]}, "'efficiencies' lacks model"),
         ({"comparisons": {"with": "csim"}}, "has no list 'comparisons'"),
+        ({"caveats": [1]}, "holds 'caveats' in a form that is not known"),
         ({"training": ["teacher"]}, "holds 'training' in a form that is not known"),
     ],
 )
