@@ -1,7 +1,8 @@
-"""The fixed-point network: operations with executable rules, the graph, and its exact ranges."""
+"""The fixed-point network: operations with executable rules, the graph, its exact ranges and its cost."""
 
 from __future__ import annotations
 
+from emulator.graph.cost import NodeCost, graph_cost, total_ebops
 from emulator.graph.graph import Graph
 from emulator.graph.operations import (
     Add,
@@ -24,6 +25,7 @@ __all__ = [
     "Graph",
     "Input",
     "Node",
+    "NodeCost",
     "OffsetShift",
     "Quantize",
     "Relu",
@@ -31,5 +33,7 @@ __all__ = [
     "Subtract",
     "Sum",
     "Tensor",
+    "graph_cost",
     "node_ranges",
+    "total_ebops",
 ]

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def show(model: ModelFile, *, as_json: AsJson = False) -> int:
-    """Show a network: layout, nodes with types and ranges, thresholds, identity.
+    """Show a network: layout, nodes with types, ranges, EBOPs and weights, thresholds, identity.
+
+    EBOPs are effective bit operations, the sum of the products of bit widths over all multiplications
+    (arXiv:2405.00645): near LUT + 55 DSP when all are unrolled.
 
     Example:
 
@@ -87,6 +90,8 @@ def _score_fraction(model: Model) -> int:
 
 
 def _plain(model: Model, planned: Plan) -> dict[str, object]:
+    from emulator.graph import graph_cost, total_ebops
+
     return {
         "name": model.name,
         "network_sha256": model.network_sha256,
@@ -96,13 +101,18 @@ def _plain(model: Model, planned: Plan) -> dict[str, object]:
             {"name": item.name, "threshold": item.threshold, "target_khz": item.target_khz}
             for item in model.thresholds
         ],
+        "ebops": total_ebops(model.graph),
+        "cost": [cost.as_dict() for cost in graph_cost(model.graph)],
         "plan": planned.as_dict(),
     }
 
 
 def _print_nodes(model: Model, planned: Plan) -> None:
+    from emulator.graph import graph_cost
+
     rows = []
-    for node, proved in zip(model.graph.nodes, planned.nodes, strict=True):
+    costs = graph_cost(model.graph)
+    for node, proved, cost in zip(model.graph.nodes, planned.nodes, costs, strict=True):
         tensor = model.graph.tensors[node.name]
         rows.append(
             [
@@ -112,6 +122,14 @@ def _print_nodes(model: Model, planned: Plan) -> None:
                 str(tensor.size),
                 str(tensor.format),
                 f"{proved.low} … {proved.high}",
+                str(cost.ebops) if cost.ebops else "-",
+                f"{cost.n_nonzero} of {cost.n_weights}" if cost.n_weights else "-",
             ]
         )
-    print_table(["node", "operation", "inputs", "size", "type", "raws"], rows)
+    columns = ["node", "operation", "inputs", "size", "type", "raws", "EBOPs", "nonzero weights"]
+    print_table(columns, rows)
+    n_weights, n_nonzero = (
+        sum(getattr(cost, name) for cost in costs) for name in ("n_weights", "n_nonzero")
+    )
+    ebops = sum(cost.ebops for cost in costs)
+    typer.echo(f"total: {ebops} EBOPs, {n_nonzero} of {n_weights} weights are not 0")

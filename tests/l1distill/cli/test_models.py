@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from emulator.graph import graph_cost, total_ebops
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -23,6 +25,11 @@ def test_show(program: Program, model_file: Path, small_model: Model) -> None:
     nodes = {line.split()[0]: line for line in lines if line.strip()}
     for node in small_model.graph.nodes:
         assert str(node.format) in nodes[node.name]
+    assert nodes["node"].split()[-3:] == ["EBOPs", "nonzero", "weights"]
+    cost = next(cost for cost in graph_cost(small_model.graph) if cost.node == "score")
+    weights = f"{cost.n_nonzero} of {cost.n_weights}"
+    assert nodes["score"].split()[-4:] == [str(cost.ebops), *weights.split()]
+    assert f"total: {cost.ebops} EBOPs, {weights} weights are not 0" in lines
     assert "score: score, one count is 0.125" in lines
     assert "threshold loose: score >= 200 for 10 kHz" in lines
     assert "threshold tight: score >= 900" in lines
@@ -34,7 +41,10 @@ def test_json(program: Program, model_file: Path, small_model: Model, command: s
     assert found["network_sha256"] == small_model.network_sha256
     assert found["layout"] == small_model.layout.as_dict()
     assert found["thresholds"][1] == {"name": "tight", "threshold": 900, "target_khz": None}
-    assert [node["node"] for node in found["plan"]["nodes"]] == ["features", "scaled", "score"]
+    names = ["features", "scaled", "score"]
+    assert [node["node"] for node in found["plan"]["nodes"]] == names
+    assert [node["node"] for node in found["cost"]] == names
+    assert found["ebops"] == total_ebops(small_model.graph) > 0
 
 
 def test_check(program: Program, model_file: Path) -> None:
