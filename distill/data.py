@@ -168,7 +168,7 @@ def load_training_data(
     L1Error
         If a file cannot be read, or no crossing is found.
     """
-    return TrainingData.from_events(read_events(paths, source=source), layout)
+    return TrainingData.from_events(read_events(paths, source=source, order=layout.order), layout)
 
 
 def natural_sample(data: TrainingData, n_crossings: int, *, seed: int) -> TrainingData:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from emulator.features import Era, Feature, FeatureLayout, feature_rows
+from emulator.objects import sort_by_pt
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -29,5 +30,6 @@ BASELINES: dict[str, Feature] = {
 def baseline_scores(events: ak.Array) -> dict[str, NDArray[np.int64]]:
     """Return for each baseline its hardware integer in each crossing, 0 where it is missing."""
     layout = FeatureLayout("baselines", tuple(BASELINES.values()), Era())
-    rows = feature_rows(events, layout)
+    # Slots count by falling pt, in whatever order the network wants the objects.
+    rows = feature_rows(sort_by_pt(events), layout)
     return {name: rows[:, column].astype("int64") for column, name in enumerate(BASELINES)}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from emulator.model import Model
-    from emulator.objects.tree_reader import Source
+    from emulator.objects.tree_reader import Order, Source
 
     Paths = Sequence[str | PathLike[str]]
 
@@ -110,7 +110,9 @@ def emulate_files(
     extremes: list[int] = []
 
     def parts() -> Iterator[dict[str, Any]]:
-        for events in chunks_of_events(paths, source=source, crossings=crossings):
+        for events in chunks_of_events(
+            paths, source=source, crossings=crossings, order=model.layout.order
+        ):
             scores = scorer.scores(events)
             columns = {**identity_columns(events), "score": scores}
             for threshold in model.thresholds:
@@ -140,9 +142,13 @@ def _require_other_file(paths: Paths, output: str | Path) -> None:
 
 
 def chunks_of_events(
-    paths: Paths, *, source: Source = "unpacked", crossings: Sequence[int] = (0,)
+    paths: Paths,
+    *,
+    source: Source = "unpacked",
+    crossings: Sequence[int] = (0,),
+    order: Order = "pt",
 ) -> Iterator[ak.Array]:
-    """Yield the events of all files, chunk by chunk, with bounded memory.
+    """Yield the events of all files, chunk by chunk, with bounded memory; see `open_file`.
 
     Raises
     ------
@@ -151,7 +157,7 @@ def chunks_of_events(
     """
     first: set[str] | None = None
     for path in paths:
-        for chunk in open_file(path, source=source).chunks(crossings=crossings):
+        for chunk in open_file(path, source=source, order=order).chunks(crossings=crossings):
             present = set(chunk.events.fields) & set(OPTIONAL_SCALARS)
             first = present if first is None else first
             if present != first:

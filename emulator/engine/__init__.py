@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from emulator.engine.emulator import Emulator
+from emulator.engine.examples import check_example
 from emulator.engine.planner import NodePlan, Plan, plan
 from emulator.engine.reference import evaluate, evaluate_rows
 
-__all__ = ["Emulator", "NodePlan", "Plan", "evaluate", "evaluate_rows", "plan"]
+__all__ = [
+    "Emulator",
+    "NodePlan",
+    "Plan",
+    "check_example",
+    "evaluate",
+    "evaluate_rows",
+    "plan",
+]

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, cast, get_args
 
 import yaml
 
 from emulator.errors import InputFileError, MissingNameError, SettingsError
+from emulator.fixed import FixedFormat
 from emulator.objects import REQUIRED_FIELDS, known_fields, load_scales
+from emulator.objects.reader import Order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from emulator.objects import FileSummary
 
 T = TypeVar("T")
-PtRule = Literal["hardware", "halved"]
+PtRule = Literal["hardware", "halved", "exact_half"]
 MuonPosition = Literal["measured", "vertex"]
 
 #: A field that is the constant 0 (the place of an eta that a sum does not have).
@@ -55,7 +57,9 @@ class Era:
     ----------
     pt
         ``hardware``: the hardware integer. ``halved``: integer half of it, the last bit is lost
-        (CMS's emulator until January 2026). The muon's +1 stays in: 23 becomes 11.
+        (CMS's emulator until January 2026). ``exact_half``: half of it, the last bit kept (its emulator
+        since then, and its firmware): all features are then counted in halves. The muon's +1 stays
+        in: 23 becomes 11, or 11.5.
     muon_position
         Which phi a muon has: ``measured`` in the muon system (CMS until cmssw#47564), or
         extrapolated to the ``vertex``. Its eta was the one at the vertex in every era.
@@ -63,6 +67,11 @@ class Era:
 
     pt: PtRule = "hardware"
     muon_position: MuonPosition = "vertex"
+
+    @property
+    def fraction(self) -> int:
+        """Fraction bits of the features: the rows hold ``value * 2**fraction``."""
+        return 1 if self.pt == "exact_half" else 0
 
     def source_field(self, feature: Feature) -> str:
         """Return the field of the events array that a feature reads (not for ``zero``).
@@ -85,6 +94,9 @@ class Era:
 class FeatureLayout:
     """The inputs of a network, in order.
 
+    ``order`` says how the objects must stand in the events: in falling ``pt``, or in ``readout``
+    order, as the trigger sends them to the network (its muons are not always in falling pt).
+
     Raises
     ------
     SettingsError
@@ -101,9 +113,11 @@ class FeatureLayout:
     name: str
     features: tuple[Feature, ...]
     era: Era = Era()
+    order: Order = "pt"
 
     def __post_init__(self) -> None:
         where = f"layout {self.name!r}"
+        _check_choice(self.order, Order, f"{where}: order")
         _check_choice(self.era.pt, PtRule, f"{where}: era.pt")
         _check_choice(self.era.muon_position, MuonPosition, f"{where}: era.muon_position")
         if not self.features:
@@ -126,6 +140,30 @@ class FeatureLayout:
         pairs = [(f.object, self.era.source_field(f)) for f in self.features if f.field != ZERO]
         return tuple(dict.fromkeys(pairs))
 
+    @property
+    def format(self) -> FixedFormat:
+        """The narrowest signed type that holds every feature of every crossing.
+
+        Examples
+        --------
+        >>> FeatureLayout("one", (Feature("jet", 0, "pt"),), Era(pt="exact_half")).format
+        fixed<12,11>
+        """
+        lowest, highest = 0, 0
+        for feature in self.features:
+            if feature.field != ZERO:
+                scale = load_scales().field(feature.object, self.era.source_field(feature))
+                down, up = self.steps(feature.field)
+                lowest = min(lowest, (scale.minimum << up) >> down)
+                highest = max(highest, (scale.maximum << up) >> down)
+        width = 1 + max((~lowest).bit_length(), highest.bit_length())
+        return FixedFormat(width, width - self.era.fraction)
+
+    def steps(self, field: str) -> tuple[int, int]:
+        """Return by how many bits a field is shifted right, and left, to become a feature."""
+        down = int(field == "pt" and self.era.pt == "halved")
+        return down, int(field != "pt") * self.era.fraction
+
     def missing_in(self, summary: FileSummary) -> tuple[str, ...]:
         """Return the fields, as ``mu.phi``, that a file would need but does not have."""
         present = {(part.name, field.name) for part in summary.collections for field in part.fields}
@@ -135,11 +173,10 @@ class FeatureLayout:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the layout as plain values, as model files hold it."""
-        return {
-            "name": self.name,
-            "era": asdict(self.era),
-            "features": [asdict(feature) for feature in self.features],
-        }
+        plain: dict[str, Any] = {"name": self.name, "era": asdict(self.era)}
+        if self.order != "pt":  # said only where needed, so that the hashes of older files hold
+            plain["order"] = self.order
+        return {**plain, "features": [asdict(feature) for feature in self.features]}
 
     @classmethod
     def from_dict(cls, content: Any, *, where: str = "layout") -> FeatureLayout:
@@ -148,7 +185,7 @@ class FeatureLayout:
         Parameters
         ----------
         content
-            ``name``, ``era``, and either ``features`` (as `as_dict` gives them) or ``blocks``: each
+            ``name``, ``era``, ``order``, and either ``features`` (as `as_dict` gives them) or ``blocks``: each
             an ``object``, a number of ``slots`` and the ``fields`` of each slot.
         where
             Where the content comes from, for messages.
@@ -158,7 +195,7 @@ class FeatureLayout:
         SettingsError
             If a key is missing, unknown or of the wrong type; the message names its place.
         """
-        top = _mapping(content, where, {"name", "era", "features", "blocks"}, {"name"})
+        top = _mapping(content, where, {"name", "era", "order", "features", "blocks"}, {"name"})
         if ("features" in top) == ("blocks" in top):
             msg = f"{where}: one of the keys 'features' and 'blocks' is needed, and not both"
             raise SettingsError(msg)
@@ -168,7 +205,8 @@ class FeatureLayout:
             features = tuple(_listed_features(top["features"], f"{where}: features"))
         name = _typed(top["name"], str, f"{where}: name")
         era = _era(top.get("era", {}), f"{where}: era")
-        return cls(name, features, era)
+        order = _typed(top.get("order", "pt"), str, f"{where}: order")
+        return cls(name, features, era, cast("Order", order))
 
 
 def load_layout(name_or_path: str | Path) -> FeatureLayout:

@@ -23,14 +23,15 @@ def _fill(
     contents: NDArray[np.int16],
     slots: NDArray[np.int64],
     targets: NDArray[np.int64],
-    shift: int,
+    down: int,
+    up: int,
 ) -> None:
     """Write one field of one collection into its columns; a slot without object keeps its 0."""
     for row in range(len(offsets) - 1):
         start, count = offsets[row], offsets[row + 1] - offsets[row]
         for k in range(len(slots)):
             if slots[k] < count:
-                rows[row, targets[k]] = contents[start + slots[k]] >> shift
+                rows[row, targets[k]] = contents[start + slots[k]] >> down << up
 
 
 def feature_rows(events: ak.Array, layout: FeatureLayout) -> NDArray[np.int16]:
@@ -45,7 +46,8 @@ def feature_rows(events: ak.Array, layout: FeatureLayout) -> NDArray[np.int16]:
 
     Returns
     -------
-    int16 (n_rows, n_features), C order. Missing objects are 0.
+    int16 (n_rows, n_features), C order; raws with ``layout.era.fraction`` fraction bits. Missing
+    objects are 0.
 
     Raises
     ------
@@ -72,6 +74,5 @@ def feature_rows(events: ak.Array, layout: FeatureLayout) -> NDArray[np.int16]:
             and (feature.object, layout.era.source_field(feature)) == (collection, field)
         ]
         slots, targets = np.array(chosen, dtype=np.int64).T.copy()
-        shift = int(field == "pt" and layout.era.pt == "halved")
-        _fill(rows, *field_columns(events, collection, field), slots, targets, shift)
+        _fill(rows, *field_columns(events, collection, field), slots, targets, *layout.steps(field))
     return rows

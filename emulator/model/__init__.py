@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from emulator.model.import_form import WorkedExample, import_network_form
 from emulator.model.model import SCHEMA, Model, NamedThreshold
 from emulator.model.store import load_model, model_text, save_model
 
-__all__ = ["SCHEMA", "Model", "NamedThreshold", "load_model", "model_text", "save_model"]
+__all__ = [
+    "SCHEMA",
+    "Model",
+    "NamedThreshold",
+    "WorkedExample",
+    "import_network_form",
+    "load_model",
+    "model_text",
+    "save_model",
+]

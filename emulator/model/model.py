@@ -37,6 +37,9 @@ class NamedThreshold:
         Name of the rate scenario in which the target holds; empty if it was given.
     sample_sha256
         Content hash of the crossings on which it was set; empty if it was given.
+    menu, seed, bit
+        The menu of the experiment that uses it, the name of the seed there, and its algorithm bit;
+        empty and None if it belongs to no menu.
     """
 
     name: str
@@ -44,6 +47,9 @@ class NamedThreshold:
     target_khz: float | None = None
     scenario: str = ""
     sample_sha256: str = ""
+    menu: str = ""
+    seed: str = ""
+    bit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,7 @@ class Model:
     ------
     ModelFileError
         If the score is no output of size 1, the layout has another number of features than the
-        input, or two thresholds share a name.
+        input or counts them in other steps, or two thresholds share a name.
     """
 
     name: str
@@ -92,6 +98,15 @@ class Model:
             msg = (
                 f"model {self.name!r}: layout {self.layout.name!r} has {len(self.layout)} features, "
                 f"the network takes {self.graph.input.size}"
+            )
+            raise ModelFileError(msg)
+        if (
+            self.layout.era.fraction
+            and self.layout.era.fraction != self.graph.input.format.fraction
+        ):
+            msg = (
+                f"model {self.name!r}: in its era features have {self.layout.era.fraction} fraction "
+                f"bits, the network's input is {self.graph.input.format}"
             )
             raise ModelFileError(msg)
         names = [threshold.name for threshold in self.thresholds]

@@ -24,6 +24,9 @@ _KEYS = {
     "provenance",
 }
 
+#: Keys of a threshold that belongs to a menu of the experiment.
+_OF_MENUS = {"menu", "seed", "bit"}
+
 
 def save_model(model: Model, path: str | Path) -> None:
     """Write a model file; an existing one is replaced only when the new one is complete."""
@@ -40,7 +43,7 @@ def model_text(model: Model) -> str:
         "layout": model.layout.as_dict(),
         "graph": graph_to_plain(model.graph),
         "score": model.score,
-        "thresholds": [asdict(threshold) for threshold in model.thresholds],
+        "thresholds": [_threshold_to_plain(threshold) for threshold in model.thresholds],
         "provenance": dict(model.provenance),
     }
     return _readable(plain) + "\n"
@@ -131,18 +134,27 @@ def _thresholds(plain: object) -> tuple[NamedThreshold, ...]:
     return tuple(_threshold(item, place) for place, item in enumerate(plain))
 
 
+def _threshold_to_plain(threshold: NamedThreshold) -> dict[str, Any]:
+    """Leave out what belongs to menus where there is none."""
+    values = asdict(threshold)
+    return {key: part for key, part in values.items() if threshold.menu or key not in _OF_MENUS}
+
+
 def _threshold(plain: object, place: int) -> NamedThreshold:
-    known = {item.name for item in fields(NamedThreshold)}
-    if not isinstance(plain, dict) or set(plain) != known:
-        msg = f"threshold {place} needs the keys {', '.join(sorted(known))}, found {plain!r:.100}"
+    needed = {item.name for item in fields(NamedThreshold)} - _OF_MENUS
+    if not isinstance(plain, dict) or set(plain) not in (needed, needed | _OF_MENUS):
+        msg = (
+            f"threshold {place} needs the keys {', '.join(sorted(needed))}, and of a menu also "
+            f"{', '.join(sorted(_OF_MENUS))}, found {plain!r:.100}"
+        )
         raise ModelFileError(msg)
-    texts = (plain["name"], plain["scenario"], plain["sample_sha256"])
-    target = plain["target_khz"]
-    good_target = target is None or (isinstance(target, int | float) and target is not True)
+    texts = [plain.get(key, "") for key in ("name", "scenario", "sample_sha256", "menu", "seed")]
+    target, bit = plain["target_khz"], plain.get("bit")
     if (
         type(plain["threshold"]) is not int
-        or not good_target
-        or not all(isinstance(t, str) for t in texts)
+        or not (target is None or (isinstance(target, int | float) and target is not True))
+        or not (bit is None or type(bit) is int)
+        or not all(isinstance(text, str) for text in texts)
     ):
         msg = f"threshold {place} has a value of the wrong type: {plain!r:.200}"
         raise ModelFileError(msg)

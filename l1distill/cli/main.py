@@ -26,7 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 samples_app = typer.Typer(help="Generate samples.", no_args_is_help=True)
-model_app = typer.Typer(help="Look at model files.", no_args_is_help=True)
+model_app = typer.Typer(help="Look at model files, make them of other forms.", no_args_is_help=True)
 
 app.command("study")(studies.study)
 app.command("report")(studies.report)
@@ -37,6 +37,7 @@ app.command("rates")(rating.rates)
 samples_app.command("generate")(samples.generate)
 model_app.command("show")(models.show)
 model_app.command("check")(models.check)
+model_app.command("import")(models.import_network)
 app.add_typer(samples_app, name="samples")
 app.add_typer(model_app, name="model")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,15 +36,72 @@ def show(model: ModelFile, *, as_json: AsJson = False) -> int:
         return 0
     typer.echo(f"{loaded.name}, network {loaded.network_sha256}")
     era = loaded.layout.era
+    order = "" if loaded.layout.order == "pt" else f", objects in {loaded.layout.order} order"
     typer.echo(
         f"layout {loaded.layout.name}: {len(loaded.layout)} features, pT {era.pt}, "
-        f"muon position {era.muon_position}"
+        f"muon position {era.muon_position}{order}"
     )
     _print_nodes(loaded, planned)
     typer.echo(f"score: {loaded.score}, one count is {2.0 ** -_score_fraction(loaded):g}")
     for threshold in loaded.thresholds:
         target = f" for {threshold.target_khz:g} kHz" if threshold.target_khz is not None else ""
-        typer.echo(f"threshold {threshold.name}: score >= {threshold.threshold}{target}")
+        bit = f", bit {threshold.bit} of {threshold.menu}" if threshold.menu else ""
+        typer.echo(f"threshold {threshold.name}: score >= {threshold.threshold}{target}{bit}")
+    return 0
+
+
+def import_network(
+    source: Annotated[
+        Path,
+        typer.Argument(help="A network, as JSON l1-fixed-point-network/1.", metavar="SOURCE"),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The model file.", metavar="MODEL.json")
+    ],
+    *,
+    as_json: AsJson = False,
+) -> int:
+    """Make a model file of a network in another form, exactly; its worked example is checked.
+
+    Example:
+
+        l1distill model import axol1tl_v3.json -o axol1tl_v3_model.json
+    """
+    from emulator.engine import check_example
+    from emulator.errors import ModelFileError, SettingsError
+    from emulator.model import import_network_form, save_model
+
+    if output.resolve() == source.resolve():
+        msg = f"{output}: is read from and would be replaced; give the model file another name"
+        raise SettingsError(msg)
+    model, example = import_network_form(source)
+    if example is not None:
+        try:
+            check_example(model, example)
+        except ModelFileError as error:
+            msg = f"{source}: {error}"
+            raise ModelFileError(msg) from error
+    save_model(model, output)
+    checked = example is not None
+    if as_json:
+        print_json(
+            {
+                "model": str(output),
+                "name": model.name,
+                "network_sha256": model.network_sha256,
+                "example_checked": checked,
+                "thresholds": [asdict(threshold) for threshold in model.thresholds],
+            }
+        )
+        return 0
+    typer.echo(
+        f"{model.name}: {len(model.layout)} features, {len(model.thresholds)} thresholds, network "
+        f"{model.network_sha256}, written to {output}"
+    )
+    example_said = (
+        "gives the same raws in every layer" if checked else "none is given, none checked"
+    )
+    typer.echo(f"worked example: {example_said}")
     return 0
 
 

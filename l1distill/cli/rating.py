@@ -132,7 +132,7 @@ def _scored(scorer: Scorer, paths: Sequence[Path], source: SourceKind) -> ScoreT
 
     identity: list[dict[str, np.ndarray]] = []
     scores: list[dict[str, np.ndarray]] = []
-    for events in chunks_of_events(paths, source=source):
+    for events in chunks_of_events(paths, source=source, order=scorer.model.layout.order):
         identity.append(identity_columns(events))
         scores.append({scorer.model.name: scorer.scores(events), **baseline_scores(events)})
     return ScoreTable(_joined(identity), _joined(scores))

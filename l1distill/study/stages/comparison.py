@@ -24,7 +24,7 @@ def run(context: Context) -> list[Path]:
     settings = context.study.comparison
     model = load_model(context.run.exported(context.study.distillation.student.name))
     files = context.files
-    events = read_events(files.zero_bias[MEASURING], source=files.source)
+    events = read_events(files.zero_bias[MEASURING], source=files.source, order=model.layout.order)
     comparisons = compare(
         model.graph,
         feature_rows(events, model.layout),

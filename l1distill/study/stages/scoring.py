@@ -46,7 +46,7 @@ def run(context: Context) -> list[Path]:
     )
     written = []
     for sample, paths in context.files.evaluated().items():
-        events = read_events(paths, source=context.files.source)
+        events = read_events(paths, source=context.files.source, order=scorer.model.layout.order)
         rows = feature_rows(events, scorer.model.layout)
         scores = {**_network_scores(context, trained, scorer, rows), **baseline_scores(events)}
         ScoreTable(identity_columns(events), scores).write(context.run.scores(sample))

@@ -16,6 +16,8 @@ from emulator.objects import SCALARS, Columns, build_events, open_file, write_na
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from emulator.features.layout import PtRule
+
 
 def test_packaged_layout_is_that_of_the_deployed_network(reference_data: Path) -> None:
     network = json.loads((reference_data / "axol1tl_v3.json").read_text())
@@ -63,6 +65,35 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
         "mu[1].qual",
     ]
     assert layout.inputs == (("mu", "phi"), ("mu", "qual"))
+
+
+def test_order_is_said_only_where_it_is_not_by_pt() -> None:
+    by_pt = FeatureLayout("n", (Feature("mu", 0, "pt"),))
+    readout = FeatureLayout("n", (Feature("mu", 0, "pt"),), order="readout")
+    assert "order" not in by_pt.as_dict()
+    for layout in (by_pt, readout):
+        assert FeatureLayout.from_dict(layout.as_dict()) == layout
+    with pytest.raises(SettingsError, match="order must be one of pt, readout, not 'eta'"):
+        FeatureLayout.from_dict({"name": "n", "blocks": [BLOCK], "order": "eta"})
+
+
+@pytest.mark.parametrize(
+    ("feature", "pt", "expected"),
+    [
+        (("jet", 0, "pt"), "hardware", "fixed<12,12>"),
+        (("jet", 0, "pt"), "halved", "fixed<11,11>"),
+        (("jet", 0, "pt"), "exact_half", "fixed<12,11>"),
+        (("mu", 0, "eta"), "halved", "fixed<9,9>"),
+        (("mu", 0, "eta"), "exact_half", "fixed<10,9>"),
+        (("mu", 0, "phi"), "exact_half", "fixed<12,11>"),
+        (("etm", 0, "zero"), "exact_half", "fixed<2,1>"),
+    ],
+)
+def test_format_holds_every_feature_and_no_more(
+    feature: tuple[str, int, str], pt: PtRule, expected: str
+) -> None:
+    layout = FeatureLayout("n", (Feature(*feature),), Era(pt))
+    assert str(layout.format) == expected
 
 
 def test_missing_in_a_file(tmp_path: Path) -> None:
@@ -130,7 +161,11 @@ def test_wrong_blocks_are_refused_with_their_place(
 @pytest.mark.parametrize(
     ("era", "error", "message"),
     [
-        ({"pt": "half"}, SettingsError, r"era\.pt must be one of hardware, halved, not 'half'"),
+        (
+            {"pt": "half"},
+            SettingsError,
+            r"era\.pt must be one of hardware, halved, exact_half, not 'half'",
+        ),
         ({"muon_position": 1}, SettingsError, "must be one of measured, vertex, not 1"),
         ({"muon_phi": "raw"}, MissingNameError, "era: no key 'muon_phi'; nearest: muon_position"),
         ("three", SettingsError, "era: must be a mapping with the keys muon_position, pt"),

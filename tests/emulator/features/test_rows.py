@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from emulator.errors import MissingNameError
 from emulator.features import Era, Feature, FeatureLayout, feature_rows, load_layout
+from emulator.features.layout import MuonPosition, PtRule
 from emulator.objects import (
     REQUIRED_FIELDS,
     SCALARS,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     import awkward as ak
 
 SCALES = load_scales()
-ERAS = [Era(pt, position) for pt in ("hardware", "halved") for position in ("measured", "vertex")]
+ERAS = [Era(pt, position) for pt in get_args(PtRule) for position in get_args(MuonPosition)]
 FIELDS = {name: (*known_fields(name), "zero") for name in REQUIRED_FIELDS}
 EVERY_FEATURE = [
     Feature(name, slot, field)
@@ -55,7 +56,12 @@ def events_of(counts: Mapping[str, Sequence[int]], seed: int) -> ak.Array:
 
 def rows_slowly(events: ak.Array, layout: FeatureLayout) -> list[list[int]]:
     """The definition, one number at a time."""
-    halved = layout.era.pt == "halved"
+    rules: dict[str, tuple[int, int]] = {  # factors of pt, and of all else
+        "hardware": (1, 1),
+        "halved": (0, 1),
+        "exact_half": (1, 2),
+    }
+    pt_factor, factor = rules[layout.era.pt]
     muon_phi = {"measured": "phi", "vertex": "phi_vtx"}[layout.era.muon_position]
     muon_names = {"eta": "eta_vtx", "phi": muon_phi}
     rows = []
@@ -69,7 +75,10 @@ def rows_slowly(events: ak.Array, layout: FeatureLayout) -> list[list[int]]:
             is_muon = feature.object == "mu"
             field = muon_names.get(feature.field, feature.field) if is_muon else feature.field
             value = objects[feature.slot][field]
-            row.append(value // 2 if halved and field == "pt" else value)
+            if field == "pt":
+                row.append(value * pt_factor if pt_factor else value // 2)
+            else:
+                row.append(value * factor)
         rows.append(row)
     return rows
 
@@ -136,6 +145,9 @@ def test_halved_keeps_the_muons_offset_and_drops_the_last_bit() -> None:
     assert hardware[:, 0].tolist() == list(range(512))
     assert halved[:, 0].tolist() == [pt // 2 for pt in range(512)]
     assert halved[:, 1].tolist() == hardware[:, 1].tolist()
+    exact = feature_rows(events, FeatureLayout("h", features, Era(pt="exact_half")))
+    assert exact[:, 0].tolist() == hardware[:, 0].tolist()
+    assert exact[:, 1].tolist() == [2 * eta for eta in hardware[:, 1].tolist()]
 
 
 def test_an_optional_field_that_the_events_lack_is_named() -> None:

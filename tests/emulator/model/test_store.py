@@ -155,3 +155,26 @@ def test_refuses_a_layout_of_another_size(model: Model) -> None:
     short = FeatureLayout("one", LAYOUT.features[:1])
     with pytest.raises(ModelFileError, match="has 1 features, the network takes 2"):
         replace(model, layout=short)
+
+
+def test_thresholds_of_menus_come_back_and_older_files_load(model: Model, tmp_path: Path) -> None:
+    path = tmp_path / "m.json"
+    of_menu = NamedThreshold("a", 7, menu="L1Menu_Test", seed="L1_A", bit=438)
+    both = model.with_thresholds((*model.thresholds, of_menu))
+    save_model(both, path)
+    assert load_model(path) == both
+    plain = json.loads(path.read_text())["thresholds"]
+    assert "menu" not in plain[0], "as files were written before"
+    for key, value in (("menu", 3), ("bit", "438"), ("bit", True), ("seed", None)):
+        rewrite(path, thresholds=[{**plain[1], key: value}])
+        with pytest.raises(ModelFileError, match="threshold 0 has a value of the wrong type"):
+            load_model(path)
+    rewrite(path, thresholds=[{key: part for key, part in plain[1].items() if key != "bit"}])
+    with pytest.raises(ModelFileError, match="and of a menu also bit, menu, seed"):
+        load_model(path)
+
+
+def test_features_and_input_count_in_the_same_steps(model: Model) -> None:
+    halves = replace(LAYOUT, era=Era(pt="exact_half"))
+    with pytest.raises(ModelFileError, match="features have 1 fraction bits, the network's input"):
+        replace(model, layout=halves)

@@ -6,6 +6,9 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from network_forms import autoencoder_form
+
+from emulator.model import load_model
 
 from emulator.graph import graph_cost, total_ebops
 
@@ -87,3 +90,36 @@ def test_a_changed_weight_is_noticed(refused: Refused, model_file: Path) -> None
     dense["bias"] = [8]
     model_file.write_text(json.dumps(plain), encoding="utf-8")
     assert "hash" in refused("model", "check", model_file)
+
+
+def test_import(program: Program, tmp_path: Path) -> None:
+    form = autoencoder_form()
+    (tmp_path / "form.json").write_text(json.dumps(form))
+    ended = program("model", "import", tmp_path / "form.json", "-o", tmp_path / "model.json")
+    assert ended.code == 0, ended.err
+    model = load_model(tmp_path / "model.json")
+    assert ended.out.startswith(
+        f"random: 21 features, 2 thresholds, network {model.network_sha256}"
+    )
+    assert "worked example: none is given, none checked" in ended.out
+    shown = program("model", "show", tmp_path / "model.json").out
+    assert "muon position measured, objects in readout order" in shown
+    assert "threshold L1_TEST_Loose: score >= 40, bit 438 of L1Menu_Test_v1" in shown
+    found = program(
+        "model", "import", tmp_path / "form.json", "-o", tmp_path / "again.json", "--json"
+    ).json
+    assert found["network_sha256"] == model.network_sha256
+    assert found["thresholds"][1]["bit"] == 439
+
+
+def test_import_refuses_a_wrong_example_and_leaves_nothing(
+    refused: Refused, tmp_path: Path
+) -> None:
+    form = autoencoder_form()
+    form["example"] = {"raw": [0] * 21, "mantissas": {}, "score": 1}
+    source = tmp_path / "form.json"
+    source.write_text(json.dumps(form))
+    sentence = refused("model", "import", source, "-o", tmp_path / "model.json")
+    assert "form.json: its worked example differs first at layer 'score', element 0" in sentence
+    assert "another name" in refused("model", "import", source, "-o", source)
+    assert "no such file" in refused("model", "import", "none.json", "-o", "model.json")
