@@ -9,7 +9,7 @@ JOBS ?= 2
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[study,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[study,rtl,dev]'
 	touch $@
 
 study: $(INSTALLED)

@@ -1,4 +1,4 @@
-"""Event by event: the engine against the plain-Python reference and against C-simulation.
+"""Event by event: the engine against the plain-Python reference, C-simulation and simulated RTL.
 
 Nothing is tolerated: a raw that differs in one bit is a mismatch.
 """
@@ -19,9 +19,10 @@ from emulator.errors import MissingNameError, SettingsError
 from emulator.files import replace_file
 from emulator.results import Record
 from firmware.csim import CSimulation
+from firmware.rtl import RtlSettings, RtlSimulation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     Raws = dict[str, NDArray[np.int64]]
 
-Against = Literal["reference", "csim"]
+Against = Literal["reference", "csim", "rtl"]
 
 SHOWN = 5
 
@@ -155,6 +156,7 @@ def compare(
     jobs: int = 2,
     work_dir: str | Path | None = None,
     settings: HlsSettings | None = None,
+    rtl_settings: RtlSettings | None = None,
 ) -> tuple[Comparison, ...]:
     """Compare the engine with other executions of the same graph, event by event.
 
@@ -169,11 +171,13 @@ def compare(
     score
         The output to compare; all outputs if omitted.
     jobs
-        Processes of the reference, threads of the engine and of C-simulation.
+        Processes of the reference, threads of the engine, of C-simulation and of RTL.
     work_dir
-        Where C-simulation is compiled and kept; a temporary folder if omitted.
+        Where C-simulation and RTL are compiled and kept; a temporary folder if omitted.
     settings
         Settings of the hls4ml project.
+    rtl_settings
+        Settings of the RTL.
 
     Returns
     -------
@@ -186,7 +190,7 @@ def compare(
     MissingNameError
         If ``score`` is no output of the graph.
     firmware.errors.UnsupportedNodeError, firmware.errors.MissingToolError
-        See `CSimulation.build`.
+        See `CSimulation.build` and `RtlSimulation.build`.
 
     Examples
     --------
@@ -209,20 +213,15 @@ def compare(
     engine = Emulator(graph, threads=jobs)
     with tempfile.TemporaryDirectory(prefix="l1distill-") as temporary:
         folder = work_dir or temporary
+        makers: dict[Against, Callable[[], Execution]] = {
+            "reference": lambda: Reference(graph, jobs=jobs),
+            "csim": lambda: CSimulation.build(graph, folder, settings, threads=jobs),
+            "rtl": lambda: RtlSimulation.build(graph, folder, rtl_settings, threads=jobs),
+        }
         return tuple(
-            compare_executions(
-                graph, rows, engine, _execution(name, graph, jobs, folder, settings), against=name
-            )
+            compare_executions(graph, rows, engine, makers[name](), against=name)
             for name in against
         )
-
-
-def _execution(
-    name: Against, graph: Graph, jobs: int, folder: str | Path, settings: HlsSettings | None
-) -> Execution:
-    if name == "reference":
-        return Reference(graph, jobs=jobs)
-    return CSimulation.build(graph, folder, settings, threads=jobs)
 
 
 def compare_executions(

@@ -7,10 +7,13 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from firmware.building import first_error, run_tool
 from firmware.errors import CompileError, MissingToolError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from firmware.building import Build
 
 # Symbols stay inside each library: several networks are loaded into one process. The assertions of
 # ap_private.h are off: one of them ends the process where a rounding cast drops more bits than its
@@ -59,7 +62,7 @@ class Compiler:
         printed = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)
         return cls(path, printed.stdout.partition("\n")[0])
 
-    def build_library(self, source: Path, library: Path, *, log: Path | None = None) -> None:
+    def build_library(self, source: Path, library: Path, *, log: Path | None = None) -> Build:
         """Compile one file into a shared library.
 
         Parameters
@@ -71,6 +74,10 @@ class Compiler:
         log
             Where the compiler's messages go; beside the source if omitted.
 
+        Returns
+        -------
+        Time and memory of the compilation.
+
         Raises
         ------
         CompileError
@@ -80,13 +87,7 @@ class Compiler:
         folder = source.parent
         command = [self.path, *FLAGS, f"-I{folder}", f"-I{folder / 'firmware' / 'ap_types'}"]
         command += [str(source), "-o", str(library)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        log.write_text(done.stdout + done.stderr)
-        if done.returncode != 0:
-            raise CompileError(_first_error(done.stderr), log)
-
-
-def _first_error(messages: str) -> str:
-    lines = [line.strip() for line in messages.splitlines() if "error" in line]
-    first = lines[0] if lines else messages.strip().partition("\n")[0]
-    return first[-200:] or "(the compiler says nothing)"
+        done = run_tool(command, log)
+        if done.code != 0:
+            raise CompileError(first_error(log), log)
+        return done.build

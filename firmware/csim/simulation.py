@@ -6,8 +6,6 @@ import ctypes
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -15,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emulator.errors import RangeError
 from emulator.fixed import to_float
 from emulator.graph import Dense, OffsetShift
 from emulator.graph.codec import graph_to_plain
+from firmware.building import Build, check_rows, complete_folder
 from firmware.csim.bridge import TEMPLATE, bridge_source
 from firmware.csim.compiler import FLAGS, Compiler
 from firmware.errors import UnsupportedNodeError
@@ -32,6 +30,8 @@ if TYPE_CHECKING:
     from emulator.graph import Graph
 
 LIBRARY = "csim.so"
+#: What compiling the library took.
+BUILD = "build.json"
 # Bounds the memory of the doubles that go to the library.
 CHUNK_EVENTS = 65_536
 
@@ -58,6 +58,8 @@ class CSimulation:
         self.graph = graph
         #: Folder of the hls4ml project and of the library.
         self.project = project
+        #: What compiling the library took, perhaps long ago.
+        self.build_cost = Build(**json.loads((project / BUILD).read_text()))
         self.threads = threads
         self._settings = settings
         self._cache = cache
@@ -138,7 +140,7 @@ class CSimulation:
         ValueError
             If the rows have another number of features.
         """
-        self._check_rows(rows)
+        check_rows(self.graph, rows)
         sizes = [self.graph.tensors[name].size for name in self.graph.outputs]
         raws = np.empty((len(rows), sum(sizes)), dtype=np.int64)
         for start in range(0, len(rows), CHUNK_EVENTS):
@@ -171,21 +173,6 @@ class CSimulation:
             )
         return {source: np.asarray(rows, dtype=np.int64), **self._traced.run(rows)}
 
-    def _check_rows(self, rows: NDArray[np.integer]) -> None:
-        source = self.graph.input
-        if rows.ndim != 2 or rows.shape[1] != source.size:
-            msg = f"the network takes {source.size} features, the rows have shape {rows.shape}"
-            raise ValueError(msg)
-        low, high = source.format.lowest, source.format.raw_max
-        wrong = (rows < low) | (rows > high)
-        if wrong.any():
-            event, feature = (int(part) for part in np.argwhere(wrong)[0])
-            msg = (
-                f"event {event}, feature {feature}: {rows[event, feature]} is out of the range of "
-                f"the input {source.name!r}, {source.format}: {low} to {high}"
-            )
-            raise RangeError(msg)
-
 
 def _weights(project: Path) -> Path:
     return project / "firmware" / "weights"
@@ -194,7 +181,8 @@ def _weights(project: Path) -> Path:
 def _is_complete(project: Path, graph: Graph) -> bool:
     """Whether a project has its library, and the two weight files of each node that has weights."""
     expected = 2 * sum(isinstance(node, Dense | OffsetShift) for node in graph.nodes)
-    return (project / LIBRARY).exists() and len(list(_weights(project).glob("*.txt"))) == expected
+    made = (project / LIBRARY).exists() and (project / BUILD).exists()
+    return made and len(list(_weights(project).glob("*.txt"))) == expected
 
 
 def _check_outputs(graph: Graph) -> None:
@@ -222,27 +210,11 @@ def _key(graph: Graph, settings: HlsSettings, compiler: Compiler) -> str:
 
 
 def _build(graph: Graph, project: Path, settings: HlsSettings, compiler: Compiler) -> None:
-    project.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{project.name}-", dir=project.parent))
-    try:
+    with complete_folder(project, lambda: _is_complete(project, graph)) as temporary:
         model = build_model_graph(graph, temporary, settings)
         write_model_graph(model)
         source = temporary / "bridge.cpp"
         source.write_text(bridge_source(model))
-        compiler.build_library(
-            source, temporary / LIBRARY, log=project.with_name(f"{project.name}.log")
-        )
-        _move(temporary, project, graph)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _move(temporary: Path, project: Path, graph: Graph) -> None:
-    """Name the finished project; another process may have been faster, with the same content."""
-    if project.exists() and not _is_complete(project, graph):
-        shutil.rmtree(project)
-    try:
-        os.replace(temporary, project)  # noqa: PTH105 - the folder as a whole
-    except OSError:
-        if not _is_complete(project, graph):
-            raise
+        log = project.with_name(f"{project.name}.log")
+        build = compiler.build_library(source, temporary / LIBRARY, log=log)
+        (temporary / BUILD).write_text(json.dumps(build.as_dict()) + "\n")

@@ -27,7 +27,7 @@ def compare(
     files: Files,
     *,
     against: Annotated[
-        str, typer.Option("--with", help="Executions, comma-separated: reference, csim.")
+        str, typer.Option("--with", help="Executions, comma-separated: reference, csim, rtl.")
     ] = "reference,csim",
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for mismatches.json.")
@@ -41,7 +41,7 @@ def compare(
 
     Example:
 
-        l1distill compare student.json zerobias.root --with reference,csim
+        l1distill compare student.json zerobias.root --with reference,csim,rtl
     """
     from emulator.features import feature_rows
     from emulator.model import load_model

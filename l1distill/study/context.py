@@ -38,9 +38,9 @@ class RunFolder:
         return self.root / "parts"
 
     @property
-    def csim(self) -> Path:
-        """Compiled C-simulations."""
-        return self.root / "csim"
+    def simulations(self) -> Path:
+        """Compiled C-simulations and RTL."""
+        return self.root / "simulations"
 
     def exported(self, student: str) -> Path:
         """The student as it left training, without thresholds."""

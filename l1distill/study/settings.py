@@ -201,7 +201,7 @@ class Rates(Section):
 class Comparison(Section):
     """Which executions the engine is compared with, on all measuring crossings."""
 
-    against: list[Literal["reference", "csim"]] = ["reference", "csim"]
+    against: list[Literal["reference", "csim", "rtl"]] = ["reference", "csim"]
     backend: Literal["Vitis", "Vivado"] = "Vitis"
     part: str = "xcvu13p-flga2577-2-e"
     clock_period_ns: PositiveFloat = 5.0

@@ -96,8 +96,10 @@ def test_one_score_can_be_compared_alone(scores: Graph, random_rows: Rows) -> No
 
 
 def test_unknown_side_is_refused(scores: Graph, random_rows: Rows) -> None:
-    with pytest.raises(SettingsError, match="cannot compare with 'rtl'; known: reference, csim"):
-        compare(scores, random_rows(scores, 5, 5), against=("rtl",))  # type: ignore[arg-type]
+    with pytest.raises(
+        SettingsError, match="cannot compare with 'bits'; known: reference, csim, rtl"
+    ):
+        compare(scores, random_rows(scores, 5, 5), against=("bits",))  # type: ignore[arg-type]
 
 
 def test_mismatches_are_written_as_json(scores: Graph, random_rows: Rows, tmp_path: Path) -> None:

@@ -94,4 +94,8 @@ def _sum_of_squares(layer: dict[str, Any], x: list[Fraction]) -> list[int]:
     return [cast(total, layer["output_type"])]
 
 
-_KINDS: dict[str, Callable[..., list[int]]] = {"dense": _dense, "subtract": _subtract, "sum_of_squares": _sum_of_squares}
+_KINDS: dict[str, Callable[..., list[int]]] = {
+    "dense": _dense,
+    "subtract": _subtract,
+    "sum_of_squares": _sum_of_squares,
+}

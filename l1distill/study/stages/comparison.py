@@ -1,4 +1,4 @@
-"""Comparison: the engine against the reference and C-simulation on all measuring crossings."""
+"""Comparison: the engine against reference, C-simulation and RTL on all measuring crossings."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from emulator.model import load_model
 from emulator.objects import read_events
 from firmware.compare import compare, write_mismatches
 from firmware.hls import HlsSettings
+from firmware.rtl import RtlSettings
 from l1distill.study.roles import MEASURING
 
 if TYPE_CHECKING:
@@ -30,12 +31,13 @@ def run(context: Context) -> list[Path]:
         feature_rows(events, model.layout),
         against=settings.against,
         jobs=context.jobs,
-        work_dir=context.run.csim,
+        work_dir=context.run.simulations,
         settings=HlsSettings(
             backend=settings.backend,
             part=settings.part,
             clock_period_ns=settings.clock_period_ns,
         ),
+        rtl_settings=RtlSettings(part=settings.part, clock_period_ns=settings.clock_period_ns),
     )
     written = [context.run.part("comparisons")]
     for comparison in comparisons:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from network_forms import autoencoder_form
 
-from emulator.model import load_model
-
 from emulator.graph import graph_cost, total_ebops
+from emulator.model import load_model
 
 if TYPE_CHECKING:
     from pathlib import Path

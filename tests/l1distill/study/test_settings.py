@@ -168,7 +168,7 @@ MISTAKES: dict[str, tuple[tuple[str, ...], Any, str]] = {
     "other source": ((*FILES, "source"), "raw", r"samples\.files\.source: .*'raw'"),
     "unknown layout": (("layout",), "axol2tl", r"no feature layout named 'axol2tl'"),
     "layout file": (("layout",), "none.yaml", r"none\.yaml: there is no such file"),
-    "unknown execution": (("comparison", "against"), ["rtl"], r"comparison\.against\.0: .*'rtl'"),
+    "unknown execution": (("comparison", "against"), ["bits"], r"comparison\.against\.0: .*'bits'"),
 }
 
 

@@ -1,0 +1,152 @@
+"""What C-simulation and RTL share: building tools, folders that appear only when complete, rows."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emulator.errors import RangeError
+from emulator.results import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from emulator.graph import Graph
+
+
+@dataclass(frozen=True, slots=True)
+class Build(Record):
+    """What compiling a simulation took.
+
+    Parameters
+    ----------
+    seconds
+        Wall time.
+    peak_mib
+        Largest memory of one of the compiler's processes.
+    """
+
+    seconds: float
+    peak_mib: float
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRun:
+    """How a building tool ended.
+
+    Parameters
+    ----------
+    code
+        Its exit code.
+    build
+        What it took.
+    """
+
+    code: int
+    build: Build
+
+
+def run_tool(
+    command: Sequence[str],
+    log: Path,
+    *,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> ToolRun:
+    """Run a compiler or make; all that it says goes to the log.
+
+    Examples
+    --------
+    >>> log = Path(tempfile.mkdtemp()) / "log"
+    >>> run_tool(["sh", "-c", "echo not today; exit 3"], log).code, first_error(log)
+    (3, 'not today')
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    start = time.perf_counter()
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=stream, stderr=subprocess.STDOUT
+        )
+        # Not `Popen.wait`, which does not tell the memory.
+        _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.perf_counter() - start
+    return ToolRun(process.returncode, Build(round(seconds, 2), round(usage.ru_maxrss / 1024, 1)))
+
+
+def first_error(log: Path) -> str:
+    """Return the first line of a log that tells of an error, made short."""
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
+    # Verilator's warnings are errors here.
+    errors = [line for line in lines if "error" in line.lower() or line.startswith("%Warning")]
+    return (errors or [line for line in lines if line] or ["(it says nothing)"])[0][-200:]
+
+
+@contextmanager
+def complete_folder(target: Path, is_complete: Callable[[], bool]) -> Iterator[Path]:
+    """Give a temporary folder; on success it takes the name ``target``, on failure it goes.
+
+    Parameters
+    ----------
+    target
+        The folder to make. Another process may make the same one meanwhile: the first one wins.
+    is_complete
+        Whether what has the name ``target`` is good; if not, it is replaced.
+
+    Examples
+    --------
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> with complete_folder(folder / "made", lambda: False) as temporary:
+    ...     _ = (temporary / "note.txt").write_text("complete")
+    >>> [path.name for path in folder.glob("*/*")]
+    ['note.txt']
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        if target.exists() and not is_complete():
+            shutil.rmtree(target)
+        try:
+            os.replace(temporary, target)  # noqa: PTH105 - the folder as a whole
+        except OSError:
+            if not is_complete():
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_rows(graph: Graph, rows: NDArray[np.integer]) -> None:
+    """Check that rows, (n events, n features), fit the input of a graph.
+
+    Raises
+    ------
+    RangeError
+        If an integer is out of the input's range.
+    ValueError
+        If the rows have another number of features.
+    """
+    source = graph.input
+    if rows.ndim != 2 or rows.shape[1] != source.size:
+        msg = f"the network takes {source.size} features, the rows have shape {rows.shape}"
+        raise ValueError(msg)
+    low, high = source.format.lowest, source.format.raw_max
+    wrong = (rows < low) | (rows > high)
+    if wrong.any():
+        event, feature = (int(places[0]) for places in wrong.nonzero())
+        msg = (
+            f"event {event}, feature {feature}: {rows[event, feature]} is out of the range of "
+            f"the input {source.name!r}, {source.format}: {low} to {high}"
+        )
+        raise RangeError(msg)
