@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emulator.engine.kernels import TILE, run_rows
+from emulator.engine.kernels import TILE
+from emulator.engine.machine import run_rows
 from emulator.engine.planner import Plan, plan
 from emulator.engine.program import Program, assemble
 from emulator.engine.reference import evaluate_rows

@@ -1,10 +1,9 @@
-"""Kernels of the engine: a small machine that runs a `Program` on tiles of events.
+"""Kernels of the engine: casts, sums and element-wise operations on tiles of events.
 
 A tile holds `TILE` events; every element of every node is a row of `TILE` integers, so that the inner
-loops run over events and vectorize. Rows are named by their first place in a flat array: views would be
-counted references, which cost as much as the loop. Weights, types and wiring are data: the machine is compiled once
-for 32-bit and once for 64-bit tiles, and a second network costs no compilation. Scalars are computed
-in 64 bits; the planner has proved that everything fits.
+loops run over events and vectorize. Rows are named by their first place in a flat array: views would be counted references,
+which cost as much as the loop. Scalars are computed in 64 bits; the planner has proved that everything
+fits.
 """
 
 from __future__ import annotations
@@ -39,7 +38,8 @@ GROUP = 8
 
 # Operation codes.
 OFFSET_SHIFT, DENSE_EXACT, DENSE_STEPWISE, SUM_EXACT, SUM_STEPWISE = range(5)
-RELU, QUANTIZE, ADD, SUBTRACT, SQUARE = range(5, 10)
+RELU, QUANTIZE, ADD, SUBTRACT, SQUARE, MULTIPLY = range(5, 11)
+FILL, GATHER, LOOK_UP, NORMALIZE, MAX_POOL, AVERAGE_POOL = range(11, 17)
 
 # Columns of a program: one row for each node but the input.
 (
@@ -338,6 +338,9 @@ def compute_elements(
     elif operation == SQUARE:
         for e in range(n):
             scratch[e] = np.int64(tile[x + e]) * np.int64(tile[x + e])
+    elif operation == MULTIPLY:
+        for e in range(n):
+            scratch[e] = np.int64(tile[x + e]) * np.int64(tile[y + e])
     elif operation == QUANTIZE:
         for e in range(n):
             scratch[e] = tile[x + e]
@@ -347,75 +350,3 @@ def compute_elements(
         for e in range(n):
             first = np.int64(tile[x + e]) << align
             scratch[e] = first + sign * (np.int64(tile[y + e]) << align_second)
-
-
-@kernel
-def run_step(
-    tile: Integers,
-    total: Integers,
-    scratch: Integers,
-    step: Integers,
-    pool: Integers,
-    wide_pool: Integers,
-) -> None:
-    """Run one node on one tile."""
-    operation = step[OPERATION]
-    if operation == DENSE_EXACT:
-        dense_exact(tile, total, scratch, step, pool)
-    elif operation == SUM_EXACT:
-        sum_exact(tile, total, scratch, step)
-    elif operation == OFFSET_SHIFT:
-        offset_shift(tile, scratch, step, wide_pool)
-    elif operation in (DENSE_STEPWISE, SUM_STEPWISE):
-        for j in range(step[N_OUT]):
-            start = wide_pool[step[STARTS] + j]
-            w = step[POOL] + j * step[N_IN]
-            sum_stepwise(tile, scratch, start, wide_pool, w, row_place(step[TARGET], j), step)
-    else:
-        element(tile, scratch, step)
-
-
-@kernel
-def run_rows(
-    rows: Integers,
-    first: int,
-    last: int,
-    program: Integers,
-    pool: Integers,
-    wide_pool: Integers,
-    tile: Integers,
-    output_rows: Integers,
-    outputs: Integers,
-) -> None:
-    """Run events ``first`` to ``last`` of ``rows``.
-
-    Parameters
-    ----------
-    rows
-        Hardware integers, (n events, n features), within the input's type.
-    program
-        int64, (n nodes - 1, `N_COLUMNS`).
-    pool
-        Weights and start values of exact sums, of the tile's dtype (they may have wrapped to it).
-    wide_pool
-        Weights, start values, offsets and shifts of all other operations, int64.
-    tile
-        Working space, (rows of all nodes × `TILE`,), int32 or int64.
-    output_rows
-        Which rows of the tile leave the network.
-    outputs
-        Result, int64, (n events, number of output rows).
-    """
-    total = np.empty(BLOCK * TILE, tile.dtype)
-    scratch = np.empty(4 * BLOCK * TILE, np.int64)
-    n_features = rows.shape[1]
-    for start in range(first, last, TILE):
-        n = min(TILE, last - start)
-        for e in range(n):
-            for i in range(n_features):
-                tile[row_place(e, i)] = rows[start + e, i]
-        for s in range(program.shape[0]):
-            run_step(tile, total, scratch, program[s], pool, wide_pool)
-        for o in range(output_rows.size):
-            for e in range(n):
-                outputs[start + e, o] = tile[row_place(e, output_rows[o])]

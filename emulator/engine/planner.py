@@ -14,18 +14,32 @@ from typing import TYPE_CHECKING, Literal
 from emulator.fixed import FixedFormat, Interval
 from emulator.graph.operations import (
     Add,
+    AveragePool,
+    BatchNormalization,
+    Concatenate,
+    Constant,
+    Conv2d,
     Dense,
+    Flatten,
     Input,
+    MaxPool,
+    Multiply,
     Node,
     OffsetShift,
     Quantize,
+    QuantizeEach,
     Relu,
+    Reshape,
+    Sigmoid,
     Square,
     Subtract,
     Sum,
+    Tanh,
     Tensor,
+    UnaryLut,
 )
-from emulator.graph.ranges import node_ranges
+from emulator.graph.ranges import node_ranges, normalized_ranges
+from emulator.graph.windows import BEYOND, patches, spread, weight_columns
 from emulator.results import Record
 
 if TYPE_CHECKING:
@@ -33,10 +47,15 @@ if TYPE_CHECKING:
 
     from emulator.graph.graph import Graph
     from emulator.graph.ranges import Ranges
+    from emulator.graph.windows import Adder
 
 #: How a node is run. ``exact sum``: one integer sum and one wrap; ``stepwise``: each product and
-#: each partial sum is cast; ``element``: no sum at all.
-Kernel = Literal["load", "element", "exact sum", "stepwise"]
+#: each partial sum is cast; ``element``: no sum at all; ``table``: one look-up; ``pool``:
+#: windows; ``none``: its input's numbers are its result.
+Kernel = Literal["load", "none", "element", "table", "pool", "exact sum", "stepwise"]
+
+#: Most entries of a table.
+MAX_TABLE = 1 << 20
 
 #: Integers that tiles of 32 bits hold, and those that 64-bit arithmetic computes with room for a
 #: subtraction.
@@ -130,7 +149,7 @@ def _signed_bits(interval: Interval) -> int:
     )
 
 
-def start_values(node: Dense | Sum) -> tuple[int, ...]:
+def start_values(node: Adder) -> tuple[int, ...]:
     """Return what each sum starts with, as raws of the accumulator."""
     if isinstance(node, Sum):
         return (0,)
@@ -140,7 +159,7 @@ def start_values(node: Dense | Sum) -> tuple[int, ...]:
     )
 
 
-def exact_sum_fraction(node: Dense | Sum, fraction: int) -> int | None:
+def exact_sum_fraction(node: Adder, fraction: int) -> int | None:
     """Return the fraction bits at which one integer sum is exact, or None if steps are needed.
 
     One sum is exact when the accumulator wraps and keeps all ``fraction`` bits of the terms. Start
@@ -203,15 +222,14 @@ def _(node: OffsetShift, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) ->
 
 
 @_prove.register(Dense)
+@_prove.register(Conv2d)
 @_prove.register(Sum)
-def _(node: Dense | Sum, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) -> _Proof:
-    fraction = tensors[0].format.fraction
-    if isinstance(node, Dense):
-        fraction += node.weight_format.fraction
+def _(node: Adder, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) -> _Proof:
+    fraction = term_fraction(node, tensors[0])
     accumulator = node.accumulator
     at = exact_sum_fraction(node, fraction)
     if at is None:
-        terms = (part for row in _terms(node, inputs[0]) for part in row)
+        terms = (part for row in _terms(node, inputs[0], tensors[0]) for part in row)
         largest = Interval.hull([Interval(0, 0), *terms])
         product = _element(Quantize("", (), accumulator), largest, fraction)
         full = Interval.of(accumulator)
@@ -219,7 +237,7 @@ def _(node: Dense | Sum, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) ->
         last = _element(node, full, accumulator.fraction, step)
         reason = f"every step is cast to {accumulator}"
         return _Proof("stepwise", last.stored, last.computed, reason)
-    hull = sum_range(node, inputs[0], fraction, at)
+    hull = sum_range(node, inputs[0], tensors[0], at)
     kept = kept_format(accumulator, at)
     wrap = _element(Quantize("", (), kept), hull, at)
     last = _element(node, wrap.stored, at, wrap.computed)
@@ -228,22 +246,33 @@ def _(node: Dense | Sum, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) ->
     return _Proof("exact sum", Interval.hull([hull, last.stored]), last.computed, reason)
 
 
-def _terms(node: Dense | Sum, inputs: Ranges) -> list[list[Interval]]:
+def term_fraction(node: Adder, source: Tensor) -> int:
+    """Return the fraction bits of the exact terms of a sum."""
+    weight = 0 if isinstance(node, Sum) else node.weight_format.fraction
+    return source.format.fraction + weight
+
+
+def _terms(node: Adder, inputs: Ranges, source: Tensor) -> list[list[Interval]]:
     """Return the exact terms of each sum."""
-    if isinstance(node, Sum):
-        return [list(inputs)]
-    return [
-        [x.times(weight) for x, weight in zip(inputs, weights, strict=True)]
-        for weights in zip(*node.weights, strict=True)
-    ]
+    zero = Interval(0, 0)
+    result = []
+    for patch in patches(node, source):
+        elements = [zero if place == BEYOND else inputs[place] for place in patch.places]
+        result += [
+            [x.times(weight) for x, weight in zip(elements, weights, strict=True)]
+            for weights in weight_columns(node, len(elements))
+        ]
+    return result
 
 
-def sum_range(node: Dense | Sum, inputs: Ranges, fraction: int, at: int) -> Interval:
+def sum_range(node: Adder, inputs: Ranges, source: Tensor, at: int) -> Interval:
     """Return an interval that holds all sums, exact, at ``at`` fraction bits, start included."""
-    starts = (start >> node.accumulator.fraction - at for start in start_values(node))
+    starts = [start >> node.accumulator.fraction - at for start in start_values(node)]
+    unit = 1 << at - term_fraction(node, source)
+    terms = _terms(node, inputs, source)
     return Interval.hull(
-        sum((part.times(1 << at - fraction) for part in row), Interval(start, start))
-        for row, start in zip(_terms(node, inputs), starts, strict=True)
+        sum((part.times(unit) for part in row), Interval(start, start))
+        for row, start in zip(terms, spread(starts, len(terms)), strict=True)
     )
 
 
@@ -280,3 +309,101 @@ def _(node: Node, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) -> _Proof
 @_prove.register(Square)
 def _(node: Square, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) -> _Proof:
     return _element(node, Interval.hull(inputs[0]).square(), 2 * tensors[0].format.fraction)
+
+
+@_prove.register(Reshape)
+@_prove.register(Flatten)
+def _(node: Node, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) -> _Proof:
+    hull = Interval.hull(inputs[0])
+    return _Proof("none", hull, hull, "the same numbers under another shape")
+
+
+@_prove.register(Multiply)
+def _(node: Multiply, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) -> _Proof:
+    first, second = (Interval.hull(part) for part in inputs)
+    fraction = sum(tensor.format.fraction for tensor in tensors)
+    return _element(node, first.product(second), fraction)
+
+
+@_prove.register(BatchNormalization)
+def _(node: BatchNormalization, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) -> _Proof:
+    exact, fraction = normalized_ranges(node, inputs[0], tensors[0])
+    # The product alone may be larger than the sum.
+    largest = max(map(abs, node.scale)) << max(
+        fraction - tensors[0].format.fraction - node.scale_format.fraction, 0
+    )
+    product = Interval.hull(inputs[0]).product(Interval(-largest, largest))
+    return _element(node, Interval.hull(exact), fraction, product)
+
+
+@_prove.register(QuantizeEach)
+def _(node: QuantizeEach, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) -> _Proof:
+    hull, fraction = Interval.hull(inputs[0]), tensors[0].format.fraction
+    stored, computed = [Interval(0, 0)], [Interval(0, 0)]
+    for own in {own for own in node.formats if own is not None}:
+        first = _element(Quantize("", (), own), hull, fraction)
+        second = _element(node, first.stored, own.fraction)
+        stored += [first.stored, second.stored]
+        computed += [first.computed, second.computed]
+    return _Proof("element", Interval.hull(stored), Interval.hull(computed), "a type for each")
+
+
+@_prove.register(UnaryLut)
+@_prove.register(Sigmoid)
+@_prove.register(Tanh)
+def _(
+    node: UnaryLut | Sigmoid | Tanh, inputs: Sequence[Ranges], tensors: Sequence[Tensor]
+) -> _Proof:
+    reach = table_reach(node, Interval.hull(inputs[0]), tensors[0].format)
+    result = Interval.of(node.format)
+    if reach.high - reach.low >= MAX_TABLE:
+        # More entries than memory should hold: left to Python integers.
+        return _Proof("table", result, Interval(0, 1 << 62), "its input is too fine for a table")
+    return _Proof("table", result, reach, f"{reach.high - reach.low + 1} entries, casts included")
+
+
+def table_reach(node: UnaryLut | Sigmoid | Tanh, inputs: Interval, source: FixedFormat) -> Interval:
+    """Return the inputs for which the result is tabulated; those beyond find its ends."""
+    if isinstance(node, UnaryLut):
+        return inputs
+    unit = 1 << max(source.fraction, 0)
+    end = node.reach * unit
+    return Interval(min(max(inputs.low, -end), end), max(min(inputs.high, end), -end))
+
+
+@_prove.register(MaxPool)
+def _(node: MaxPool, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) -> _Proof:
+    proof = _element(node, Interval.hull(inputs[0]), tensors[0].format.fraction)
+    return _Proof("pool", proof.stored, proof.computed, proof.reason)
+
+
+@_prove.register(AveragePool)
+def _(node: AveragePool, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) -> _Proof:
+    source, accumulator = tensors[0].format.fraction, node.accumulator
+    fraction = max(source, accumulator.fraction)
+    full = Interval.of(accumulator)
+    total = full.times(1 << fraction - accumulator.fraction)
+    exact = total + Interval.hull(inputs[0]).times(1 << fraction - source)
+    step = _element(Quantize("", (), accumulator), exact, fraction)
+    last = _element(node, full, accumulator.fraction, step.computed, total)
+    return _Proof("pool", last.stored, last.computed, f"every step is cast to {accumulator}")
+
+
+@_prove.register(Constant)
+def _(node: Constant, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) -> _Proof:
+    hull = Interval(min(node.raws), max(node.raws))
+    return _Proof("element", hull, hull, "the same for every event")
+
+
+@_prove.register(Concatenate)
+def _(node: Concatenate, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) -> _Proof:
+    first, second = (
+        _element(node, Interval.hull(part), tensor.format.fraction)
+        for part, tensor in zip(inputs, tensors, strict=True)
+    )
+    return _Proof(
+        "element",
+        Interval.hull([first.stored, second.stored]),
+        Interval.hull([first.computed, second.computed]),
+        first.reason,
+    )

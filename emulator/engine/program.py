@@ -15,29 +15,46 @@ from emulator.engine.planner import (
     plan,
     start_values,
     sum_range,
+    table_reach,
+    term_fraction,
 )
 from emulator.fixed import Interval
 from emulator.graph.operations import (
     Add,
+    AveragePool,
+    BatchNormalization,
+    Concatenate,
+    Constant,
+    Conv2d,
     Dense,
+    Flatten,
+    MaxPool,
+    Multiply,
     Node,
     OffsetShift,
     Quantize,
+    QuantizeEach,
     Relu,
+    Reshape,
+    Sigmoid,
     Square,
     Subtract,
     Sum,
+    Tanh,
+    UnaryLut,
 )
-from emulator.graph.ranges import node_ranges
+from emulator.graph.ranges import node_ranges, table_place
+from emulator.graph.windows import BEYOND, patches, pool_windows, spread, weight_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from emulator.engine.planner import Plan
     from emulator.fixed import FixedFormat
     from emulator.graph.graph import Graph
+    from emulator.graph.windows import Adder
 
 _ROUNDING_CODES = {
     "TRN": k.TRN,
@@ -56,6 +73,7 @@ _ELEMENT_CODES: dict[type[Node], int] = {
     Square: k.SQUARE,
     Add: k.ADD,
     Subtract: k.SUBTRACT,
+    Multiply: k.MULTIPLY,
 }
 
 
@@ -110,62 +128,110 @@ class _Assembler:
         self.tile_rows: dict[str, slice] = {}
         self.n_tile_rows = 0
         for node in graph.nodes:
+            if isinstance(node, Reshape | Flatten):
+                self.tile_rows[node.name] = self.tile_rows[node.inputs[0]]
+                continue
             size = graph.tensors[node.name].size
             self.tile_rows[node.name] = slice(self.n_tile_rows, self.n_tile_rows + size)
             self.n_tile_rows += size
 
     def add(self, node: Node) -> None:
+        if isinstance(node, Dense | Conv2d | Sum):
+            self._add_sum(node)
+        elif isinstance(node, OffsetShift):
+            self._add_offset_shift(node)
+        elif isinstance(node, BatchNormalization):
+            self._add_normalization(node)
+        elif isinstance(node, UnaryLut | Sigmoid | Tanh):
+            self._add_table(node)
+        elif isinstance(node, MaxPool | AveragePool):
+            self._add_pool(node)
+        elif isinstance(node, QuantizeEach):
+            self._add_quantize_each(node)
+        elif isinstance(node, Concatenate):
+            self._add_concatenate(node)
+        elif isinstance(node, Constant):
+            self._add_fill(self.tile_rows[node.name].start, node.raws)
+        elif not isinstance(node, Reshape | Flatten):
+            self._add_element(node)
+
+    def _new_step(self, node: Node) -> list[int]:
+        """Return a step from all of a node's inputs to all of its result."""
         step = [0] * k.N_COLUMNS
         sources = [self.tile_rows[name].start * k.TILE for name in node.inputs]
         step[k.SOURCE], step[k.SECOND] = sources[0], sources[-1]
         step[k.N_IN] = self.graph.tensors[node.inputs[0]].size
         step[k.TARGET] = self.tile_rows[node.name].start * k.TILE
         step[k.N_OUT] = self.graph.tensors[node.name].size
-        if isinstance(node, Dense | Sum):
-            self._add_sum(node, step)
-        elif isinstance(node, OffsetShift):
-            self._add_offset_shift(node, step)
-        else:
-            self._add_element(node, step)
         self.steps.append(step)
+        return step
+
+    def _spare_rows(self, n: int) -> int:
+        """Return the first of ``n`` more rows of the tile."""
+        self.n_tile_rows += n
+        return self.n_tile_rows - n
 
     def _fractions(self, node: Node) -> list[int]:
         return [self.graph.tensors[name].format.fraction for name in node.inputs]
 
-    def _add_sum(self, node: Dense | Sum, step: list[int]) -> None:
-        fraction = self._fractions(node)[0]
-        if isinstance(node, Dense):
-            fraction += node.weight_format.fraction
-            factors = [weight for column in zip(*node.weights, strict=True) for weight in column]
-        else:
-            factors = [1] * step[k.N_IN]
+    def _add_sum(self, node: Adder) -> None:
+        source = self.graph.tensors[node.inputs[0]]
+        found = patches(node, source)
+        n_patch = len(found[0].places)
+        template = self._sum_step(node, n_patch)
+        if not isinstance(node, Conv2d):
+            return
+        self.steps.pop()
+        template[k.N_IN], template[k.N_OUT] = n_patch, len(node.bias)
+        # The last group of a sum reaches beyond its patch; its weights there are zero.
+        patch_rows = self._spare_rows(n_patch + k.GROUP)
+        zero_row = self._spare_rows(1)
+        first_row = self.tile_rows[node.inputs[0]].start
+        for patch in found:
+            rows = [zero_row if at == BEYOND else first_row + at for at in patch.places]
+            gather = self._new_step(node)
+            gather[k.OPERATION] = k.GATHER
+            gather[k.POOL] = _extend(self.wide_pool, (row * k.TILE for row in rows))
+            gather[k.N_OUT], gather[k.TARGET] = n_patch, patch_rows * k.TILE
+            step = template.copy()
+            step[k.SOURCE] = patch_rows * k.TILE
+            step[k.TARGET] += patch.first * k.TILE
+            self.steps.append(step)
+
+    def _sum_step(self, node: Adder, n_in: int) -> list[int]:
+        step = self._new_step(node)
+        source = self.graph.tensors[node.inputs[0]]
+        fraction = term_fraction(node, source)
+        columns = weight_columns(node, n_in)
         starts = start_values(node)
         accumulator = node.accumulator
         at = exact_sum_fraction(node, fraction)
-        dense = isinstance(node, Dense)
         if at is None:
-            step[k.OPERATION] = k.DENSE_STEPWISE if dense else k.SUM_STEPWISE
-            step[k.POOL] = _extend(self.wide_pool, factors)
+            step[k.OPERATION] = k.SUM_STEPWISE if isinstance(node, Sum) else k.DENSE_STEPWISE
+            step[k.POOL] = _extend(
+                self.wide_pool, (weight for column in columns for weight in column)
+            )
             step[k.STARTS] = _extend(self.wide_pool, starts)
             _set_cast(step, k.CAST_INNER, fraction, accumulator)
             _set_cast(step, k.CAST_STEP, accumulator.fraction, accumulator)
             _set_cast(step, k.CAST_RESULT, accumulator.fraction, node.format)
-            return
-        exact = sum_range(node, self.ranges[node.inputs[0]], fraction, at)
-        step[k.OPERATION] = k.DENSE_EXACT if dense else k.SUM_EXACT
+            return step
+        exact = sum_range(node, self.ranges[node.inputs[0]], source, at)
+        step[k.OPERATION] = k.SUM_EXACT if isinstance(node, Sum) else k.DENSE_EXACT
         step[k.POOL] = len(self.pool)
-        for j in range(step[k.N_OUT]):
-            column = factors[j * step[k.N_IN] : (j + 1) * step[k.N_IN]]
+        for column in columns:
             padding = [0] * (-len(column) % k.GROUP)
-            _extend(self.pool, [factor << at - fraction for factor in column] + padding)
+            _extend(self.pool, [weight << at - fraction for weight in column] + padding)
         step[k.STARTS] = _extend(
             self.pool, (start >> accumulator.fraction - at for start in starts)
         )
         kept = kept_format(accumulator, at)
         _set_cast(step, k.CAST_STEP, at, kept, exact)
         _set_cast(step, k.CAST_RESULT, at, node.format, exact.cast(at, kept))
+        return step
 
-    def _add_offset_shift(self, node: OffsetShift, step: list[int]) -> None:
+    def _add_offset_shift(self, node: OffsetShift) -> None:
+        step = self._new_step(node)
         source = self._fractions(node)[0]
         fraction = max(source, node.offset_format.fraction)
         align = fraction - node.offset_format.fraction
@@ -178,13 +244,97 @@ class _Assembler:
         _set_cast(step, k.CAST_STEP, node.inner.fraction, replace(node.inner, overflow="WRAP"))
         _set_cast(step, k.CAST_RESULT, node.inner.fraction, node.format)
 
-    def _add_element(self, node: Node, step: list[int]) -> None:
+    def _add_element(self, node: Node) -> None:
+        step = self._new_step(node)
         fractions = self._fractions(node)
         fraction = max(fractions)
         step[k.OPERATION] = _ELEMENT_CODES[type(node)]
         step[k.ALIGN], step[k.ALIGN_SECOND] = (fraction - fractions[0], fraction - fractions[-1])
-        exact = 2 * fraction if isinstance(node, Square) else fraction
-        _set_cast(step, k.CAST_RESULT, exact, node.format)
+        if isinstance(node, Square | Multiply):
+            fraction = fractions[0] + fractions[-1]
+        _set_cast(step, k.CAST_RESULT, fraction, node.format)
+
+    def _add_normalization(self, node: BatchNormalization) -> None:
+        step = self._new_step(node)
+        product = self._fractions(node)[0] + node.scale_format.fraction
+        fraction = max(product, node.bias_format.fraction)
+        scales = spread(node.scale, step[k.N_IN])
+        biases = spread(node.bias, step[k.N_IN])
+        align = fraction - node.bias_format.fraction
+        step[k.OPERATION] = k.NORMALIZE
+        step[k.POOL] = _extend(self.wide_pool, (scale << fraction - product for scale in scales))
+        step[k.STARTS] = _extend(self.wide_pool, (bias << align for bias in biases))
+        _set_cast(step, k.CAST_RESULT, fraction, node.format)
+
+    def _add_table(self, node: UnaryLut | Sigmoid | Tanh) -> None:
+        step = self._new_step(node)
+        source = self.graph.tensors[node.inputs[0]].format
+        reach = table_reach(node, Interval.hull(self.ranges[node.inputs[0]]), source)
+        entries = (
+            node.table[table_place(node, x, source)] for x in range(reach.low, reach.high + 1)
+        )
+        fraction = node.table_format.fraction
+        step[k.OPERATION] = k.LOOK_UP
+        step[k.ALIGN], step[k.ALIGN_SECOND] = reach.low, reach.high
+        step[k.POOL] = _extend(
+            self.wide_pool, (Interval(e, e).cast(fraction, node.format).low for e in entries)
+        )
+
+    def _add_pool(self, node: MaxPool | AveragePool) -> None:
+        source = self.graph.tensors[node.inputs[0]]
+        first_row, channels = self.tile_rows[node.inputs[0]].start, source.shape[-1]
+        for position, window in enumerate(pool_windows(node, source)):
+            step = self._new_step(node)
+            step[k.TARGET] += position * channels * k.TILE
+            step[k.N_IN], step[k.N_OUT] = len(window), channels
+            rows = ((first_row + place) * k.TILE for place in window)
+            step[k.POOL] = _extend(self.wide_pool, rows)
+            if isinstance(node, MaxPool):
+                step[k.OPERATION] = k.MAX_POOL
+                _set_cast(step, k.CAST_RESULT, source.format.fraction, node.format)
+                continue
+            accumulator = node.accumulator
+            fraction = max(source.format.fraction, accumulator.fraction)
+            step[k.OPERATION] = k.AVERAGE_POOL
+            step[k.ALIGN] = fraction - source.format.fraction
+            step[k.ALIGN_SECOND] = fraction - accumulator.fraction
+            _set_cast(step, k.CAST_STEP, fraction, accumulator)
+            _set_cast(step, k.CAST_RESULT, accumulator.fraction, node.format)
+
+    def _add_quantize_each(self, node: QuantizeEach) -> None:
+        first, target = (self.tile_rows[name].start for name in (node.inputs[0], node.name))
+        fraction = self._fractions(node)[0]
+        for place, own in enumerate(spread(node.formats, self.graph.tensors[node.name].size)):
+            if own is None:
+                self._add_fill(target + place, (0,))
+                continue
+            self._add_cast(first + place, target + place, 1, fraction, own)
+            self._add_cast(target + place, target + place, 1, own.fraction, node.format)
+
+    def _add_concatenate(self, node: Concatenate) -> None:
+        tensors = [self.graph.tensors[name] for name in node.inputs]
+        target = self.tile_rows[node.name].start
+        for row in range(tensors[0].size // tensors[0].shape[-1]):
+            for name, tensor in zip(node.inputs, tensors, strict=True):
+                n = tensor.shape[-1]
+                first = self.tile_rows[name].start + row * n
+                self._add_cast(first, target, n, tensor.format.fraction, node.format)
+                target += n
+
+    def _add_cast(self, source: int, target: int, n: int, fraction: int, to: FixedFormat) -> None:
+        """Add a cast of ``n`` rows of the tile."""
+        step = [0] * k.N_COLUMNS
+        step[k.OPERATION], step[k.N_IN], step[k.N_OUT] = k.QUANTIZE, n, n
+        step[k.SOURCE] = step[k.SECOND] = source * k.TILE
+        step[k.TARGET] = target * k.TILE
+        _set_cast(step, k.CAST_RESULT, fraction, to)
+        self.steps.append(step)
+
+    def _add_fill(self, target: int, raws: Sequence[int]) -> None:
+        step = [0] * k.N_COLUMNS
+        step[k.OPERATION], step[k.TARGET], step[k.N_OUT] = k.FILL, target * k.TILE, len(raws)
+        step[k.POOL] = _extend(self.wide_pool, raws)
+        self.steps.append(step)
 
 
 def _extend(pool: list[int], numbers: Iterable[int]) -> int:

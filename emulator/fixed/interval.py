@@ -57,6 +57,17 @@ class Interval:
         ends = (self.low * factor, self.high * factor)
         return Interval(min(ends), max(ends))
 
+    def product(self, other: Interval) -> Interval:
+        """Return the interval of the products with any number of ``other``."""
+        return Interval.hull((self.times(other.low), self.times(other.high)))
+
+    def divided(self, divisor: int) -> Interval:
+        """Return the interval of the quotients by a positive number, truncated toward zero."""
+        low, high = (
+            end // divisor if end >= 0 else -(-end // divisor) for end in (self.low, self.high)
+        )
+        return Interval(low, high)
+
     def square(self) -> Interval:
         """Return the interval of the squares."""
         ends = (self.low**2, self.high**2)

@@ -110,11 +110,18 @@ def _matrix(value: object, node: str, key: str) -> tuple[tuple[int, ...], ...]:
     return tuple(_integers(part, node, key) for part in _items(value, node, key))
 
 
+def _formats(value: object, node: str, key: str) -> tuple[FixedFormat | None, ...]:
+    return tuple(
+        None if part is None else _format(part, node, key) for part in _items(value, node, key)
+    )
+
+
 # By the annotations of the operations' fields, which are all that a node may hold.
 _DECODERS: dict[str, Callable[[object, str, str], Any]] = {
     "str": _text,
     "int": _integer,
     "FixedFormat": _format,
+    "tuple[FixedFormat | None, ...]": _formats,
     "tuple[str, ...]": _names,
     "tuple[int, ...]": _integers,
     "tuple[tuple[int, ...], ...]": _matrix,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
-from emulator.graph.operations import Dense, Node, Square
+from emulator.graph.operations import Dense, Flatten, Node, Reshape, Square
 from emulator.results import Record
 
 if TYPE_CHECKING:
@@ -91,6 +91,9 @@ def type_bits(target: FixedFormat) -> int:
 
 def element_bits(graph: Graph, name: str) -> Bits:
     """Return the bits of each element of a node's result, the sign not counted."""
+    node = graph[name]
+    if isinstance(node, Reshape | Flatten):
+        return element_bits(graph, node.inputs[0])
     tensor = graph.tensors[name]
     return (type_bits(tensor.format),) * tensor.size
 

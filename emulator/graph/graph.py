@@ -39,7 +39,7 @@ class Graph:
     >>> x = Input("x", (), FixedFormat(8, 8), size=2)
     >>> y = Relu("y", ("x",), FixedFormat(4, 4, signed=False, overflow="SAT"))
     >>> Graph((x, y), outputs=("y",)).tensors["y"]
-    Tensor(size=2, format=ufixed<4,4,TRN,SAT>)
+    Tensor(shape=(2,), format=ufixed<4,4,TRN,SAT>)
     """
 
     nodes: tuple[Node, ...]

@@ -53,6 +53,21 @@ class L1Quantize(Layer):
         self.add_output_variable(self.get_input_variable().shape)
 
 
+class L1Reshape(Layer):
+    """A copy under another shape, None for a vector.
+
+    hls4ml's own reshape shares the memory of its input, so that neither can be an output beside the
+    other, and is removed where it comes last. A copy is no hardware either.
+    """
+
+    _expected_attributes = (Attribute("n_in"),)
+
+    def initialize(self) -> None:
+        """Declare the result."""
+        size = self.get_input_variable().size()
+        self.add_output_variable(self.attributes["target_shape"] or [size])
+
+
 class L1Square(Layer):
     """Element-wise square."""
 
@@ -76,6 +91,7 @@ class L1Sum(Layer):
 _FUNCTIONS: dict[type[Any], str] = {
     L1OffsetShift: "l1_offset_shift",
     L1Quantize: "l1_quantize",
+    L1Reshape: "l1_quantize",
     L1Square: "l1_square",
     L1Sum: "l1_sum",
 }

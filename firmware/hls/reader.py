@@ -15,12 +15,14 @@ from emulator.fixed import FixedFormat, Overflow, Rounding, quantize
 from emulator.graph import (
     Add,
     Dense,
+    Flatten,
     Graph,
     Input,
     Node,
     OffsetShift,
     Quantize,
     Relu,
+    Reshape,
     Square,
     Subtract,
     Sum,
@@ -185,6 +187,13 @@ def _read_quantize(layer: Any, inputs: tuple[str, ...]) -> Node:
     return Quantize(layer.name, inputs, _result(layer))
 
 
+def _read_reshape(layer: Any, inputs: tuple[str, ...]) -> Node:
+    shape = tuple(int(axis) for axis in layer.get_output_variable().shape)
+    if len(shape) == 1:
+        return Flatten(layer.name, inputs, _result(layer))
+    return Reshape(layer.name, inputs, _result(layer), shape=shape)
+
+
 def _read_square(layer: Any, inputs: tuple[str, ...]) -> Node:
     return Square(layer.name, inputs, _result(layer))
 
@@ -200,6 +209,8 @@ _READERS: dict[str, Callable[[Any, tuple[str, ...]], Node]] = {
     "Merge": _read_merge,
     "L1OffsetShift": _read_offset_shift,
     "L1Quantize": _read_quantize,
+    "Reshape": _read_reshape,
+    "L1Reshape": _read_reshape,
     "L1Square": _read_square,
     "L1Sum": _read_sum,
 }

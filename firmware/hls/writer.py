@@ -16,12 +16,14 @@ from emulator.fixed import to_float
 from emulator.graph import (
     Add,
     Dense,
+    Flatten,
     Graph,
     Input,
     Node,
     OffsetShift,
     Quantize,
     Relu,
+    Reshape,
     Square,
     Subtract,
     Sum,
@@ -290,3 +292,13 @@ def _(node: Add) -> dict[str, Any]:
 @_attributes.register(Subtract)
 def _(node: Subtract) -> dict[str, Any]:
     return {"class_name": "Merge", "op": "subtract"}
+
+
+@_attributes.register(Reshape)
+def _(node: Reshape) -> dict[str, Any]:
+    return {"class_name": "L1Reshape", "target_shape": list(node.shape)}
+
+
+@_attributes.register(Flatten)
+def _(node: Flatten) -> dict[str, Any]:
+    return {"class_name": "L1Reshape", "target_shape": None}

@@ -16,11 +16,13 @@ from emulator.fixed import FixedFormat
 from emulator.graph import (
     Add,
     Dense,
+    Flatten,
     Graph,
     Input,
     OffsetShift,
     Quantize,
     Relu,
+    Reshape,
     Square,
     Sum,
     node_ranges,
@@ -70,7 +72,17 @@ BROKEN: list[tuple[tuple[Node, ...], tuple[str, ...], str]] = [
     ((X, replace(SHIFT, offset=(1,))), ("s",), "has 1 offsets for 2 inputs"),
     ((X, replace(SHIFT, shift=(1, 2, 3))), ("s",), "has 3 shifts for 2 inputs"),
     ((X, replace(SHIFT, shift=(0, 8))), ("s",), "shift 1 is 8, but fixed<8,8> has 8 bits"),
-    ((X, DENSE, Add("a", ("x", "d"), BYTE)), ("a",), "its inputs have sizes 2 and 3"),
+    ((X, DENSE, Add("a", ("x", "d"), BYTE)), ("a",), r"its inputs have shapes \(2,\) and \(3,\)"),
+    ((X, Reshape("i", ("x",), BYTE, shape=(2,))), ("i",), "needs two or three axes"),
+    ((X, Reshape("i", ("x",), BYTE, shape=(2, 0))), ("i",), "needs two or three axes"),
+    ((X, Reshape("i", ("x",), BYTE, shape=(2, 2))), ("i",), r"shape \(2, 2\) for 2 elements"),
+    ((X, Reshape("i", ("x",), FixedFormat(8, 7), shape=(2, 1))), ("i",), "keeps the type"),
+    ((X, Flatten("f", ("x",), FixedFormat(8, 7))), ("f",), r"keeps the type fixed<8,8>, but"),
+    (
+        (X, Reshape("i", ("x",), BYTE, shape=(2, 1)), replace(DENSE, inputs=("i",))),
+        ("d",),
+        r"takes one axis, gets the shape \(2, 1\); flatten it",
+    ),
 ]
 
 
