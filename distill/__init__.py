@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from distill.checkpoints import load_checkpoint, save_checkpoint
-    from distill.data import TrainingData, load_training_data, natural_sample, split
+    from distill.data import TrainingData, load_training_data
     from distill.errors import CheckpointError, ExportError, TrainingDataError, TrainingError
     from distill.export import ExportProof, Mismatch, export_graph, export_model, prove_export
     from distill.quantizers import QuantDense, fake_quantize
     from distill.recipe import Distilled, Recipe, distill
+    from distill.sampling import Drawn, flattened_sample, natural_sample, split
     from distill.scaling import FloatScaling, InputScaling
     from distill.scores import (
         float_student_scores,
@@ -28,11 +29,12 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "checkpoints": ("load_checkpoint", "save_checkpoint"),
-    "data": ("TrainingData", "load_training_data", "natural_sample", "split"),
+    "data": ("TrainingData", "load_training_data"),
     "errors": ("CheckpointError", "ExportError", "TrainingDataError", "TrainingError"),
     "export": ("ExportProof", "Mismatch", "export_graph", "export_model", "prove_export"),
     "quantizers": ("QuantDense", "fake_quantize"),
     "recipe": ("Distilled", "Recipe", "distill"),
+    "sampling": ("Drawn", "flattened_sample", "natural_sample", "split"),
     "scaling": ("FloatScaling", "InputScaling"),
     "scores": ("float_student_scores", "quantized_scores", "teacher_scores", "to_integer_grid"),
     "students": ("FloatStudent", "QuantStudent", "StudentSpec"),
@@ -45,6 +47,7 @@ __all__ = [
     "Autoencoder",
     "CheckpointError",
     "Distilled",
+    "Drawn",
     "Epoch",
     "ExportError",
     "ExportProof",
@@ -68,6 +71,7 @@ __all__ = [
     "export_model",
     "fake_quantize",
     "fit",
+    "flattened_sample",
     "float_student_scores",
     "load_checkpoint",
     "load_training_data",

@@ -9,7 +9,7 @@ import torch
 
 from distill.scaling import InputScaling
 from distill.students import FloatStudent, QuantStudent, StudentSpec
-from distill.teachers import Autoencoder, LogTarget, TeacherSpec
+from distill.teachers import TARGET_OF_REFERENCE, Autoencoder, LogTarget, TeacherSpec
 from distill.training import Epoch, History, TrainingSettings, fit, torch_seed, torch_threads
 from emulator.errors import SettingsError
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from distill.data import TrainingData
+    from distill.sampling import Drawn
 
     Progress = Callable[[str, Epoch], None]
 
@@ -39,7 +40,7 @@ class Recipe:
         How to train each stage.
     tail_weight
         0: every crossing counts the same in the student's loss. Above: those with a target beyond
-        the median of background count ``1 + tail_weight * (target - median)``, which favours the
+        that of a median crossing count ``1 + tail_weight * (target - usual)``, which favours the
         rare crossings that a trigger selects.
     seed
         Of the initial parameters.
@@ -78,10 +79,10 @@ class Distilled:
 
 
 def distill(
-    training: TrainingData,
-    validation: TrainingData,
+    background: Drawn,
     recipe: Recipe,
     *,
+    for_student: Drawn | None = None,
     checkpoints: Path | None = None,
     resume: bool = False,
     progress: Progress | None = None,
@@ -92,11 +93,15 @@ def distill(
 
     Parameters
     ----------
-    training, validation
-        Naturally distributed background from different pool events; see `distill.data.split` and
-        `distill.data.natural_sample`.
+    background
+        Naturally distributed; the teacher learns from it what is common, and all scaling comes
+        from it. See `distill.sampling.natural_sample`.
     recipe
         Shapes, types and settings.
+    for_student
+        Other background on which the student learns the teacher's score, with more of the rare
+        crossings that a trigger selects; see `distill.sampling.flattened_sample`. By default the
+        same.
     checkpoints
         Folder for one checkpoint per stage, written after each epoch.
     resume
@@ -110,27 +115,30 @@ def distill(
         If the data are constant, a loss is not finite, or a checkpoint does not fit.
     """
     options: dict[str, Any] = {"resume": resume, "progress": progress}
-    rows, checks = _tensor(training), _tensor(validation)
+    seen = for_student or background
 
     def stage(name: str) -> dict[str, Any]:
         path = None if checkpoints is None else checkpoints / f"{name}.pt"
         return {**options, "stage": name, "checkpoint": path}
 
     with torch_seed(recipe.seed):
-        teacher = Autoencoder(rows.shape[1], recipe.teacher)
-    teacher.scaling.fit(training, recipe.teacher.field_weights)
+        teacher = Autoencoder(len(background.training.layout), recipe.teacher)
+    teacher.scaling.fit(background.training, recipe.teacher.field_weights)
     teacher_history = fit(
         teacher,
         lambda network, batch: network.training_loss(batch[0]),
-        [rows],
-        [checks],
+        [_tensor(background.training)],
+        [_tensor(background.validation)],
         recipe.teacher_training,
         **stage("teacher"),
     )
-    target, goals, check_goals = _targets(teacher, rows, checks, recipe.student_training.threads)
-    loss = regression_loss(recipe.tail_weight, float(goals.median()))
+    rows, checks = _tensor(seen.training), _tensor(seen.validation)
+    target, goals, check_goals = _targets(
+        teacher, background.training, rows, checks, recipe.student_training.threads
+    )
+    loss = regression_loss(recipe.tail_weight, TARGET_OF_REFERENCE)
 
-    scaling = InputScaling.fit(training, recipe.student.input_format)
+    scaling = InputScaling.fit(background.training, recipe.student.input_format)
     with torch_seed(recipe.seed + _STUDENT_STREAM):
         float_student = FloatStudent(recipe.student, scaling)
     float_history = fit(
@@ -155,7 +163,7 @@ def distill(
 
 
 def regression_loss(
-    tail_weight: float, median: float
+    tail_weight: float, usual: float
 ) -> Callable[[FloatStudent | QuantStudent, Sequence[Tensor]], Tensor]:
     """Return the student's loss on batches of (scaled inputs, targets); see `Recipe.tail_weight`."""
 
@@ -163,7 +171,7 @@ def regression_loss(
         inputs, goals = batch
         squared = (student.regress(inputs) - goals) ** 2
         if tail_weight:
-            squared = squared * (1.0 + tail_weight * (goals - median).clamp(min=0.0))
+            squared = squared * (1.0 + tail_weight * (goals - usual).clamp(min=0.0))
         return squared.mean()
 
     return loss
@@ -174,9 +182,9 @@ def _tensor(data: TrainingData) -> Tensor:
 
 
 def _targets(
-    teacher: Autoencoder, rows: Tensor, checks: Tensor, threads: int
+    teacher: Autoencoder, common: TrainingData, rows: Tensor, checks: Tensor, threads: int
 ) -> tuple[LogTarget, Tensor, Tensor]:
+    """Return the target, whose reference is a common crossing, and what the student learns."""
     with torch.no_grad(), torch_threads(threads):
-        scores, check_scores = teacher(rows), teacher(checks)
-        target = LogTarget.fit(scores)
-        return target, target(scores), target(check_scores)
+        target = LogTarget.fit(teacher(_tensor(common)))
+        return target, target(teacher(rows)), target(teacher(checks))

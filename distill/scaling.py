@@ -101,7 +101,7 @@ class InputScaling:
         Parameters
         ----------
         data
-            Naturally distributed background, see `distill.data.natural_sample`.
+            Naturally distributed background, see `distill.sampling.natural_sample`.
         input_format
             Type of the scaled inputs.
 

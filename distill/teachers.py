@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from torch import Tensor
+
+
+#: `LogTarget` of its reference score.
+TARGET_OF_REFERENCE = math.log(2.0)
 
 
 def _default_field_weights() -> dict[str, float]:

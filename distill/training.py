@@ -59,7 +59,7 @@ class TrainingSettings:
     """
 
     epochs: int = 10
-    batch_size: int = 2048
+    batch_size: int = 512
     learning_rate: float = 4e-3
     weight_decay: float = 1e-4
     patience: int = 5

@@ -144,7 +144,7 @@ class Training(Section):
     """How one network is trained; see `distill.training.TrainingSettings`."""
 
     epochs: PositiveInt = 10
-    batch_size: PositiveInt = 2048
+    batch_size: PositiveInt = 512
     learning_rate: PositiveFloat = 4e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     patience: PositiveInt = 5
@@ -168,6 +168,7 @@ class Student(Section):
     activation_format: Format | None = None
     score_format: Format | None = None
     tail_weight: Annotated[float, Field(ge=0)] = 1.0
+    sampling_power: Annotated[float, Field(ge=0, le=1)] = 0.25
     training: Training = Training(epochs=20)
     quantized_training: Training = Training(epochs=8, learning_rate=1e-3)
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from distill.data import natural_sample, split
+from distill.data import TrainingData
 from distill.export import export_graph, prove_export
 from distill.recipe import Recipe, distill, regression_loss
+from distill.sampling import Drawn, flattened_sample, natural_sample, split
 from distill.scores import float_student_scores, quantized_scores, teacher_scores
 from distill.students import StudentSpec
 from distill.teachers import TeacherSpec
@@ -20,7 +21,6 @@ from emulator.errors import SettingsError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from distill.data import TrainingData
     from distill.recipe import Distilled
 
 STAGES = ["teacher", "float-student", "student"]
@@ -34,23 +34,21 @@ RECIPE = Recipe(
 
 
 @pytest.fixture(scope="module")
-def halves(background: TrainingData) -> tuple[TrainingData, TrainingData]:
+def halves(background: TrainingData) -> Drawn:
     training, validation = split(background, 0.25, seed=1)
-    return natural_sample(training, 4_000, seed=1), natural_sample(validation, 1_000, seed=2)
+    return Drawn(natural_sample(training, 4_000, seed=1), natural_sample(validation, 1_000, seed=2))
 
 
 @pytest.fixture(scope="module")
-def distilled(halves: tuple[TrainingData, TrainingData]) -> Distilled:
-    return distill(*halves, RECIPE)
+def distilled(halves: Drawn) -> Distilled:
+    return distill(halves, RECIPE)
 
 
 def ranks(scores: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.argsort(np.argsort(scores, kind="stable"))
 
 
-def test_students_follow_the_teacher(
-    distilled: Distilled, halves: tuple[TrainingData, TrainingData]
-) -> None:
+def test_students_follow_the_teacher(distilled: Distilled, halves: Drawn) -> None:
     rows = halves[1].rows
     teacher = teacher_scores(distilled.teacher, rows)
     floating = float_student_scores(distilled.float_student, rows)
@@ -69,25 +67,23 @@ def test_histories_tell_each_stage(distilled: Distilled) -> None:
     assert distilled.histories[0].as_dict()["epochs"][0]["epoch"] == 0
 
 
-def test_result_is_exported_exactly(
-    distilled: Distilled, halves: tuple[TrainingData, TrainingData]
-) -> None:
+def test_result_is_exported_exactly(distilled: Distilled, halves: Drawn) -> None:
     graph = export_graph(distilled.student)
     assert prove_export(distilled.student, graph, halves[0].rows).n_mismatch == 0
 
 
 def test_interrupted_recipe_resumes_to_the_same_graph(
-    distilled: Distilled, halves: tuple[TrainingData, TrainingData], tmp_path: Path
+    distilled: Distilled, halves: Drawn, tmp_path: Path
 ) -> None:
     def interrupt(stage: str, epoch: Epoch) -> None:
         if (stage, epoch.epoch) == ("float-student", 4):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        distill(*halves, RECIPE, checkpoints=tmp_path, progress=interrupt)
+        distill(halves, RECIPE, checkpoints=tmp_path, progress=interrupt)
     seen: list[str] = []
     resumed = distill(
-        *halves,
+        halves,
         RECIPE,
         checkpoints=tmp_path,
         resume=True,
@@ -97,6 +93,27 @@ def test_interrupted_recipe_resumes_to_the_same_graph(
     assert resumed.histories == distilled.histories
     assert export_graph(resumed.student) == export_graph(distilled.student)
     assert sorted(path.stem for path in tmp_path.iterdir()) == sorted(STAGES)
+
+
+def test_student_may_learn_on_other_crossings_than_the_teacher(
+    distilled: Distilled, halves: Drawn, background: TrainingData
+) -> None:
+    weights = np.where(background.rows[:, 0] > 120, 1, 1000)
+    weighted = TrainingData.from_arrays(background.rows, background.layout, weights=weights)
+    flat = [
+        flattened_sample(part, n, power=0.0, seed=3)
+        for part, n in zip(split(weighted, 0.25, seed=1), (4_000, 1_000), strict=True)
+    ]
+    found = distill(halves, RECIPE, for_student=Drawn(*flat))
+    # The teacher and all scaling are those of the natural sample.
+    rows = halves.validation.rows
+    np.testing.assert_array_equal(
+        teacher_scores(found.teacher, rows), teacher_scores(distilled.teacher, rows)
+    )
+    assert found.target == distilled.target
+    assert found.student.scaling == distilled.student.scaling
+    assert found.histories[0] == distilled.histories[0]
+    assert found.histories[1] != distilled.histories[1]
 
 
 def test_tail_weight_counts_rare_crossings_more() -> None:

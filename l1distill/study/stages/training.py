@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from distill.data import load_training_data, natural_sample, split
+from distill.data import load_training_data
 from distill.export import export_model
 from distill.recipe import Distilled, distill
+from distill.sampling import Drawn, flattened_sample, split
 from emulator.features import load_layout
 from emulator.files import replace_file
 from emulator.model import save_model
@@ -44,11 +45,18 @@ def networks(context: Context, *, resume: bool) -> Distilled:
     study, files = context.study, context.files
     layout = load_layout(study.layout)
     data = load_training_data(files.zero_bias[TRAINING], layout, source=files.source)
-    part, rest = split(data, study.distillation.validation_fraction, seed=study.seed)
     fraction = study.distillation.validation_fraction
+    parts = split(data, fraction, seed=study.seed)
     n_validation = round(study.distillation.n_crossings * fraction)
-    training = natural_sample(part, study.distillation.n_crossings - n_validation, seed=study.seed)
-    validation = natural_sample(rest, n_validation, seed=study.seed + 1)
+    sizes = (study.distillation.n_crossings - n_validation, n_validation)
+
+    def drawn(power: float) -> Drawn:
+        return Drawn(
+            *(
+                flattened_sample(part, size, power=power, seed=study.seed + place)
+                for place, (part, size) in enumerate(zip(parts, sizes, strict=True))
+            )
+        )
 
     def say(stage: str, epoch: Epoch) -> None:
         context.reporter.say(
@@ -57,9 +65,9 @@ def networks(context: Context, *, resume: bool) -> Distilled:
         )
 
     return distill(
-        training,
-        validation,
+        drawn(1.0),
         study.recipe(),
+        for_student=drawn(study.distillation.student.sampling_power),
         checkpoints=context.run.checkpoints,
         resume=resume,
         progress=None if resume and not context.resume else say,
