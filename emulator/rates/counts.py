@@ -8,30 +8,22 @@ the events were split over chunks and processes and in whatever order the parts 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
 from emulator.constants import WEIGHT_FRACTION_BITS
 from emulator.rates import kernels
-from emulator.rates.blocks import (
-    MOST_DRAWS,
-    POISSON_STEPS,
-    EventRange,
-    joined,
-    overlap,
-    seed_key,
-    stream_blocks,
-)
+from emulator.rates.blocks import POISSON_STEPS, EventRange, joined, overlap, seed_key
 from emulator.rates.checks import (
     MAX_WEIGHT_SUM,
-    checked_blocks,
     checked_scores,
-    checked_weights,
     exact_sum,
     require_replicas_fit,
 )
+from emulator.rates.crossings import Crossings, Passing, sum_of_squares
 from emulator.rates.errors import CountsError
+from emulator.rates.tails import LOWEST_FLOOR, Tail
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -39,36 +31,13 @@ if TYPE_CHECKING:
 _UNIT_WEIGHT: Final = 1 << WEIGHT_FRACTION_BITS
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Passing:
-    """What lies at or above a threshold.
-
-    Parameters
-    ----------
-    entries
-        Number of crossings, whatever their weight.
-    weight
-        Sum of their weights, units of ``2**-32``.
-    weight_squared
-        Sum of their squared weights, units of ``2**-64``.
-    replicas
-        Sum of weights in each bootstrap replica, int64, axis (replica), units of ``2**-32``.
-    """
-
-    entries: int
-    weight: int
-    weight_squared: int
-    replicas: NDArray[np.int64]
-
-    @property
-    def n_effective(self) -> float:
-        """Effective number of entries, (sum of weights) squared over sum of squared weights."""
-        return self.weight**2 / self.weight_squared if self.weight_squared else 0.0
-
-
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ScoreCounts:
     """Weighted histogram of integer scores, one row per distinct score; make it by `from_scores`.
+
+    With a `floor`, the lowest row stands for everything that is not resolved: scores below the floor,
+    and weight that other seeds accept already (`from_crossings`). It counts in `total` and in nothing
+    else, and its score ``floor - 1`` is never a threshold.
 
     Adding (``+``, `merge`) is associative and commutative to the last bit, replicas included. The
     replicas take ``8 * distinct scores * replicas`` bytes: 100 MB for all scores of 16 bits and 200
@@ -92,6 +61,8 @@ class ScoreCounts:
         Whether any crossing came with a pool id, so that crossings may depend on each other.
     ranges
         Events that were counted as blocks of their own.
+    floor
+        Lowest score that is resolved; None if all are.
     total
         Sums over all rows.
 
@@ -116,6 +87,7 @@ class ScoreCounts:
     seed: int
     has_pools: bool
     ranges: tuple[EventRange, ...]
+    floor: int | None = None
     total: Passing = field(init=False)
 
     def __post_init__(self) -> None:
@@ -134,7 +106,7 @@ class ScoreCounts:
         first_event: int = 0,
         replicas: int = 200,
         seed: int = 0,
-    ) -> ScoreCounts:
+    ) -> Self:
         """Count scores.
 
         Parameters
@@ -166,24 +138,129 @@ class ScoreCounts:
             replicas do not fit into 256 MiB.
         """
         values = checked_scores(scores)
-        n_events = values.size
-        units = checked_weights(weights, n_events, draws=MOST_DRAWS)
+        crossings = Crossings.of(
+            values.size,
+            weights=weights,
+            pool_ids=pool_ids,
+            stream=stream,
+            first_event=first_event,
+            replicas=replicas,
+            seed=seed,
+        )
+        return cls.from_crossings(values, crossings)
+
+    @classmethod
+    def from_crossings(
+        cls,
+        scores: ArrayLike,
+        crossings: Crossings,
+        *,
+        floor: int | None = None,
+        kept: NDArray[np.float64] | None = None,
+    ) -> Self:
+        """Count scores of crossings whose weights and blocks are known.
+
+        Parameters
+        ----------
+        scores
+            As for `from_scores`.
+        crossings
+            Their weights and blocks, the same object for all models.
+        floor
+            Lowest score to resolve: all below share one row. A rate whose threshold would lie there is
+            refused. None resolves all.
+        kept
+            Probability that nothing else accepts the crossing, float64, axis (crossing), 0 to 1. Rates
+            and efficiencies of such counts are *pure* ones: of what the score adds to the rest.
+
+        Raises
+        ------
+        CountsError
+            If scores are not integers, arrays do not match, or the replicas do not fit into 256 MiB.
+
+        Examples
+        --------
+        >>> crossings = Crossings.of(4, stream="zero bias")
+        >>> pure = ScoreCounts.from_crossings(
+        ...     [9, 7, 7, 2], crossings, kept=np.array([0.0, 1.0, 0.25, 1.0])
+        ... )
+        >>> pure.passing(7).weight / 2**32, pure.total.entries
+        (1.25, 4)
+        """
+        if floor is not None or kept is not None:
+            lowest = LOWEST_FLOOR if floor is None else floor
+            tail = Tail.of(scores, crossings, floor=lowest, kept=kept)
+            return cls.from_tail(
+                tail,
+                crossings.total,
+                floor=lowest,
+                seed=crossings.seed,
+                has_pools=crossings.has_pools,
+                ranges=crossings.ranges,
+            )
+        values = checked_scores(scores)
         distinct, rows = np.unique(values, return_inverse=True)
-        require_replicas_fit(distinct.size, replicas, seed)
-        ranges: tuple[EventRange, ...] = ()
-        if pool_ids is not None:
-            blocks = checked_blocks(pool_ids, n_events)
-        else:
-            if not 0 <= first_event <= 2**63 - n_events:
-                msg = f"first_event must be 0 or more, got {first_event}"
-                raise CountsError(msg)
-            blocks = stream_blocks(stream, first_event, n_events)
-            if n_events:
-                ranges = (EventRange(stream, first_event, first_event + n_events),)
-        counts = _zeros(distinct.size, replicas)
-        kernels.fill(rows, units, blocks, seed_key(seed), POISSON_STEPS, *counts)
-        has_pools = pool_ids is not None and n_events > 0
-        return cls(distinct, *counts, seed=seed, has_pools=has_pools, ranges=ranges)
+        require_replicas_fit(distinct.size, crossings.replicas, crossings.seed)
+        counts = _zeros(distinct.size, crossings.replicas)
+        kernels.fill(
+            rows,
+            crossings.weights,
+            crossings.blocks,
+            seed_key(crossings.seed),
+            POISSON_STEPS,
+            *counts,
+        )
+        return cls(
+            distinct,
+            *counts,
+            seed=crossings.seed,
+            has_pools=crossings.has_pools,
+            ranges=crossings.ranges,
+        )
+
+    @classmethod
+    def from_tail(
+        cls,
+        tail: Tail,
+        total: Passing,
+        *,
+        floor: int,
+        seed: int,
+        has_pools: bool,
+        ranges: tuple[EventRange, ...],
+    ) -> Self:
+        """Count what lies at or above a floor, given the sums over all crossings.
+
+        Parameters
+        ----------
+        tail
+            Every score at or above the floor.
+        total
+            Sums over all crossings, those below the floor included.
+        floor, seed, has_pools, ranges
+            As the attributes.
+        """
+        distinct, rows = np.unique(tail.scores, return_inverse=True)
+        n_replicas = len(total.replicas)
+        require_replicas_fit(distinct.size + 1, n_replicas, seed)
+        entries, sums, squares, replicas = counts = _zeros(distinct.size + 1, n_replicas)
+        kernels.fill(rows + 1, tail.weights, tail.blocks, seed_key(seed), POISSON_STEPS, *counts)
+        entries[0] = total.entries - len(tail.scores)
+        sums[0] = total.weight - int(tail.weights.sum())
+        replicas[0] = total.replicas - replicas[1:].sum(axis=0)
+        square = (
+            total.weight_squared
+            - sum_of_squares(tail.weights + tail.vetoed)
+            + sum_of_squares(tail.vetoed)
+        )
+        squares[0] = square >> 64, square & (2**64 - 1)
+        scores = np.concatenate(([floor - 1], distinct)).astype(np.int64)
+        return cls(scores, *counts, seed=seed, has_pools=has_pools, ranges=ranges, floor=floor)
+
+    @property
+    def first_row(self) -> int:
+        """Lowest row whose score may be a threshold."""
+        return 0 if self.floor is None else 1
 
     @property
     def n_replicas(self) -> int:
@@ -211,7 +288,19 @@ class ScoreCounts:
         return out
 
     def rows_at(self, thresholds: NDArray[np.int64]) -> NDArray[np.intp]:
-        """Return the first row at or above each threshold."""
+        """Return the first row at or above each threshold.
+
+        Raises
+        ------
+        CountsError
+            If a threshold lies below the floor.
+        """
+        if self.floor is not None and thresholds.size and int(thresholds.min()) < self.floor:
+            msg = (
+                f"scores below {self.floor} were counted together, so that nothing is known of the "
+                f"threshold {thresholds.min()}; count again with a lower floor"
+            )
+            raise CountsError(msg)
         return np.asarray(np.searchsorted(self.scores, thresholds, side="left"))
 
     def merge(self, other: ScoreCounts) -> ScoreCounts:
@@ -223,6 +312,9 @@ class ScoreCounts:
             If the bootstraps differ, an event is in both, or the sum does not fit.
         """
         require_one_bootstrap(self, other)
+        if self.floor != other.floor:
+            msg = f"counts above the floors {self.floor} and {other.floor} do not go together"
+            raise CountsError(msg)
         if shared := overlap(self.ranges, other.ranges):
             msg = f"both counts hold events {shared}; name another stream or first_event"
             raise CountsError(msg)
@@ -248,6 +340,7 @@ class ScoreCounts:
             seed=self.seed,
             has_pools=self.has_pools or other.has_pools,
             ranges=joined(self.ranges, other.ranges),
+            floor=self.floor,
         )
 
     __add__ = merge
@@ -255,10 +348,11 @@ class ScoreCounts:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ScoreCounts):
             return NotImplemented
-        return (self.seed, self.has_pools, self.ranges) == (
+        return (self.seed, self.has_pools, self.ranges, self.floor) == (
             other.seed,
             other.has_pools,
             other.ranges,
+            other.floor,
         ) and all(
             np.array_equal(getattr(self, name), getattr(other, name))
             for name in ("scores", "entries", "weights", "squares", "replicas")

@@ -32,7 +32,7 @@ def rate_curve(counts: ScoreCounts, scenario: RateScenario) -> pd.DataFrame:
 
     Returns
     -------
-    One row per distinct score in rising order, columns ``threshold`` (fires if score >= threshold),
+    One row per distinct score (above the floor, if there is one) in rising order, columns ``threshold`` (fires if score >= threshold),
     ``rate_khz``, ``error_naive_khz`` (independent crossings), ``error_khz`` (bootstrap) and
     ``entries`` (crossings that fire). The curve is a staircase: between two rows the rate is that of
     the *next* one.
@@ -67,7 +67,7 @@ def rate_curve(counts: ScoreCounts, scenario: RateScenario) -> pd.DataFrame:
     # The same formula as naive_error of the working points, row by row.
     variance = (1 - fraction) ** 2 * squares_passing + fraction**2 * squares_failing
     rate = scenario.crossing_rate_khz
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "threshold": counts.scores,
             "rate_khz": rate * fraction,
@@ -76,6 +76,8 @@ def rate_curve(counts: ScoreCounts, scenario: RateScenario) -> pd.DataFrame:
             "entries": counts.entries[::-1].cumsum()[::-1],
         }
     )
+    # What lies below a floor is in the totals, but its score is no threshold.
+    return frame.iloc[counts.first_row :].reset_index(drop=True)
 
 
 def efficiency_curve(

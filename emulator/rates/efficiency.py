@@ -16,7 +16,8 @@ from emulator.results import Record
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from emulator.rates.counts import Passing, ScoreCounts
+    from emulator.rates.counts import ScoreCounts
+    from emulator.rates.crossings import Passing
     from emulator.rates.scenario import RateScenario
 
 ALL_GENERATED = "all generated events"
@@ -117,7 +118,7 @@ def efficiency_at(
     _require_usable(counts, setting, signal)
     chosen = threshold_at(setting, target_khz, scenario)
     passing, total = counts.passing(chosen.threshold), counts.total
-    low, high, kind = _interval(counts, passing)
+    low, high, kind = efficiency_interval(counts, passing)
     with_threshold = replica_efficiencies(counts, setting, target_khz, scenario)
     low_total, high_total = percentile_interval(with_threshold)
     return Efficiency(
@@ -151,8 +152,8 @@ def replica_efficiencies(
     return np.where(setting.total.replicas > 0, values, np.nan)
 
 
-def _interval(counts: ScoreCounts, passing: Passing) -> tuple[float, float, str]:
-    """Interval at the fixed threshold, and its kind."""
+def efficiency_interval(counts: ScoreCounts, passing: Passing) -> tuple[float, float, str]:
+    """Return the 68 % interval of an efficiency at a fixed threshold, and its kind."""
     total = counts.total
     if counts.is_unweighted and not counts.has_pools:
         return *clopper_pearson(passing.entries, total.entries), "clopper-pearson"

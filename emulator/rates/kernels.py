@@ -14,7 +14,7 @@ _SHIFT_32 = np.uint64(32)
 
 
 @inline_kernel
-def _add_square(squares: Any, row: Any, weight: Any) -> None:
+def add_square(squares: Any, row: Any, weight: Any) -> None:
     """Add ``weight**2`` to the 128-bit number ``squares[row]`` (high word, low word), exactly."""
     high_half, low_half = weight >> _SHIFT_32, weight & _LOW_32
     cross = high_half * low_half  # below 2**63, since weight < 2**63
@@ -50,7 +50,7 @@ def fill(
         weight = weights[i]
         entries[row] += 1
         sums[row] += weight
-        _add_square(squares, row, np.uint64(weight))
+        add_square(squares, row, np.uint64(weight))
         state = block_state(blocks[i], key)
         for replica in range(n_replicas):
             replicas[row, replica] += weight * draws(state, replica, steps)

@@ -14,12 +14,14 @@ from emulator.rates import kernels
 from emulator.rates.counts import require_apart, require_one_bootstrap
 from emulator.rates.errors import CountsError
 from emulator.rates.intervals import garwood, spread
+from emulator.rates.tails import LOWEST_FLOOR
 from emulator.results import Record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from emulator.rates.counts import Passing, ScoreCounts
+    from emulator.rates.counts import ScoreCounts
+    from emulator.rates.crossings import Passing
     from emulator.rates.scenario import RateScenario
 
 #: Largest relative error of a working point at which models may be ranked by it.
@@ -143,10 +145,14 @@ def threshold_at(counts: ScoreCounts, target_khz: float, scenario: RateScenario)
     total = counts.total.weight
     most = _most_passing(total, target_khz, scenario)
     _require_weight(counts, "to set a threshold on")
-    occupied = counts.weights > 0
-    scores = counts.scores[occupied][::-1]
-    passing = counts.weights[occupied][::-1].cumsum()
+    first = counts.first_row
+    occupied = counts.weights[first:] > 0
+    _require_resolved(counts, occupied)
+    scores = counts.scores[first:][occupied][::-1]
+    passing = counts.weights[first:][occupied][::-1].cumsum()
     n_rows = int(np.searchsorted(passing, most, side="right"))
+    if n_rows == len(scores):
+        _require_above_floor(counts, target_khz)
     following = int(passing[n_rows]) if n_rows < passing.size else None
     return RateThreshold(
         target_khz=float(target_khz),
@@ -174,8 +180,12 @@ def replica_thresholds(
     most = np.array(
         [_most_passing(int(total), target_khz, scenario) for total in totals], dtype=np.int64
     )
+    first = counts.first_row
+    _require_resolved(counts, counts.weights[first:] > 0)
+    if (counts.replicas[first:].sum(axis=0) <= most)[totals > 0].any():
+        _require_above_floor(counts, target_khz)
     out = np.empty(counts.n_replicas, dtype=np.int64)
-    kernels.walk_thresholds(counts.scores, counts.replicas, most, out)
+    kernels.walk_thresholds(counts.scores[first:], counts.replicas[first:], most, out)
     return out
 
 
@@ -236,7 +246,7 @@ def working_point(
     # A setting replica that drew nothing has no threshold.
     rates = np.where(setting.total.replicas > 0, at_replicas / total.weight, np.nan)
     error_setting = crossing_rate * spread(rates)
-    low, high = _garwood_khz(passing, total, rate, error, scenario)
+    low, high = garwood_khz(passing, total, rate, error, scenario)
     largest_error = max(error, error_setting)
     return WorkingPoint(
         model=model,
@@ -273,10 +283,13 @@ def naive_error(passing: Passing, total: Passing) -> float:
     return math.sqrt(variance) / total.weight
 
 
-def _garwood_khz(
+def garwood_khz(
     passing: Passing, total: Passing, rate: float, error: float, scenario: RateScenario
 ) -> tuple[float, float]:
-    """Garwood interval on effective numbers; nothing passing counts in units of a mean weight."""
+    """Return the Garwood interval of a rate, kHz, on effective numbers.
+
+    Where nothing passes, an entry counts for a crossing of mean weight.
+    """
     if passing.weight == 0:
         unit = total.weight_squared / total.weight**2
         count, khz_per_count = 0.0, scenario.crossing_rate_khz * unit
@@ -298,6 +311,25 @@ def _most_passing(total: int, target_khz: float, scenario: RateScenario) -> int:
         )
         raise SettingsError(msg)
     return math.floor(Fraction(target_khz) / Fraction(scenario.crossing_rate_khz) * total)
+
+
+def _require_resolved(counts: ScoreCounts, occupied: NDArray[np.bool_]) -> None:
+    if not occupied.any():
+        msg = (
+            f"of {counts.total.entries} crossings none is at or above the floor of the scores, or other "
+            "seeds accept all of them; there is nothing to set a threshold on"
+        )
+        raise CountsError(msg)
+
+
+def _require_above_floor(counts: ScoreCounts, target_khz: float) -> None:
+    """Refuse to answer where the threshold could lie among the scores below the floor."""
+    if counts.floor is not None and counts.floor > LOWEST_FLOOR and counts.weights[0] > 0:
+        msg = (
+            f"all scores of {counts.floor} and more give less than {target_khz:g} kHz, in all crossings "
+            "or in a bootstrap replica; count again with a lower floor"
+        )
+        raise CountsError(msg)
 
 
 def _require_weight(counts: ScoreCounts, purpose: str) -> None:

@@ -143,3 +143,50 @@ def test_other_weights_and_seeds_are_refused() -> None:
     _, other_seed = toy(5.0, 4)
     with pytest.raises(CountsError, match="cannot be compared pair by pair"):
         compare(first, other_seed)
+
+
+def test_interval_of_a_known_difference_covers() -> None:
+    # Exponential scores of scales 300 (model) and 200 (reference) above a background of scale 100:
+    # at the background's fraction f a signal of scale s keeps f**(100/s).
+    fraction, n_toys = TARGET / RUN3.crossing_rate_khz, 150
+    truth = fraction ** (1 / 3) - fraction ** (1 / 2)
+    covered = 0
+    for seed in range(n_toys):
+        rng = np.random.default_rng(1000 + seed)
+        background = np.round(rng.exponential(1000, 5_000)).astype(int)
+        uniform = rng.exponential(1.0, 1_000)  # what both models see of the same event
+        first, second = (
+            model(name, background, np.round(scale * uniform).astype(int), seed=seed)
+            for name, scale in (("student", 3000), ("teacher", 2000))
+        )
+        found = compare(first, second)
+        assert found.difference_low is not None
+        assert found.difference_high is not None
+        covered += found.difference_low <= truth <= found.difference_high
+    # Binomial scatter 3.8 %.
+    assert covered / n_toys == pytest.approx(0.683, abs=0.09)
+
+
+def test_interval_of_a_known_difference_in_shared_pools_covers() -> None:
+    # Five crossings of each of 250 pool events; both models fire on all of an event's or on none.
+    n_toys, n_pools = 150, 250
+    pools = np.repeat(np.arange(n_pools, dtype=np.uint64), 5)
+    background = np.arange(5_000)
+    covered = 0
+    for seed in range(n_toys):
+        uniform = np.random.default_rng(2000 + seed).random(n_pools)[pools.astype(np.intp)]
+        first, second = (
+            ModelScores(
+                name,
+                ScoreCounts.from_scores(background, stream="zb", seed=seed),
+                ScoreCounts.from_scores(
+                    np.where(uniform < kept, 10_000, 0), pool_ids=pools, seed=seed
+                ),
+            )
+            for name, kept in (("student", 0.4), ("teacher", 0.3))
+        )
+        found = compare(first, second)
+        assert found.difference_low is not None
+        assert found.difference_high is not None
+        covered += found.difference_low <= 0.1 <= found.difference_high
+    assert covered / n_toys == pytest.approx(0.683, abs=0.09)

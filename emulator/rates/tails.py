@@ -1,0 +1,92 @@
+"""The scores that matter for a rate: those at or above a floor, with their weights and blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self
+
+import numpy as np
+
+from emulator.rates.checks import SCORE_LIMIT, checked_scores
+from emulator.rates.errors import CountsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from emulator.rates.crossings import Crossings
+
+#: The floor that every score reaches.
+LOWEST_FLOOR: Final = -SCORE_LIMIT + 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tail:
+    """Scores that are counted one by one: those at or above a floor that are not vetoed.
+
+    Tails of different crossings may be put together in any order (`joined`); with the sums over all
+    crossings they give the counts.
+
+    Parameters
+    ----------
+    scores
+        int64, axis (entry).
+    weights
+        What is counted at the score, int64, axis (entry), units of ``2**-32``.
+    vetoed
+        Weight of the same crossings that is not, because something else accepts them.
+    blocks
+        uint64, axis (entry).
+    """
+
+    scores: NDArray[np.int64]
+    weights: NDArray[np.int64]
+    vetoed: NDArray[np.int64]
+    blocks: NDArray[np.uint64]
+
+    @classmethod
+    def of(
+        cls,
+        scores: ArrayLike,
+        crossings: Crossings,
+        *,
+        floor: int = LOWEST_FLOOR,
+        kept: NDArray[np.float64] | None = None,
+    ) -> Self:
+        """Take the tail of the scores of some crossings; see `ScoreCounts.from_crossings`."""
+        values = checked_scores(scores)
+        if len(values) != len(crossings):
+            msg = f"there are {len(values)} scores for {len(crossings)} crossings"
+            raise CountsError(msg)
+        weights = crossings.weights if kept is None else kept_weights(crossings.weights, kept)
+        chosen = np.flatnonzero((values >= floor) & (weights > 0))
+        taken = weights[chosen]
+        vetoed = crossings.weights[chosen] - taken
+        return cls(values[chosen], taken, vetoed, crossings.blocks[chosen])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Tail]) -> Self:
+        """Put tails of different crossings together; there is at least one."""
+        return cls(
+            np.concatenate([part.scores for part in parts]),
+            np.concatenate([part.weights for part in parts]),
+            np.concatenate([part.vetoed for part in parts]),
+            np.concatenate([part.blocks for part in parts]),
+        )
+
+
+def kept_weights(weights: NDArray[np.int64], kept: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the part of each weight that is kept, rounded to a unit of ``2**-32``.
+
+    Raises
+    ------
+    CountsError
+        If there is not one number from 0 to 1 for each weight.
+    """
+    if kept.shape != weights.shape or not ((kept >= 0) & (kept <= 1)).all():
+        msg = f"kept must be one number from 0 to 1 for each of {len(weights)} crossings"
+        raise CountsError(msg)
+    parts = np.rint(weights * kept).astype(np.int64)
+    # Doubles round large weights: nothing may grow, and what is kept whole stays whole.
+    return np.where(kept == 1, weights, np.minimum(parts, weights))
