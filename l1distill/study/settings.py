@@ -5,8 +5,9 @@ Unknown keys and wrong types are refused with their place in the YAML.
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import (
@@ -309,11 +310,14 @@ def load_study(path: str | Path) -> Study:
 
 def _first_sentence(place: Path, error: ValidationError) -> str:
     """Say what is wrong and where, for the first problem, and how many more there are."""
-    problems = error.errors()
+    # A misspelt key is also missing under its right name: the misspelling is what helps.
+    problems = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
     first = problems[0]
     where = ".".join(str(part) for part in first["loc"]) or "the study"
     if first["type"] == "extra_forbidden":
-        what = "is no key that is known here"
+        known = _keys_at(first["loc"][:-1])
+        near = get_close_matches(str(first["loc"][-1]), known, n=1) or known
+        what = f"is no key that is known here; nearest: {', '.join(near)}"
     elif first["type"] == "missing":
         what = "is missing"
     else:
@@ -321,6 +325,17 @@ def _first_sentence(place: Path, error: ValidationError) -> str:
         what = f"{text[0].lower()}{text[1:]}, found {first['input']!r:.60}"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return " ".join(f"{place}: {where}: {what}{more}".split())
+
+
+def _keys_at(place: tuple[int | str, ...]) -> list[str]:
+    """Return the keys of the section at a place in the study file."""
+    section: type[Section] = Study
+    for part in place:
+        kind = section.model_fields[str(part)].annotation
+        # A section may be optional.
+        choices = (kind, *get_args(kind))
+        section = next(one for one in choices if isinstance(one, type) and issubclass(one, Section))
+    return [field.alias or name for name, field in section.model_fields.items()]
 
 
 def _with_absolute_files(study: Study, folder: Path) -> Study:

@@ -93,17 +93,18 @@ SCENARIO = {
 }
 
 MISTAKES: dict[str, tuple[tuple[str, ...], Any, str]] = {
-    "unknown key": (("epochs",), 3, r"epochs: is no key that is known here"),
+    "unknown key": (("epochs",), 3, r"epochs: is no key that is known here; nearest: schema, name"),
     "unknown key inside": (
         ("rates", "target_khz"),
         [1],
-        r"rates\.target_khz: is no key that is known here",
+        r"rates\.target_khz: is no key that is known here; nearest: targets_khz",
     ),
     "wrong type": (("rates", "replicas"), "many", r"rates\.replicas: .*integer.*'many'"),
     "wrong type of a section": (("rates",), [1, 5], r"rates: input should be .*\[1, 5\]"),
     "true is no number": (("rates", "replicas"), True, r"rates\.replicas: neither true nor false"),
     "not a whole number": (("seed",), 1.5, r"seed: .*integer.*1\.5"),
     "not finite": (("comparison", "clock_period_ns"), float("inf"), r"clock_period_ns: .*finite"),
+    "unknown key of files": ((*FILES, "sorce"), "x", r"files\.sorce: is no key .*nearest: source"),
     "missing key": (("seed",), ..., r"seed: is missing"),
     "missing files": ((*FILES, "setting"), ..., r"samples\.files\.setting: is missing"),
     "other schema": (("schema",), "l1distill-study/9", r"schema: .*'l1distill-study/9'"),
@@ -211,9 +212,8 @@ def test_signal_names(name: str, content: dict[str, Any], write_study: Write) ->
 
 
 def test_several_mistakes_are_counted(content: dict[str, Any], write_study: Write) -> None:
-    content |= {"one": 1, "two": 2}
-    del content["seed"]
-    with pytest.raises(SettingsError, match=r"seed: is missing \(and 2 more\)$"):
+    content |= {"sead": content.pop("seed"), "two": 2}
+    with pytest.raises(SettingsError, match=r"sead: is no .*; nearest: seed \(and 2 more\)$"):
         load_study(write_study(content))
 
 
