@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from emulator.model import Model
-    from emulator.objects.tree_reader import Order, Source
+    from emulator.objects.chunks import Order, Source
 
     Paths = Sequence[str | PathLike[str]]
 

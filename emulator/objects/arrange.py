@@ -8,6 +8,7 @@ import numpy as np
 
 from emulator.objects.events import (
     REQUIRED_FIELDS,
+    SHOWERS,
     Columns,
     build_events,
     columns,
@@ -56,7 +57,7 @@ def _ordered(events: ak.Array, scales: HardwareScales, limit: Callable[[str], in
 def concatenate(parts: Sequence[ak.Array]) -> ak.Array:
     """Join events arrays row after row.
 
-    Optional fields of objects are kept where every part has them. Parts without rows are left out.
+    Optional fields of objects and flags of showers are kept where every part has them. Parts without rows are left out.
 
     Parameters
     ----------
@@ -78,6 +79,9 @@ def concatenate(parts: Sequence[ak.Array]) -> ak.Array:
     if not parts:
         return empty_events()
     scalars = [scalar_columns(part) for part in parts]
+    for name in SHOWERS:
+        if not all(name in each for each in scalars):
+            scalars = [{k: v for k, v in each.items() if k != name} for each in scalars]
     if len({frozenset(names) for names in scalars}) > 1:
         msg = f"parts with different scalars: {[sorted(names) for names in scalars]}"
         raise ValueError(msg)

@@ -39,6 +39,11 @@ OPTIONAL_SCALARS: Final[Mapping[str, np.dtype[Any]]] = {
     "pool_id": np.dtype(np.uint64),
 }
 
+#: Flags of muon showers (0 or 1), where a format carries them: nominal, tight, two loose ones.
+SHOWERS: Final[Mapping[str, np.dtype[Any]]] = {
+    name: np.dtype(np.uint8) for name in ("mus0", "mus1", "mus2")
+}
+
 #: Fields that every events array has, in collections that are always there (but may be empty).
 REQUIRED_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "mu": ("pt", "eta_vtx", "phi_vtx"),
@@ -54,11 +59,22 @@ REQUIRED_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 #: Fields that some formats do not carry (the Global Trigger's muon word has no measured eta).
+#: ``mu.charge`` is the hardware's sign bit: 0 for a positive, 1 for a negative muon; ``charge_valid``
+#: says whether it was measured, ``index`` which track finder the muon comes from.
 OPTIONAL_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "mu": ("eta", "phi", "qual", "charge", "iso", "pt_unconstrained", "dxy"),
+    "mu": (
+        *("eta", "phi", "qual", "charge", "charge_valid"),
+        *("index", "iso", "pt_unconstrained", "dxy"),
+    ),
     "eg": ("iso",),
     "tau": ("iso",),
-    "jet": ("qual",),
+    "jet": ("qual", "displaced"),
+    "ett": ("ettem", "min_bias"),
+    "htt": ("towers", "min_bias"),
+    "etm": ("asymmetry", "min_bias"),
+    "htm": ("asymmetry", "min_bias"),
+    "etmhf": ("asymmetry", "centrality"),
+    "htmhf": ("asymmetry", "centrality"),
 }
 
 #: Collections of objects, and of sums (at most one entry; also kept when its ET is 0, as the
@@ -115,7 +131,7 @@ def build_events(
     Parameters
     ----------
     scalars
-        The scalars of `SCALARS` and any of `OPTIONAL_SCALARS`, each of shape (n_rows,).
+        The scalars of `SCALARS` and any of `OPTIONAL_SCALARS` and `SHOWERS`, each of shape (n_rows,).
     collections
         Columns of each collection; a collection that is not given is empty in every row.
     scales
@@ -168,7 +184,7 @@ def _no_objects(collection: str, rows: int) -> Columns:
 def _checked_scalars(
     scalars: Mapping[str, NDArray[Any]], place: Callable[[int], str]
 ) -> dict[str, NDArray[Any]]:
-    dtypes = {**SCALARS, **OPTIONAL_SCALARS}
+    dtypes = {**SCALARS, **OPTIONAL_SCALARS, **SHOWERS}
     missing, unknown = set(SCALARS) - set(scalars), set(scalars) - set(dtypes)
     if missing or unknown:
         msg = f"scalars missing: {sorted(missing)}; unknown: {sorted(unknown)}"
@@ -178,7 +194,8 @@ def _checked_scalars(
         if name in scalars:
             values = np.asarray(scalars[name])
             limits = np.iinfo(dtype)
-            _check_range(name, values, (int(limits.min), int(limits.max)), place)
+            highest = 1 if name in SHOWERS else int(limits.max)
+            _check_range(name, values, (int(limits.min), highest), place)
             checked[name] = values.astype(dtype)
     if len({values.shape for values in checked.values()}) > 1 or checked["run"].ndim != 1:
         msg = f"scalars of different shapes: { {k: v.shape for k, v in checked.items()} }"
@@ -307,7 +324,7 @@ def columns(events: ak.Array, collection: str) -> Columns:
 
 def scalar_columns(events: ak.Array) -> dict[str, NDArray[Any]]:
     """Return the scalars of an events array, each of shape (n_rows,)."""
-    known = {**SCALARS, **OPTIONAL_SCALARS}
+    known = {**SCALARS, **OPTIONAL_SCALARS, **SHOWERS}
     return {name: ak.to_numpy(events[name]) for name in events.fields if name in known}
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from emulator.objects.tree_reader import ObjectBranches, Order, Source, TreeLayout, TreeReader
+from emulator.objects.tree_reader import ObjectBranches, TreeLayout, TreeReader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from emulator.objects.chunks import Order, Source
     from emulator.objects.root_file import RootFile
 
 FORMAT_NAME: Final = "l1ntuple"
@@ -34,6 +35,7 @@ _OBJECTS: Final = {
             "phi_vtx": "muonIPhiAtVtx",
             "qual": "muonQual",
             "charge": "muonChg",
+            "index": "muonTfMuonIdx",
             "iso": "muonIso",
             "pt_unconstrained": "muonIEtUnconstrained",
             "dxy": "muonDxy",

@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from emulator.errors import InputFileError
-from emulator.objects.tree_reader import ObjectBranches, Order, Source, TreeLayout, TreeReader
+from emulator.objects.tree_reader import ObjectBranches, TreeLayout, TreeReader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from emulator.objects.chunks import Order, Source
     from emulator.objects.root_file import RootFile
 
 FORMAT_NAME: Final = "l1nano"
@@ -36,6 +37,8 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
         "phi_vtx": "hwPhiAtVtx",
         "qual": "hwQual",
         "charge": "hwCharge",
+        "charge_valid": "hwChargeValid",
+        "index": "tfMuonIndex",
         "iso": "hwIso",
         "pt_unconstrained": "hwPtUnconstrained",
         "dxy": "hwDXY",

@@ -167,8 +167,8 @@ def _objects(
             fields[branch] = values.astype(np.float32)
     for source, branch in nano.FIELDS[name].items():
         if source in part.fields:
-            # CMSSW stores the impact parameter as uint16; readers of NanoAOD expect it so.
-            dtype = np.uint16 if source == "dxy" else np.int16
+            # CMSSW stores these two as uint16; readers of NanoAOD expect them so.
+            dtype = np.uint16 if source in {"dxy", "index"} else np.int16
             fields[branch] = part.fields[source].astype(dtype)
     fields["bx"] = np.repeat(crossing, np.diff(part.offsets))
     return part.offsets, fields

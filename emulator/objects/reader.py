@@ -7,19 +7,31 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, Final, Protocol, get_args
 
 from emulator.errors import InputFileError, SettingsError
-from emulator.objects import l1ntuple, nano
+from emulator.objects import l1ntuple, nano, ugt
 from emulator.objects.arrange import concatenate
+from emulator.objects.chunks import Chunk, Order, Source
+from emulator.objects.decisions import SeedBits, concatenate_bits
 from emulator.objects.events import OPTIONAL_SCALARS
-from emulator.objects.root_file import RootFile, open_root
+from emulator.objects.root_file import RootFile, first_bytes, is_remote, open_root
 from emulator.objects.summary import FileSummary
-from emulator.objects.tree_reader import Chunk, Order, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     import awkward as ak
 
-__all__ = ["Chunk", "FileSummary", "Order", "Reader", "Source", "open_file", "read_events"]
+    Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
+
+__all__ = [
+    "Chunk",
+    "FileSummary",
+    "Order",
+    "Reader",
+    "Source",
+    "open_file",
+    "read_events",
+    "read_events_and_bits",
+]
 
 
 class Reader(Protocol):
@@ -41,11 +53,16 @@ class Reader(Protocol):
         """Read the whole file and return what it holds."""
 
     def chunks(
-        self, *, crossings: Sequence[int] = (0,), chunk_events: int = 100_000
+        self,
+        *,
+        crossings: Sequence[int] = (0,),
+        chunk_events: int = 100_000,
+        bits: bool = False,
     ) -> Iterator[Chunk]:
         """Return the events, in ranges of at most ``chunk_events`` entries.
 
         With several crossings there is one row for each pair of entry and crossing, entry by entry.
+        ``bits`` asks for the decisions too, which are of crossing 0.
         """
 
     def provenance(self) -> dict[str, Any]:
@@ -59,8 +76,8 @@ class _Format:
     open: Callable[[RootFile, Source, Order], Reader]
 
 
-#: Every format that is read. The first one that matches a file's trees opens it.
-_FORMATS: Final = (
+#: Every ROOT format that is read. The first one that matches a file's trees opens it.
+_ROOT_FORMATS: Final = (
     _Format(l1ntuple.FORMAT_NAME, l1ntuple.matches, l1ntuple.open_l1ntuple),
     _Format(nano.FORMAT_NAME, nano.matches, nano.open_nano),
 )
@@ -74,7 +91,7 @@ def open_file(
     Parameters
     ----------
     path
-        A ROOT file: a path, or an address that uproot can read.
+        A ROOT file (a path, or an address that uproot can read) or a uGT test vector.
     source
         ``unpacked`` from the detector's read-out, or ``emulated`` again by the experiment.
     order
@@ -106,17 +123,19 @@ def open_file(
         msg = f"order must be one of {', '.join(get_args(Order))}, not {order!r}"
         raise SettingsError(msg)
     name = fspath(path)
+    if not is_remote(name) and ugt.matches(first_bytes(name)):
+        return ugt.open_ugt(name, source, order)
     with open_root(name) as file:
-        for each in _FORMATS:
+        for each in _ROOT_FORMATS:
             if each.matches(file):
                 return each.open(file, source, order)
         trees = ", ".join(file.trees()) or "none"
-    known = ", ".join(each.name for each in _FORMATS)
+    known = ", ".join(each.name for each in _ROOT_FORMATS)
     raise InputFileError(name, f"its trees are of no format that is read ({known}): {trees}")
 
 
 def read_events(
-    paths: str | PathLike[str] | Sequence[str | PathLike[str]],
+    paths: Paths,
     *,
     source: Source = "unpacked",
     crossings: Sequence[int] = (0,),
@@ -144,24 +163,60 @@ def read_events(
     RangeError
         If an integer does not fit its range.
     """
+    chunks = _all_chunks(paths, source=source, crossings=crossings, order=order)
+    return concatenate([chunk.events for chunk in chunks])
+
+
+def read_events_and_bits(
+    paths: Paths, *, source: Source = "unpacked", order: Order = "pt"
+) -> tuple[ak.Array, SeedBits]:
+    """Read the triggered crossings of whole files, with the decisions that the files hold.
+
+    Parameters
+    ----------
+    paths, source, order
+        As for `read_events`.
+
+    Returns
+    -------
+    The events, and for the same rows the decisions that all files have.
+
+    Raises
+    ------
+    InputFileError
+        As for `read_events`, and if a file holds no decisions.
+    """
+    events: list[ak.Array] = []
+    bits: list[SeedBits] = []
+    for chunk in _all_chunks(paths, source=source, crossings=(0,), order=order, bits=True):
+        events.append(chunk.events)
+        if chunk.bits is not None:
+            bits.append(chunk.bits)
+    return concatenate(events), concatenate_bits(bits)
+
+
+def _all_chunks(
+    paths: Paths,
+    *,
+    source: Source,
+    crossings: Sequence[int],
+    order: Order,
+    bits: bool = False,
+) -> Iterator[Chunk]:
     files = [paths] if isinstance(paths, str | PathLike) else list(paths)
-    parts: list[ak.Array] = []
+    first: Chunk | None = None
     for path in files:
-        for chunk in open_file(path, source=source, order=order).chunks(crossings=crossings):
-            _check_same_scalars(parts, chunk, files[0])
-            parts.append(chunk.events)
-    return concatenate(parts)
+        reader = open_file(path, source=source, order=order)
+        for chunk in reader.chunks(crossings=crossings, bits=bits):
+            first = first or chunk
+            _check_same_scalars(first, chunk)
+            yield chunk
 
 
-def _check_same_scalars(
-    parts: Sequence[ak.Array], chunk: Chunk, first: str | PathLike[str]
-) -> None:
-    if not parts:
-        return
+def _check_same_scalars(first: Chunk, chunk: Chunk) -> None:
     for name in OPTIONAL_SCALARS:
-        if (name in parts[0].fields) != (name in chunk.events.fields):
-            which = "has no" if name in parts[0].fields else "has a"
+        if (name in first.events.fields) != (name in chunk.events.fields):
+            which = "has no" if name in first.events.fields else "has a"
             raise InputFileError(
-                chunk.path,
-                f"{which} {name} for each event, unlike {fspath(first)}; do not mix them",
+                chunk.path, f"{which} {name} for each event, unlike {first.path}; do not mix them"
             )

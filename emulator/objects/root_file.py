@@ -26,6 +26,8 @@ PROVENANCE_KEY: Final = "provenance"
 
 _MAGIC: Final = b"root"
 
+_HEAD_BYTES: Final = 64
+
 #: From this version on (files above 2 GB) the positions in the header have 8 bytes instead of 4.
 _LARGE_FILE_VERSION: Final = 1_000_000
 
@@ -44,26 +46,42 @@ def _as_input_error(path: str, doing: str) -> Iterator[None]:
         raise InputFileError(path, problem) from error
 
 
-def check_is_root(path: str) -> None:
-    """Raise `InputFileError` unless the path is a ROOT file (remote addresses are not looked at)."""
-    if "://" in path:
-        return
+def is_remote(path: str) -> bool:
+    """Tell whether a path is an address, which only uproot can open."""
+    return "://" in path
+
+
+def first_bytes(path: str) -> bytes:
+    """Return the first bytes of a local file, which tell its format.
+
+    Raises
+    ------
+    InputFileError
+        If there is no file, it is empty, or it cannot be opened.
+    """
     local = Path(path)
     if not local.exists():
         raise InputFileError(path, "there is no such file")
     if not local.is_file():
-        raise InputFileError(path, "this is no file; name the ROOT files themselves")
+        raise InputFileError(path, "this is no file; name the files themselves")
     try:
         with local.open("rb") as stream:
-            header = stream.read(20)
-        size = local.stat().st_size
+            head = stream.read(_HEAD_BYTES)
     except OSError as error:
         raise InputFileError(path, f"cannot be opened ({error.strerror})") from error
-    if not header:
+    if not head:
         raise InputFileError(path, "the file is empty (0 bytes)")
+    return head
+
+
+def check_is_root(path: str) -> None:
+    """Raise `InputFileError` unless the path is a ROOT file (remote addresses are not looked at)."""
+    if is_remote(path):
+        return
+    header = first_bytes(path)
     if header[:4] != _MAGIC:
         raise InputFileError(path, "not a ROOT file (it does not begin with 'root')")
-    end = _end_of_file(header)
+    size, end = Path(path).stat().st_size, _end_of_file(header)
     if size < end:
         raise InputFileError(path, f"the file is cut short: it has {size} bytes of {end}")
 

@@ -6,12 +6,13 @@ A format is data: a `TreeLayout` names the trees and branches of one source.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import awkward as ak
 import numpy as np
 
-from emulator.errors import InputFileError, SettingsError
+from emulator.errors import InputFileError
+from emulator.objects.chunks import Chunk, Order, Source, checked_crossings, entry_ranges
 from emulator.objects.events import (
     OBJECTS,
     OPTIONAL_FIELDS,
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-Source = Literal["unpacked", "emulated"]
-Order = Literal["pt", "readout"]
-
 #: Type codes of the sums that the Global Trigger receives (CMSSW, ``l1t::EtSum::EtSumType``).
 SUM_TYPES: Final[Mapping[str, int]] = {
     "ett": 0,
@@ -45,20 +43,6 @@ SUM_TYPES: Final[Mapping[str, int]] = {
 }
 
 _DESCRIBE_ENTRIES: Final = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Events of a range of entries of one tree.
-
-    ``events`` has one row for each pair of entry and crossing asked for, entry by entry.
-    """
-
-    path: str
-    tree: str
-    entry_start: int
-    entry_stop: int
-    events: ak.Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +141,11 @@ class TreeReader:
             self.entries = _checked_entries(file, layout)
 
     def chunks(
-        self, *, crossings: Sequence[int] = (0,), chunk_events: int = 100_000
+        self,
+        *,
+        crossings: Sequence[int] = (0,),
+        chunk_events: int = 100_000,
+        bits: bool = False,
     ) -> Iterator[Chunk]:
         """Return the events of the file in ranges of at most ``chunk_events`` entries.
 
@@ -170,11 +158,10 @@ class TreeReader:
         SettingsError
             If the crossings or the chunk size make no sense.
         """
-        wanted = _checked_crossings(crossings)
-        if chunk_events < 1:
-            msg = f"chunk_events must be at least 1, not {chunk_events}"
-            raise SettingsError(msg)
-        return self._chunks(wanted, chunk_events)
+        wanted = checked_crossings(crossings)
+        if bits:
+            raise InputFileError(self.path, "the decisions of this format are not read")
+        return self._chunks(wanted, entry_ranges(self.entries, chunk_events))
 
     def provenance(self) -> dict[str, Any]:
         """Return what the writer of the file noted about it; empty for files of the experiment."""
@@ -186,8 +173,8 @@ class TreeReader:
         tally = Tally(self._scales)
         with open_root(self.path) as file:
             tree = file.tree(self._layout.tree)
-            for start in range(0, self.entries, _DESCRIBE_ENTRIES):
-                self._tally(tally, tree, start, min(start + _DESCRIBE_ENTRIES, self.entries))
+            for start, stop in entry_ranges(self.entries, _DESCRIBE_ENTRIES):
+                self._tally(tally, tree, start, stop)
             present = {
                 f"{name}.{each}" for name in OBJECTS for each in self._present_fields(tree, name)
             }
@@ -202,21 +189,22 @@ class TreeReader:
                 collections=tally.collections(),
                 missing=tuple(
                     f"{name}.{each}"
-                    for name, fields in OPTIONAL_FIELDS.items()
-                    for each in fields
+                    for name in OBJECTS
+                    for each in OPTIONAL_FIELDS[name]
                     if f"{name}.{each}" not in present
                 ),
                 weighted=self._layout.optional_scalars.get("weight") in tree.branches,
                 provenance=file.provenance(),
             )
 
-    def _chunks(self, wanted: NDArray[np.int64], chunk_events: int) -> Iterator[Chunk]:
+    def _chunks(
+        self, wanted: NDArray[np.int64], ranges: Sequence[tuple[int, int]]
+    ) -> Iterator[Chunk]:
         unseen = set(wanted.tolist())
         with open_root(self.path) as file:
             tree = file.tree(self._layout.tree)
             scalar_tree = file.tree(self._layout.scalar_tree)
-            for start in range(0, self.entries, chunk_events):
-                stop = min(start + chunk_events, self.entries)
+            for start, stop in ranges:
                 raw = self._raw(tree, start, stop)
                 own = self._row_crossings(tree, start, stop)
                 here = [own] if own is not None else [each.crossing for each in raw.values()]
@@ -348,17 +336,6 @@ def _same_lengths(tree: RootTree, branch: str, values: Jagged, offsets: NDArray[
             f"branch {branch} has another number of objects than its neighbours "
             f"(first in entry {entry} of the range read)",
         )
-
-
-def _checked_crossings(crossings: Sequence[int]) -> NDArray[np.int64]:
-    limits = np.iinfo(np.int16)
-    if not crossings or len(set(crossings)) != len(crossings):
-        msg = f"crossings must be given, each once, not {list(crossings)}"
-        raise SettingsError(msg)
-    if any(not limits.min <= each <= limits.max for each in crossings):
-        msg = f"crossings are relative (0 is the triggered one), not {list(crossings)}"
-        raise SettingsError(msg)
-    return np.asarray(crossings, dtype=np.int64)
 
 
 def _checked_entries(file: RootFile, layout: TreeLayout) -> int:

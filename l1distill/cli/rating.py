@@ -25,7 +25,7 @@ from l1distill.console import print_table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from emulator.objects.tree_reader import Source as SourceKind
+    from emulator.objects.chunks import Source as SourceKind
     from emulator.rates import RateScenario
     from l1distill.emulation import Scorer
     from l1distill.evaluation import Evaluation

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from emulator.objects.tree_reader import Source
+    from emulator.objects.chunks import Source
     from l1distill.console import Reporter
     from l1distill.study.settings import Study
 

@@ -21,6 +21,9 @@ from emulator.objects import (
 if TYPE_CHECKING:
     import awkward as ak
 
+#: Fields that only the words of the Global Trigger have.
+_NOT_IN_NANO = {"displaced", "ettem", "min_bias", "towers", "asymmetry", "centrality"}
+
 
 @st.composite
 def _some_events(draw: st.DrawFn, rows: int, fields: tuple[str, ...], weighted: bool) -> ak.Array:
@@ -49,7 +52,7 @@ def _some_events(draw: st.DrawFn, rows: int, fields: tuple[str, ...], weighted: 
 
 @st.composite
 def _chunks(draw: st.DrawFn) -> list[ak.Array]:
-    known = sorted({name for names in OPTIONAL_FIELDS.values() for name in names})
+    known = sorted({name for names in OPTIONAL_FIELDS.values() for name in names} - _NOT_IN_NANO)
     fields = tuple(draw(st.lists(st.sampled_from(known), unique=True)))
     weighted = draw(st.booleans())
     sizes = draw(st.lists(st.integers(0, 3), min_size=1, max_size=3))

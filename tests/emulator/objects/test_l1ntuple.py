@@ -95,7 +95,7 @@ def test_summary_of_the_experiments_file(reference_data: Path) -> None:
     assert summary.format_name == "l1ntuple"
     assert summary.sources == ("unpacked", "emulated")
     assert [(each.crossing, each.entries) for each in summary.crossings] == [(0, 1)]
-    assert summary.missing == ()
+    assert summary.missing == ("mu.charge_valid", "jet.displaced")
     assert "l1uGTTree/L1uGTTree" in summary.trees
     assert {part.name: part.count for part in summary.collections} == {
         "mu": 0, "eg": 2, "tau": 11, "jet": 2, **dict.fromkeys(TYPES, 1),

@@ -88,7 +88,7 @@ def test_only_energies_saturate() -> None:
         for field, scale in SCALES.collection(name).fields.items()
         if scale.saturates
     }
-    assert saturating == {"pt", "pt_unconstrained"}
+    assert saturating == {"pt", "pt_unconstrained", "ettem"}
 
 
 def test_unknown_names_are_refused() -> None:

@@ -1,0 +1,77 @@
+"""What every reader gives: events of a range of entries, with the trigger's decisions on request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from emulator.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import awkward as ak
+    from numpy.typing import NDArray
+
+    from emulator.objects.decisions import SeedBits
+    from emulator.objects.ugt_words import UgtWords
+
+Source = Literal["unpacked", "emulated"]
+Order = Literal["pt", "readout"]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Events of a range of entries of one file.
+
+    Attributes
+    ----------
+    path, tree
+        The file, and the tree or table in it (empty where the format has none).
+    entry_start, entry_stop
+        The range of entries.
+    events
+        One row for each pair of entry and crossing asked for, entry by entry.
+    bits
+        The decisions, row by row, if they were asked for.
+    words
+        The words of a uGT test vector, entry by entry, so that it can be written again as it is.
+    """
+
+    path: str
+    tree: str
+    entry_start: int
+    entry_stop: int
+    events: ak.Array
+    bits: SeedBits | None = None
+    words: UgtWords | None = None
+
+
+def checked_crossings(crossings: Sequence[int]) -> NDArray[np.int64]:
+    """Return relative crossings as int64; `SettingsError` unless each is given once and fits."""
+    limits = np.iinfo(np.int16)
+    if not crossings or len(set(crossings)) != len(crossings):
+        msg = f"crossings must be given, each once, not {list(crossings)}"
+        raise SettingsError(msg)
+    if any(not limits.min <= each <= limits.max for each in crossings):
+        msg = f"crossings are relative (0 is the triggered one), not {list(crossings)}"
+        raise SettingsError(msg)
+    return np.asarray(crossings, dtype=np.int64)
+
+
+def entry_ranges(entries: int, chunk_events: int) -> list[tuple[int, int]]:
+    """Cut entries into ranges of at most ``chunk_events``; `SettingsError` if that is below 1.
+
+    Examples
+    --------
+    >>> entry_ranges(5, 2)
+    [(0, 2), (2, 4), (4, 5)]
+    """
+    if chunk_events < 1:
+        msg = f"chunk_events must be at least 1, not {chunk_events}"
+        raise SettingsError(msg)
+    return [
+        (start, min(start + chunk_events, entries)) for start in range(0, entries, chunk_events)
+    ]
