@@ -1,0 +1,28 @@
+"""Menus of the Global Trigger: their seeds, parsed and evaluated on hardware integers."""
+
+from __future__ import annotations
+
+from emulator.menu.agreement import (
+    AgreementSummary,
+    MenuAgreement,
+    SeedAgreement,
+    summarize,
+)
+from emulator.menu.cuts import UnsupportedSeedError
+from emulator.menu.evaluate import SeedEvaluator
+from emulator.menu.grammar import ExpressionError, parse_expression
+from emulator.menu.menu import Menu, Seed, load_menu
+
+__all__ = [
+    "AgreementSummary",
+    "ExpressionError",
+    "Menu",
+    "MenuAgreement",
+    "Seed",
+    "SeedAgreement",
+    "SeedEvaluator",
+    "UnsupportedSeedError",
+    "load_menu",
+    "parse_expression",
+    "summarize",
+]
