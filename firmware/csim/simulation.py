@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emulator.fixed import to_float
-from emulator.graph import Dense, OffsetShift
 from emulator.graph.codec import graph_to_plain
 from firmware.building import Build, check_rows, complete_folder
 from firmware.csim.bridge import TEMPLATE, bridge_source
 from firmware.csim.compiler import FLAGS, Compiler
 from firmware.errors import UnsupportedNodeError
+from firmware.hls.layers import n_weight_files
 from firmware.hls.library import load_extension
 from firmware.hls.settings import HlsSettings
 from firmware.hls.writer import build_model_graph, write_model_graph
@@ -179,10 +179,9 @@ def _weights(project: Path) -> Path:
 
 
 def _is_complete(project: Path, graph: Graph) -> bool:
-    """Whether a project has its library, and the two weight files of each node that has weights."""
-    expected = 2 * sum(isinstance(node, Dense | OffsetShift) for node in graph.nodes)
+    """Whether a project has its library and all files of constants."""
     made = (project / LIBRARY).exists() and (project / BUILD).exists()
-    return made and len(list(_weights(project).glob("*.txt"))) == expected
+    return made and len(list(_weights(project).glob("*.txt"))) == n_weight_files(graph)
 
 
 def _check_outputs(graph: Graph) -> None:

@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import re
+from functools import cache
+from importlib import resources
 from typing import TYPE_CHECKING
 
-from emulator.graph import Add, Dense, Input, OffsetShift, Square, Subtract
+from emulator.graph import (
+    Add,
+    AveragePool,
+    BatchNormalization,
+    Constant,
+    Conv2d,
+    Dense,
+    Input,
+    Multiply,
+    OffsetShift,
+    QuantizeEach,
+    Sigmoid,
+    Square,
+    Subtract,
+    Tanh,
+    UnaryLut,
+)
+from emulator.graph.tables import sigmoid_table, tanh_table
 from firmware.errors import UnsupportedNodeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from emulator.fixed import FixedFormat
-    from emulator.graph import Graph, Node
+    from emulator.graph import Graph, Node, Tensor
     from firmware.hls.settings import HlsSettings
 
 # The bridge passes doubles, whose integers are exact to 53 bits.
@@ -29,6 +48,8 @@ input name class_name inputs outputs index trace precision reuse_factor strategy
 n_out input_shape data_format use_bias weight_data bias_data offset_data shift_data
 config_cpp function_cpp include_header accum_t result_t weight weight_t bias bias_t offset
 offset_t shift shift_t inner_t index_t table_t table_size activation target_cycles
+axis count_pad fusible mask_kbi n_chan n_filt overrides pool_op scale scale_data scale_t
+table table_data target_shape value value_data value_t
 """
 # The input's name becomes a variable of the top function.
 _CPP_WORDS = """
@@ -40,7 +61,7 @@ register reinterpret_cast return short signed sizeof static static_assert static
 struct switch template this thread_local throw true try typedef typeid typename union
 unsigned using virtual void volatile wchar_t while xor xor_eq nnet hls std loaded_weights
 """
-_GENERATED = re.compile(r"(w|b|offset|shift|layer|config)\d+(_out)?|.*_t")
+_GENERATED = re.compile(r"(w|b|s|offset|shift|table|value|layer|config)\d+(_out)?|.*_t")
 
 
 def check_exact(graph: Graph, settings: HlsSettings) -> None:
@@ -58,10 +79,24 @@ def check_exact(graph: Graph, settings: HlsSettings) -> None:
         _check_constants(node)
         _check_widths(node, [graph.tensors[name].format for name in node.inputs])
         _check_order(node, settings)
+        _check_own_rules(node, [graph.tensors[name] for name in node.inputs])
 
 
 def _refuse(node: str, reason: str) -> None:
     raise UnsupportedNodeError(node, reason)
+
+
+@cache
+def _names_of_hls4ml() -> frozenset[str]:
+    """Return what hls4ml's C++ headers and the language name already."""
+    folder = resources.files("hls4ml").joinpath("templates", "vivado", "nnet_utils")
+    headers = (path.read_text(encoding="utf-8") for path in folder.iterdir() if path.is_file())
+    code = (re.sub(r"//[^\n]*|/\*.*?\*/", "", text, flags=re.DOTALL) for text in headers)
+    named = re.compile(
+        r"^\S[^\n;={}]*?(\w+)\s*\(|\b(?:struct|class|enum|using)\s+(\w+)", re.MULTILINE
+    )
+    words = {word for text in code for pair in named.findall(text) for word in pair}
+    return frozenset(words | set(_CPP_WORDS.split()))
 
 
 def _check_names(graph: Graph, settings: HlsSettings) -> None:
@@ -95,11 +130,18 @@ def _check_input(node: Node) -> None:
 
 
 def _constants(node: Node) -> Iterable[tuple[str, FixedFormat, Sequence[int]]]:
-    if isinstance(node, Dense):
+    if isinstance(node, Dense | Conv2d):
         yield "weight", node.weight_format, [raw for row in node.weights for raw in row]
         yield "bias", node.bias_format, node.bias
     if isinstance(node, OffsetShift):
         yield "offset", node.offset_format, node.offset
+    if isinstance(node, BatchNormalization):
+        yield "scale", node.scale_format, node.scale
+        yield "bias", node.bias_format, node.bias
+    if isinstance(node, UnaryLut):
+        yield "table entry", node.table_format, node.table
+    if isinstance(node, Constant):
+        yield "number", node.format, node.raws
 
 
 def _check_constants(node: Node) -> None:
@@ -115,23 +157,38 @@ def _check_exponents(node: Node, target: FixedFormat) -> None:
 
 
 def _check_widths(node: Node, inputs: Sequence[FixedFormat]) -> None:
-    if isinstance(node, Dense):
-        width = inputs[0].width + node.weight_format.width
-    elif isinstance(node, Square):
-        width = 2 * inputs[0].width
-    elif isinstance(node, Add | Subtract | OffsetShift):
-        pair = inputs if len(inputs) == 2 else [inputs[0], node.offset_format]  # type: ignore[union-attr]
-        width = max(part.integer for part in pair) + 2 + max(part.fraction for part in pair)
-    else:
-        width = 0
+    width = _intermediate_width(node, inputs)
     if width > MAX_INTERMEDIATE_WIDTH:
         _refuse(
             node.name, f"it needs {width} bits in between, ap_fixed has {MAX_INTERMEDIATE_WIDTH}"
         )
 
 
+def _intermediate_width(node: Node, inputs: Sequence[FixedFormat]) -> int:
+    """Return the bits of the widest number that the C++ of a node computes."""
+    if isinstance(node, Dense | Conv2d):
+        return inputs[0].width + node.weight_format.width
+    if isinstance(node, Square | Multiply):
+        return inputs[0].width + inputs[-1].width
+    if isinstance(node, Sigmoid | Tanh):
+        return inputs[0].width + 33
+    pair = list(inputs)
+    if isinstance(node, OffsetShift):
+        pair.append(node.offset_format)
+    elif isinstance(node, AveragePool):
+        pair.append(node.accumulator)
+    elif isinstance(node, BatchNormalization):
+        scale = node.scale_format
+        width, integer = pair[0].width + scale.width, pair[0].integer + scale.integer
+        fraction = max(width - integer, node.bias_format.fraction)
+        return max(integer, node.bias_format.integer) + 2 + fraction
+    elif not isinstance(node, Add | Subtract):
+        return 0
+    return max(part.integer for part in pair) + 2 + max(part.fraction for part in pair)
+
+
 def _check_order(node: Node, settings: HlsSettings) -> None:
-    if isinstance(node, Dense) and settings.reuse_factor > 1:
+    if isinstance(node, Dense | Conv2d) and settings.reuse_factor > 1:
         accumulator = node.accumulator
         if accumulator.overflow != "WRAP":
             reason = (
@@ -139,3 +196,44 @@ def _check_order(node: Node, settings: HlsSettings) -> None:
                 f"{settings.reuse_factor} the products are added in another order"
             )
             _refuse(node.name, reason)
+
+
+def _check_own_rules(node: Node, inputs: Sequence[Tensor]) -> None:
+    if isinstance(node, Sigmoid | Tanh):
+        _check_curve(node, inputs[0].format)
+    if isinstance(node, BatchNormalization):
+        _check_batch_normalization(node)
+    if isinstance(node, QuantizeEach):
+        _check_quantizer(node)
+
+
+def _check_curve(node: Sigmoid | Tanh, source: FixedFormat) -> None:
+    """Check the table, and that the C++ ``int`` that finds the entry is large enough."""
+    make = sigmoid_table if isinstance(node, Sigmoid) else tanh_table
+    size, span = len(node.table), 2 * node.reach
+    if node.table != make(size, node.table_format):
+        _refuse(
+            node.name, "its table is not the one that hls4ml fills; take `emulator.graph.tables`"
+        )
+    if (size << max(source.integer, 0)) // span >= 1 << 30:
+        _refuse(node.name, f"hls4ml finds entries with 32 bits, too few for inputs {source}")
+    if source.fraction < 0 and size % span:
+        _refuse(node.name, f"inputs {source} above one need a table size that {span} divides")
+
+
+def _check_batch_normalization(node: BatchNormalization) -> None:
+    one = 1 << max(node.scale_format.fraction, 0)
+    if not any(node.bias) and node.scale_format.fraction >= 0 and set(node.scale) == {one}:
+        _refuse(node.name, "hls4ml removes a batch normalization by 1; take a Quantize instead")
+
+
+def _check_quantizer(node: QuantizeEach) -> None:
+    if node.name in _names_of_hls4ml():
+        _refuse(
+            node.name, "hls4ml names a function by it, and has the name already; rename the node"
+        )
+    modes = {(own.rounding, own.overflow) for own in node.formats if own}
+    if len(modes) > 1:
+        _refuse(node.name, "hls4ml has one rounding and one overflow for all elements")
+    if not modes:
+        _refuse(node.name, "no element has a type; take a Constant of zeros")

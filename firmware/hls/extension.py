@@ -22,6 +22,17 @@ HEADER = Path(__file__).parent / "nnet_utils" / "nnet_l1.h"
 _SHIFT_BITS = 12
 
 
+class L1Constant(Layer):
+    """The same numbers for every event. Its input only tells hls4ml where it stands."""
+
+    _expected_attributes = (Attribute("n_in"), WeightAttribute("value"), TypeAttribute("value"))
+
+    def initialize(self) -> None:
+        """Declare the result and the numbers."""
+        self.add_output_variable(self.attributes["target_shape"])
+        self.add_weights_variable(name="value", var_name="value{index}")
+
+
 class L1OffsetShift(Layer):
     """``(x - offset) >> shift`` per element."""
 
@@ -54,7 +65,7 @@ class L1Quantize(Layer):
 
 
 class L1Reshape(Layer):
-    """A copy under another shape, None for a vector.
+    """A copy under another shape.
 
     hls4ml's own reshape shares the memory of its input, so that neither can be an output beside the
     other, and is removed where it comes last. A copy is no hardware either.
@@ -64,8 +75,7 @@ class L1Reshape(Layer):
 
     def initialize(self) -> None:
         """Declare the result."""
-        size = self.get_input_variable().size()
-        self.add_output_variable(self.attributes["target_shape"] or [size])
+        self.add_output_variable(self.attributes["target_shape"])
 
 
 class L1Square(Layer):
@@ -89,6 +99,7 @@ class L1Sum(Layer):
 
 
 _FUNCTIONS: dict[type[Any], str] = {
+    L1Constant: "l1_constant",
     L1OffsetShift: "l1_offset_shift",
     L1Quantize: "l1_quantize",
     L1Reshape: "l1_quantize",
@@ -111,7 +122,7 @@ class _Config(LayerConfigTemplate):
         ]
         lines += [
             f"    typedef {node.get_attr(kind).name} {kind};"
-            for kind in ("offset_t", "shift_t", "inner_t", "accum_t")
+            for kind in ("offset_t", "shift_t", "inner_t", "accum_t", "value_t")
             if node.get_attr(kind) is not None
         ]
         inner = node.get_attr("inner_t")

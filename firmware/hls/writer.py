@@ -6,38 +6,22 @@ import os
 import shutil
 import tempfile
 from dataclasses import fields
-from functools import singledispatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from emulator.fixed import to_float
-from emulator.graph import (
-    Add,
-    Dense,
-    Flatten,
-    Graph,
-    Input,
-    Node,
-    OffsetShift,
-    Quantize,
-    Relu,
-    Reshape,
-    Square,
-    Subtract,
-    Sum,
-)
 from firmware.errors import ReadBackError, UnsupportedNodeError
 from firmware.hls.checks import check_exact
+from firmware.hls.layers import layer_entry, layer_settings, layer_types
 from firmware.hls.library import load_extension, quiet_hls4ml
 from firmware.hls.reader import read_model_graph
 from firmware.hls.settings import HlsSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from emulator.graph import Graph, Node
 
-    from emulator.fixed import FixedFormat
+
+# Layers whose reuse factor hls4ml changes where it does not fit.
+_MULTIPLYING = ("Dense", "Conv2D", "PointwiseConv2D")
 
 
 def build_model_graph(graph: Graph, folder: str | Path, settings: HlsSettings | None = None) -> Any:
@@ -68,6 +52,7 @@ def build_model_graph(graph: Graph, folder: str | Path, settings: HlsSettings | 
     Examples
     --------
     >>> from emulator.fixed import FixedFormat
+    >>> from emulator.graph import Graph, Input, Square
     >>> x = Input("x", (), FixedFormat(8, 8), size=2)
     >>> y = Square("y", ("x",), FixedFormat(8, 8, signed=False, overflow="SAT"))
     >>> model = build_model_graph(Graph((x, y), ("y",)), "unused")
@@ -75,11 +60,11 @@ def build_model_graph(graph: Graph, folder: str | Path, settings: HlsSettings | 
     ['Input', 'L1Square']
     """
     settings = settings or HlsSettings()
-    check_exact(graph, settings)
     load_extension()
+    check_exact(graph, settings)
     from hls4ml.model import ModelGraph
 
-    layers = [_layer(node, graph) for node in graph.nodes]
+    layers = [layer_entry(node, graph) for node in graph.nodes]
     with quiet_hls4ml():
         model = ModelGraph.from_layer_list(
             _configuration(graph, Path(folder), settings),
@@ -174,7 +159,7 @@ def _first_difference(value: object, back: object) -> tuple[object, object]:
 def _check_reuse(model: Any, settings: HlsSettings) -> None:
     for layer in model.get_layers():
         reuse = layer.get_attr("reuse_factor")
-        if layer.class_name == "Dense" and reuse != settings.reuse_factor:
+        if layer.class_name in _MULTIPLYING and reuse != settings.reuse_factor:
             reason = (
                 f"reuse factor {settings.reuse_factor} does not divide its size, hls4ml would take "
                 f"{reuse}"
@@ -184,8 +169,8 @@ def _check_reuse(model: Any, settings: HlsSettings) -> None:
 
 def _configuration(graph: Graph, folder: Path, settings: HlsSettings) -> dict[str, Any]:
     common = {"ReuseFactor": settings.reuse_factor, "Strategy": settings.strategy, "Trace": False}
-    types = {
-        node.name: {"Precision": {name: str(part) for name, part in _types(node).items()}, **common}
+    layers = {
+        node.name: {"Precision": _precisions(node, graph), **common, **layer_settings(node)}
         for node in graph.nodes
     }
     model = {
@@ -204,7 +189,7 @@ def _configuration(graph: Graph, folder: Path, settings: HlsSettings) -> dict[st
         "ClockUncertainty": f"{settings.clock_uncertainty_percent:g}%",
         "IOType": "io_parallel",
         "Version": "1.0.0",
-        "HLSConfig": {"Model": model, "LayerName": types},
+        "HLSConfig": {"Model": model, "LayerName": layers},
         "WriterConfig": {
             "Namespace": None,
             "WriteWeightsTxt": True,
@@ -214,91 +199,6 @@ def _configuration(graph: Graph, folder: Path, settings: HlsSettings) -> dict[st
     }
 
 
-def _types(node: Node) -> Mapping[str, FixedFormat]:
-    """All types of a node, under hls4ml's names for them."""
-    types = {"result": node.format}
-    if isinstance(node, Dense):
-        types |= {"weight": node.weight_format, "bias": node.bias_format}
-    if isinstance(node, Dense | Sum):
-        types["accum"] = node.accumulator
-    if isinstance(node, OffsetShift):
-        types |= {"offset": node.offset_format, "inner": node.inner}
-    return types
-
-
-def _layer(node: Node, graph: Graph) -> dict[str, Any]:
-    sizes = [graph.tensors[name].size for name in node.inputs]
-    layer = {"name": node.name, "inputs": list(node.inputs), **_attributes(node)}
-    return {**layer, "n_in": sizes[0]} if sizes else layer
-
-
-@singledispatch
-def _attributes(node: Node) -> dict[str, Any]:
-    msg = f"no hls4ml layer for {type(node).__name__}"
-    raise TypeError(msg)
-
-
-@_attributes.register(Input)
-def _(node: Input) -> dict[str, Any]:
-    return {"class_name": "InputLayer", "input_shape": [node.size]}
-
-
-@_attributes.register(Dense)
-def _(node: Dense) -> dict[str, Any]:
-    return {
-        "class_name": "Dense",
-        "n_out": len(node.bias),
-        "weight_data": to_float(node.weights, node.weight_format),
-        "bias_data": to_float(node.bias, node.bias_format),
-        "use_bias": True,
-        "data_format": "channels_last",
-    }
-
-
-@_attributes.register(OffsetShift)
-def _(node: OffsetShift) -> dict[str, Any]:
-    return {
-        "class_name": "L1OffsetShift",
-        "offset_data": to_float(node.offset, node.offset_format),
-        "shift_data": np.array(node.shift, dtype=np.float64),
-    }
-
-
-@_attributes.register(Relu)
-def _(node: Relu) -> dict[str, Any]:
-    return {"class_name": "Activation", "activation": "relu"}
-
-
-@_attributes.register(Quantize)
-def _(node: Quantize) -> dict[str, Any]:
-    return {"class_name": "L1Quantize"}
-
-
-@_attributes.register(Square)
-def _(node: Square) -> dict[str, Any]:
-    return {"class_name": "L1Square"}
-
-
-@_attributes.register(Sum)
-def _(node: Sum) -> dict[str, Any]:
-    return {"class_name": "L1Sum"}
-
-
-@_attributes.register(Add)
-def _(node: Add) -> dict[str, Any]:
-    return {"class_name": "Merge", "op": "add"}
-
-
-@_attributes.register(Subtract)
-def _(node: Subtract) -> dict[str, Any]:
-    return {"class_name": "Merge", "op": "subtract"}
-
-
-@_attributes.register(Reshape)
-def _(node: Reshape) -> dict[str, Any]:
-    return {"class_name": "L1Reshape", "target_shape": list(node.shape)}
-
-
-@_attributes.register(Flatten)
-def _(node: Flatten) -> dict[str, Any]:
-    return {"class_name": "L1Reshape", "target_shape": None}
+def _precisions(node: Node, graph: Graph) -> dict[str, str]:
+    inputs = [graph.tensors[name] for name in node.inputs]
+    return {name: str(part) for name, part in layer_types(node, inputs).items()}

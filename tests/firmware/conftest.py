@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol, get_args
 
 import numpy as np
 import pytest
+import random_graphs
 
 from emulator.fixed import FixedFormat, Overflow, Rounding
 from emulator.graph import (
@@ -21,6 +22,9 @@ from emulator.graph import (
     Subtract,
     Sum,
 )
+from firmware.errors import UnsupportedNodeError
+from firmware.hls import HlsSettings
+from firmware.hls.checks import check_exact
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,145 +45,33 @@ class RandomGraph(Protocol):
         ...
 
 
-def draw_format(
-    rng: Generator, fraction: int, integer: int, *, low: int = 1, high: int = 18
-) -> FixedFormat:
-    """A type near the given fraction and integer bits: often too narrow, sometimes too wide."""
-    fraction += int(rng.integers(-4, 3))
-    integer += int(rng.integers(-2, 3))
-    width = int(np.clip(integer + fraction, low, high))
-    signed = bool(rng.random() < 0.7)
-    rounding = ROUNDINGS[rng.integers(len(ROUNDINGS))]
-    overflow = OVERFLOWS[rng.integers(len(OVERFLOWS))]
-    if width == 1 and signed and overflow == "SAT_SYM":  # refused: one bit has no symmetric range
-        overflow = "SAT"
-    return FixedFormat(width, width - fraction, signed, rounding, overflow)
-
-
 def draw_raws(rng: Generator, target: FixedFormat, n: int) -> tuple[int, ...]:
     """Raws of a type, its extremes often among them; what SAT_SYM cannot hold is left out."""
-    low = target.lowest
-    raws = rng.integers(low, target.raw_max, size=n, endpoint=True)
-    extreme = rng.random(n)
-    raws = np.where(extreme < 0.1, low, np.where(extreme > 0.9, target.raw_max, raws))
-    return tuple(raws.tolist())
-
-
-def _draw_dense(rng: Generator, name: str, source: str, tensor: tuple[int, FixedFormat]) -> Dense:
-    size, x = tensor
-    n_out = int(rng.integers(1, 6))
-    weight = draw_format(rng, 4, 3, low=2, high=9)
-    bias = draw_format(rng, 5, 5, low=2, high=12)
-    raws = draw_raws(rng, weight, size * n_out)
-    fraction, integer = x.fraction + weight.fraction, x.integer + weight.integer + 2
-    if rng.random() < 0.4:  # the usual case: a wrapping accumulator that rounds nothing
-        width = fraction + integer
-        accumulator = FixedFormat(max(width - int(rng.integers(3)), 1), integer)
-    else:
-        accumulator = draw_format(rng, fraction, integer, high=30)
-    return Dense(
-        name,
-        (source,),
-        draw_format(rng, accumulator.fraction, accumulator.integer),
-        weights=tuple(raws[i * n_out : (i + 1) * n_out] for i in range(size)),
-        weight_format=weight,
-        bias=draw_raws(rng, bias, n_out),
-        bias_format=bias,
-        accumulator=accumulator,
-    )
-
-
-def _draw_offset_shift(
-    rng: Generator, name: str, source: str, tensor: tuple[int, FixedFormat]
-) -> OffsetShift:
-    size, x = tensor
-    offset = draw_format(rng, x.fraction, x.integer)
-    inner = draw_format(rng, x.fraction + 2, x.integer + 2, high=24)
-    reach = min(inner.width - 1, 5)
-    return OffsetShift(
-        name,
-        (source,),
-        draw_format(rng, inner.fraction, inner.integer),
-        offset=draw_raws(rng, offset, size),
-        offset_format=offset,
-        shift=tuple(rng.integers(-reach, reach, size=size, endpoint=True).tolist()),
-        inner=inner,
-    )
-
-
-def _draw_simple(
-    rng: Generator, kind: str, name: str, source: str, tensor: tuple[int, FixedFormat]
-) -> Node:
-    x = tensor[1]
-    if kind == "square":
-        return Square(name, (source,), draw_format(rng, 2 * x.fraction, 2 * x.integer, high=24))
-    if kind == "sum":
-        accumulator = draw_format(rng, x.fraction, x.integer + 3, high=24)
-        result = draw_format(rng, accumulator.fraction, accumulator.integer)
-        return Sum(name, (source,), result, accumulator=accumulator)
-    result = draw_format(rng, x.fraction, x.integer)
-    if kind == "same":  # a cast that changes nothing must not vanish
-        return Quantize(name, (source,), x)
-    return (Relu if kind == "relu" else Quantize)(name, (source,), result)
-
-
-def _draw_pair(rng: Generator, name: str, tensors: dict[str, tuple[int, FixedFormat]]) -> Node:
-    names = list(tensors)
-    first = names[rng.integers(len(names))]
-    partners = [other for other in names if tensors[other][0] == tensors[first][0]]
-    second = partners[rng.integers(len(partners))]
-    formats = tensors[first][1], tensors[second][1]
-    fraction = max(part.fraction for part in formats)
-    result = draw_format(rng, fraction, max(part.integer for part in formats) + 1)
-    kind = Add if rng.random() < 0.5 else Subtract
-    return kind(name, (first, second), result)
-
-
-KINDS = ("dense", "dense", "dense", "offset", "relu", "quantize", "same", "square", "sum", "pair")
+    return random_graphs.random_raws(rng, target, n)
 
 
 def draw_graph(seed: int, *, n_nodes: int = 8) -> Graph:
-    """A network of any wiring, all operations, roundings and overflows."""
+    """A network that hls4ml can express: of any wiring, or (every third) of convolutions."""
     rng = np.random.default_rng(seed)
-    size = int(rng.integers(1, 8))
-    width = int(rng.integers(1, 16))
-    source = FixedFormat(width, int(rng.integers(1, width + 4)), bool(rng.random() < 0.8))
-    nodes: list[Node] = [Input("x", (), source, size=size)]
-    tensors = {"x": (size, source)}
-    for place in range(n_nodes):
-        name, kind = f"n{place}", KINDS[rng.integers(len(KINDS))]
-        recent = list(tensors)[-3:]
-        chosen = recent[rng.integers(len(recent))]
-        if kind == "dense":
-            node: Node = _draw_dense(rng, name, chosen, tensors[chosen])
-        elif kind == "offset":
-            node = _draw_offset_shift(rng, name, chosen, tensors[chosen])
-        elif kind == "pair":
-            node = _draw_pair(rng, name, tensors)
+    limits = random_graphs.Limits(width=18, accumulator_width=30, near=0.8, hls4ml=True)
+    while True:
+        if seed % 3 == 0:
+            graph = random_graphs.random_image_graph(rng, limits)
         else:
-            node = _draw_simple(rng, kind, name, chosen, tensors[chosen])
-        nodes.append(node)
-        tensor = Graph(tuple(nodes), (name,)).tensors[name]
-        tensors[name] = (tensor.size, tensor.format)
-    # The outputs stand in any order, and some of them feed other nodes too.
-    n_outputs = int(rng.integers(1, min(4, n_nodes) + 1))
-    outputs = rng.choice([node.name for node in nodes[1:]], size=n_outputs, replace=False)
-    return Graph(tuple(nodes), tuple(str(name) for name in outputs))
+            graph = random_graphs.random_graph(rng, limits, n_nodes)
+        try:
+            check_exact(graph, HlsSettings())
+        except UnsupportedNodeError:
+            continue
+        # The outputs stand in any order, and some of them feed other nodes too.
+        n_outputs = int(rng.integers(1, min(4, len(graph.outputs)) + 1))
+        outputs = rng.choice(graph.outputs, size=n_outputs, replace=False)
+        return graph.with_outputs(tuple(str(name) for name in outputs))
 
 
 def draw_rows(graph: Graph, n_events: int, seed: int) -> NDArray[np.int64]:
     """Rows over all of the input's type, extremes in every feature, alone and together."""
-    rng = np.random.default_rng(seed)
-    source = graph.input
-    low, high = source.format.raw_min, source.format.raw_max
-    rows = rng.integers(low, high, size=(n_events, source.size), endpoint=True)
-    small = rng.integers(max(low, -8), min(high, 8), size=rows.shape, endpoint=True)
-    kind = rng.integers(4, size=n_events)
-    rows[kind == 1] = small[kind == 1]
-    corners = np.where(rng.random(rows.shape) < 0.5, low, high)
-    rows[kind == 2] = corners[kind == 2]
-    rows[0], rows[1], rows[2] = low, high, 0
-    return rows
+    return random_graphs.random_rows(np.random.default_rng(seed), graph, n_events)
 
 
 def network_57(seed: int = 1) -> Graph:

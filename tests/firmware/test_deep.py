@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from emulator.graph import Graph
 
-NETWORKS = int(os.environ.get("L1_DEEP_NETWORKS", "100"))
+NETWORKS = int(os.environ.get("L1_DEEP_NETWORKS", "200"))
 
 SETTINGS = (
     HlsSettings(),

@@ -217,6 +217,22 @@ def random_image_graph(rng: Generator, limits: Limits | None = None) -> Graph:
     return draft.graph()
 
 
+def graph_of_every_operation(rng: Generator, limits: Limits | None = None) -> Graph:
+    """Draw a network that holds each operation once; every node is an output."""
+    source = FixedFormat(6, 4)
+    draft = Draft(rng, limits or Limits(), [Input("x", (), source, size=8)])
+    draft.append(Reshape("image", ("x",), source, shape=(2, 2, 2)))
+    wanted = [kind for kind in MAKERS if kind is not Reshape]
+    while wanted:
+        kind = wanted[int(rng.integers(len(wanted)))]
+        name = kind.__name__
+        node = MAKERS[kind](draft, f"n_{name.lower()}")
+        if node is not None:
+            draft.append(node)
+            wanted.remove(kind)
+    return draft.graph()
+
+
 def replace_recent(draft: Draft) -> Draft:
     """Return a view of the draft in which only the last node can be picked."""
     last = draft.nodes[-1].name

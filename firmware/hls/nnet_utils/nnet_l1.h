@@ -12,6 +12,16 @@ struct l1_config {
     static const unsigned n_in = 1;
 };
 
+// The same numbers for every event; data is not read.
+template <class data_T, class res_T, typename CONFIG_T>
+void l1_constant(data_T data[1], res_T res[CONFIG_T::n_in], typename CONFIG_T::value_t value[CONFIG_T::n_in]) {
+    #pragma HLS PIPELINE
+
+    for (unsigned ii = 0; ii < CONFIG_T::n_in; ii++) {
+        res[ii] = value[ii];
+    }
+}
+
 // (x - offset) cast to inner_t, shifted right (left if negative) within its bits, cast to the result.
 // shifted_t is inner_t without rounding and saturation, so that the last cast is always a real one.
 template <class data_T, class res_T, typename CONFIG_T>

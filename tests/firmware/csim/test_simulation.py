@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from random_graphs import Limits, graph_of_every_operation
 
 from emulator.engine import evaluate_rows
 from emulator.errors import RangeError
 from emulator.fixed import FixedFormat
 from emulator.graph import Graph, Input, Quantize, Square
+from emulator.graph.operations import OPERATIONS
 from firmware.csim import CSimulation
 from firmware.errors import CompileError, MissingToolError, UnsupportedNodeError
 from firmware.hls import HlsSettings
@@ -23,6 +25,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Rows = Callable[[Graph, int, int], NDArray[np.int64]]
+
+
+SETTINGS = (
+    HlsSettings(),
+    HlsSettings(backend="Vivado"),
+    HlsSettings(strategy="Resource"),
+    HlsSettings(backend="Vivado", strategy="Resource"),
+)
 
 
 def assert_equal(
@@ -64,15 +74,22 @@ def test_all_roundings_and_overflows_equal_the_reference(
     assert_equal(simulation.run(rows), evaluate_rows(all_modes, rows))
 
 
-@pytest.mark.parametrize("seed", [3, 7])
+@pytest.mark.parametrize("seed", range(10))
 def test_random_network_equals_the_reference(
     seed: int, random_graph: Callable[..., Graph], random_rows: Rows, csim_folder: Path
 ) -> None:
     graph = random_graph(seed, n_nodes=10)
     graph = graph.with_outputs(tuple(node.name for node in graph.nodes[1:]))
     rows = random_rows(graph, 2_500, seed)
-    settings = HlsSettings(backend="Vivado", strategy="Resource")
-    simulation = CSimulation.build(graph, csim_folder, settings)
+    simulation = CSimulation.build(graph, csim_folder, SETTINGS[seed % len(SETTINGS)])
+    assert_equal(simulation.run(rows), evaluate_rows(graph, rows))
+
+
+def test_every_operation_equals_the_reference(random_rows: Rows, csim_folder: Path) -> None:
+    graph = graph_of_every_operation(np.random.default_rng(2), Limits(near=0.9, hls4ml=True))
+    assert {type(node) for node in graph.nodes} == set(OPERATIONS.values())
+    rows = random_rows(graph, 2_500, 2)
+    simulation = CSimulation.build(graph, csim_folder)
     assert_equal(simulation.run(rows), evaluate_rows(graph, rows))
 
 

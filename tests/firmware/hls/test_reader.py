@@ -9,7 +9,8 @@ import pytest
 
 from emulator.errors import GraphError
 from emulator.fixed import FixedFormat
-from emulator.graph import Dense, Quantize
+from emulator.graph import Dense, Quantize, Sigmoid
+from emulator.graph.tables import sigmoid_table
 from firmware.errors import UnreadableLayerError
 from firmware.hls import read_model_graph
 from firmware.hls.library import load_extension, quiet_hls4ml
@@ -82,10 +83,10 @@ def test_weight_that_its_symmetric_type_cannot_hold_is_read_as_c_simulation_read
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        (activation("tanh"), "'y'.* activation 'tanh' is not known; known: relu, linear"),
+        (activation("elu"), "'y'.* activation 'elu' is not known; known: relu, linear, sigmoid"),
         (
-            {"class_name": "Merge", "name": "y", "inputs": ["x", "x"], "op": "multiply"},
-            "'y'.* merging by 'multiply' is not known; known: add, subtract",
+            {"class_name": "Merge", "name": "y", "inputs": ["x", "x"], "op": "average"},
+            "'y'.* merging by 'average' is not known; known: add, subtract, multiply",
         ),
         (
             {
@@ -96,7 +97,7 @@ def test_weight_that_its_symmetric_type_cannot_hold_is_read_as_c_simulation_read
                 "axis": -1,
                 "n_in": 2,
             },
-            "'y'.* it is a Softmax; known: Input, Dense",
+            "'y'.* it is a softmax, whose C-simulation has not been verified",
         ),
     ],
 )
@@ -107,9 +108,59 @@ def test_layers_without_an_exact_counterpart_are_refused(
         read_model_graph(foreign(layer, y="fixed<8,4>"))
 
 
-def test_two_dimensional_input_is_refused() -> None:
-    with pytest.raises(UnreadableLayerError, match=r"'x'.* its shape \[2, 3\]"):
-        read_model_graph(foreign(activation("relu"), shape=(2, 3), y="fixed<8,4>"))
+def test_an_image_is_read_as_a_vector_that_is_reshaped() -> None:
+    graph = read_model_graph(foreign(activation("relu"), shape=(2, 3, 1), y="fixed<8,4>"))
+    assert [type(node).__name__ for node in graph.nodes] == ["Input", "Reshape", "Relu"]
+    assert graph.tensors["y"].shape == (2, 3, 1)
+
+
+def test_table_of_an_activation_is_that_of_its_type() -> None:
+    node = read_model_graph(foreign(activation("sigmoid"), y="ufixed<8,0>")).nodes[1]
+    assert isinstance(node, Sigmoid)
+    assert node.table == sigmoid_table(1024, FixedFormat(18, 8))
+
+
+def pool(**values: Any) -> dict[str, Any]:
+    pads = dict.fromkeys(("pad_top", "pad_bottom", "pad_left", "pad_right"), 0)
+    return {
+        "class_name": "MaxPooling2D",
+        "name": "y",
+        "inputs": ["x"],
+        "in_height": 2,
+        "in_width": 2,
+        "n_filt": 1,
+        "out_height": 1,
+        "out_width": 1,
+        "pool_height": 2,
+        "pool_width": 2,
+        "stride_height": 2,
+        "stride_width": 2,
+        **pads,
+        "data_format": "channels_last",
+        **values,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "accumulator", "message"),
+    [
+        ({"pad_top": 1}, "fixed<16,8>", "it pools over padding"),
+        ({"data_format": "channels_first"}, "fixed<16,8>", "its channels come first"),
+        ({}, "fixed<6,6>", "its accumulator fixed<6,6> does not hold its input, fixed<8,8>"),
+    ],
+)
+def test_pooling_that_is_not_modelled_is_refused(
+    changes: dict[str, Any], accumulator: str, message: str
+) -> None:
+    model = foreign(pool(), shape=(2, 2, 1), y="fixed<8,8>")
+    node = model.graph["y"]
+    precision = node.get_attr("accum_t").precision
+    parsed = FixedFormat.parse(accumulator)
+    precision.width, precision.integer = parsed.width, parsed.integer
+    for name, value in changes.items():
+        node.set_attr(name, value)
+    with pytest.raises(UnreadableLayerError, match=message):
+        read_model_graph(model)
 
 
 def test_saturation_bits_are_refused() -> None:

@@ -7,10 +7,27 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
+from random_graphs import Limits, random_image_graph
 
 from emulator.fixed import FixedFormat
-from emulator.graph import Dense, Graph, Input, Node, Quantize, Relu, Square
+from emulator.graph import (
+    BatchNormalization,
+    Dense,
+    Flatten,
+    Graph,
+    Input,
+    Node,
+    Quantize,
+    QuantizeEach,
+    Relu,
+    Reshape,
+    Square,
+    Tanh,
+)
+from emulator.graph.operations import OPERATIONS
+from emulator.graph.tables import tanh_table
 from firmware.errors import MissingToolError, ReadBackError, UnsupportedNodeError
 from firmware.hls import HlsSettings, build_model_graph, read_model_graph, write_project
 from firmware.hls.writer import check_equal
@@ -194,11 +211,63 @@ def test_neither_torch_nor_tensorflow_is_imported(tmp_path: Path) -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_every_node_type_is_written(random_graph: Callable[[int], Graph]) -> None:
+def test_every_operation_is_written(random_graph: Callable[[int], Graph]) -> None:
     kinds: set[type[Node]] = set()
-    for seed in range(30):
+    for seed in range(60):
         kinds |= {type(node) for node in random_graph(seed).nodes}
-    assert {kind.__name__ for kind in kinds} == {
-        *("Input", "OffsetShift", "Dense", "Relu", "Quantize"),
-        *("Add", "Subtract", "Square", "Sum"),
-    }
+    assert kinds == set(OPERATIONS.values())
+
+
+def test_layers_that_hls4ml_has_are_its_own() -> None:
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        graph = random_image_graph(rng, Limits(hls4ml=True))
+        for layer in build_model_graph(graph, "unused").get_layers():
+            own = layer.class_name.startswith("L1")
+            exempt = type(graph[layer.name]) in {Quantize, Reshape, Flatten}
+            assert exempt or own != graph[layer.name].hls4ml_layer
+
+
+CURVE = Tanh("y", ("x",), BYTE, table=tanh_table(), table_format=FixedFormat(18, 8))
+EACH = QuantizeEach("y", ("x",), BYTE, formats=(BYTE, FixedFormat(4, 4)))
+
+
+@pytest.mark.parametrize(
+    ("node", "source", "message"),
+    [
+        (replace(CURVE, table=(0, 1)), BYTE, "its table is not the one that hls4ml fills"),
+        (CURVE, FixedFormat(40, 30), "finds entries with 32 bits, too few for inputs fixed<40,30>"),
+        (
+            replace(CURVE, table=tanh_table(12)),
+            FixedFormat(8, 9),
+            "inputs fixed<8,9> above one need a table size that 8 divides",
+        ),
+        (
+            replace(EACH, formats=(BYTE, FixedFormat(4, 4, overflow="SAT"))),
+            BYTE,
+            "one rounding and one overflow for all elements",
+        ),
+        (replace(EACH, formats=(None, None)), BYTE, "no element has a type"),
+        (replace(EACH, name="relu"), BYTE, "names a function by it"),
+        (
+            BatchNormalization(
+                "y",
+                ("x",),
+                BYTE,
+                scale=(2,),
+                scale_format=FixedFormat(3, 2),
+                bias=(0,),
+                bias_format=BYTE,
+            ),
+            BYTE,
+            "hls4ml removes a batch normalization by 1",
+        ),
+    ],
+)
+def test_what_new_layers_cannot_do_exactly_is_refused(
+    node: Node, source: FixedFormat, message: str
+) -> None:
+    size = 1 if isinstance(node, BatchNormalization) else 2
+    graph = Graph((Input("x", (), source, size=size), node), (node.name,))
+    with pytest.raises(UnsupportedNodeError, match=message):
+        build_model_graph(graph, "unused")
