@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 JOBS ?= 2
 
-.PHONY: study test lint types contracts pytest deep bench format clean
+.PHONY: study test lint types contracts pytest deep bench accept format clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -37,6 +37,10 @@ deep: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/pytest benchmarks --benchmark-only
+
+# After a change of the reference's facts that is right: make accept WHY='...'
+accept: $(INSTALLED)
+	$(BIN)/python -m benchmarks.reference accept --why "$$WHY"
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
