@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from emulator.errors import SettingsError
+from emulator.errors import InputFileError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,6 +59,25 @@ def checked_crossings(crossings: Sequence[int]) -> NDArray[np.int64]:
         msg = f"crossings are relative (0 is the triggered one), not {list(crossings)}"
         raise SettingsError(msg)
     return np.asarray(crossings, dtype=np.int64)
+
+
+def check_decisions_wanted(path: str, crossings: NDArray[np.int64], offered: bool) -> None:
+    """Check that decisions can be read: the file has them, and only crossing 0 is asked for.
+
+    Raises
+    ------
+    InputFileError
+        If the file has no decisions.
+    SettingsError
+        If other crossings are asked for: files hold the decisions of crossing 0.
+    """
+    if not offered:
+        raise InputFileError(path, "holds no decisions of the trigger (seed bits)")
+    if crossings.tolist() != [0]:
+        msg = (
+            f"decisions are of crossing 0; do not ask for crossings {crossings.tolist()} with them"
+        )
+        raise SettingsError(msg)
 
 
 def entry_ranges(entries: int, chunk_events: int) -> list[tuple[int, int]]:

@@ -60,7 +60,8 @@ REQUIRED_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
 
 #: Fields that some formats do not carry (the Global Trigger's muon word has no measured eta).
 #: ``mu.charge`` is the hardware's sign bit: 0 for a positive, 1 for a negative muon; ``charge_valid``
-#: says whether it was measured, ``index`` which track finder the muon comes from.
+#: says whether it was measured, ``index`` which track finder the muon comes from. ``jet.displaced``
+#: stands alone in the Global Trigger's word; elsewhere it is part of ``jet.qual`` (`displaced_of`).
 OPTIONAL_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "mu": (
         *("eta", "phi", "qual", "charge", "charge_valid"),
@@ -92,6 +93,19 @@ def known_fields(collection: str) -> tuple[str, ...]:
     ('pt', 'eta', 'phi', 'iso')
     """
     return REQUIRED_FIELDS[collection] + OPTIONAL_FIELDS.get(collection, ())
+
+
+def displaced_of(jet_quality: Integers) -> Integers:
+    """Return the flag of displaced jets: the lowest bit of a jet's hardware quality.
+
+    Source: CMSSW, ``L1Trigger/L1TGlobal`` (cuts on displaced jets take the lowest bit of ``hwQual``).
+
+    Examples
+    --------
+    >>> displaced_of(np.array([0, 1, 2, 3])).tolist()
+    [0, 1, 0, 1]
+    """
+    return np.asarray(jet_quality) & 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,17 @@
 """CMS L1Ntuples: ``l1UpgradeTree`` (unpacked) and ``l1UpgradeEmuTree`` (emulated).
 
 Branch names and meaning: CMSSW, ``L1Trigger/L1TNtuples``. Layouts of 2018 (80 leaves) and later
-(94 leaves) are read; that of 2016 has no types of sums and is refused by its missing branch.
+(94 leaves) are read; that of 2016, which has no types of sums and no muon quality, is refused.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from emulator.objects.tree_reader import ObjectBranches, TreeLayout, TreeReader
+from emulator.errors import InputFileError
+from emulator.objects.tree_decisions import TreeDecisions
+from emulator.objects.tree_layout import ObjectBranches, TreeLayout
+from emulator.objects.tree_reader import TreeReader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +26,20 @@ _TREES: Final[Mapping[Source, str]] = {
     "emulated": "l1UpgradeEmuTree/L1UpgradeTree",
 }
 _EVENT_TREE: Final = "l1EventTree/L1EventTree"
+
+#: Trees with the algorithm bits, and the branch of those before prescales and masks.
+_DECISION_TREES: Final[Mapping[Source, str]] = {
+    "unpacked": "l1uGTTree/L1uGTTree",
+    "emulated": "l1uGTEmuTree/L1uGTTree",
+}
+_DECISIONS: Final = "m_algoDecisionInitial"
+
+#: Flags of the Global Trigger's muon word (CMSSW, packer of muon showers).
+_SHOWERS: Final = {
+    "mus0": "muonShowerOneNominal",
+    "mus1": "muonShowerOneTight",
+    "mus2": "muonShowerTwoLooseDiffSectors",
+}
 
 _OBJECTS: Final = {
     "mu": ObjectBranches(
@@ -75,6 +92,8 @@ def open_l1ntuple(file: RootFile, source: Source, order: Order) -> TreeReader:
     InputFileError
         If the tree has no entries.
     """
+    if _TREES[source] in file.trees():
+        _refuse_layout_of_2016(file, _TREES[source])
     layout = TreeLayout(
         tree=_TREES[source],
         scalar_tree=_EVENT_TREE,
@@ -84,8 +103,30 @@ def open_l1ntuple(file: RootFile, source: Source, order: Order) -> TreeReader:
         sums=ObjectBranches("sumBx", {"pt": "sumIEt", "phi": "sumIPhi"}),
         sum_type="sumType",
         charge_is_sign=True,
+        shower_crossing="muonShowerBx",
+        showers=_SHOWERS,
+        decisions=_decisions(file, source),
     )
     offered = tuple(each for each, tree in _TREES.items() if tree in file.trees())
     return TreeReader(
         file.path, FORMAT_NAME, source=source, layout=layout, sources=offered, order=order
     )
+
+
+def _decisions(file: RootFile, source: Source) -> TreeDecisions | None:
+    tree = _DECISION_TREES[source]
+    if tree not in file.trees() or _DECISIONS not in file.tree(tree).branches:
+        return None
+    return TreeDecisions(tree, vector=_DECISIONS)
+
+
+def _refuse_layout_of_2016(file: RootFile, name: str) -> None:
+    """Raise `InputFileError` if the tree has objects but neither types of sums nor muon quality."""
+    tree = file.tree(name)
+    branches = set(tree.branches)
+    if "egIEt" in branches and branches.isdisjoint({"sumType", "muonQual"}):
+        raise InputFileError(
+            tree.where,
+            "this is the L1Ntuple layout of 2016 (no sumType, no muonQual): its sums cannot be told "
+            "apart; use an L1Ntuple of 2017 or later",
+        )

@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from emulator.errors import InputFileError
-from emulator.objects.tree_reader import ObjectBranches, TreeLayout, TreeReader
+from emulator.objects.tree_decisions import SEED_PREFIXES, TreeDecisions
+from emulator.objects.tree_layout import ObjectBranches, TreeLayout
+from emulator.objects.tree_reader import TreeReader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,6 +59,7 @@ WEIGHT_BRANCHES: Final = {
     "stratum": "L1D_stratum",
     "pool_id": "L1D_poolId",
 }
+SHOWER_BRANCHES: Final = {"mus0": "L1D_mus0", "mus1": "L1D_mus1", "mus2": "L1D_mus2"}
 
 
 def matches(file: RootFile) -> bool:
@@ -64,7 +67,7 @@ def matches(file: RootFile) -> bool:
     return TREE in file.trees()
 
 
-def _layout(prefix: str) -> TreeLayout:
+def _layout(prefix: str, seeds: tuple[str, ...]) -> TreeLayout:
     objects = {
         name: ObjectBranches(
             f"{prefix}{nano}_bx",
@@ -80,8 +83,9 @@ def _layout(prefix: str) -> TreeLayout:
         objects=objects,
         sums=ObjectBranches(f"{sums}_bx", {"pt": f"{sums}_hwPt", "phi": f"{sums}_hwPhi"}),
         sum_type=f"{sums}_etSumType",
-        optional_scalars={"orbit": ORBIT_BRANCH, **WEIGHT_BRANCHES},
+        optional_scalars={"orbit": ORBIT_BRANCH, **WEIGHT_BRANCHES, **SHOWER_BRANCHES},
         row_crossing=CROSSING_BRANCH,
+        decisions=TreeDecisions(TREE, seeds=seeds) if seeds else None,
     )
 
 
@@ -108,7 +112,8 @@ def open_nano(file: RootFile, source: Source, order: Order) -> TreeReader:
     offered = tuple(each for each, prefix in PREFIXES.items() if _is_full(branches, prefix))
     if source not in offered:
         raise InputFileError(file.path, _refusal(branches, source, offered))
-    layout = _layout(PREFIXES[source])
+    seeds = tuple(name for name in file.tree(TREE).branches if name.startswith(SEED_PREFIXES))
+    layout = _layout(PREFIXES[source], seeds)
     return TreeReader(
         file.path, FORMAT_NAME, source=source, layout=layout, sources=offered, order=order
     )

@@ -13,6 +13,7 @@ import uproot
 from emulator.errors import InputFileError
 from emulator.files import replace_file
 from emulator.objects import nano
+from emulator.objects.chunks import Chunk
 from emulator.objects.events import (
     OBJECTS,
     SUMS,
@@ -23,13 +24,16 @@ from emulator.objects.events import (
 )
 from emulator.objects.root_file import PROVENANCE_KEY
 from emulator.objects.scales import HardwareScales, load_scales
-from emulator.objects.tree_reader import SUM_TYPES
+from emulator.objects.sum_types import SUM_PARTS, SUM_TYPES
+from emulator.objects.tree_decisions import SEED_PREFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from emulator.objects.decisions import SeedBits
 
     Jagged = tuple[NDArray[np.int64], dict[str, NDArray[Any]]]
 
@@ -55,12 +59,13 @@ _SCALARS: Final = {
     "orbit": nano.ORBIT_BRANCH,
     "crossing": nano.CROSSING_BRANCH,
     **nano.WEIGHT_BRANCHES,
+    **nano.SHOWER_BRANCHES,
 }
 
 
 def write_nano(
     path: str | Path,
-    chunks_of_events: Iterable[ak.Array],
+    chunks_of_events: Iterable[ak.Array | Chunk],
     *,
     provenance: Mapping[str, Any],
     scales: HardwareScales | None = None,
@@ -76,7 +81,8 @@ def write_nano(
     path
         The file to write; an existing one is replaced.
     chunks_of_events
-        Events arrays with the same fields, taken one at a time.
+        Events arrays with the same fields, taken one at a time; or chunks, whose decisions are
+        written too, each named as in the chunk (``L1_...``, ``HLT_...``).
     provenance
         Where the events come from: anything that JSON can hold.
     scales
@@ -109,15 +115,18 @@ def write_nano(
     return written
 
 
-def _write_tree(file: Any, path: str, chunks: Iterable[ak.Array], scales: HardwareScales) -> int:
+def _write_tree(
+    file: Any, path: str, chunks: Iterable[ak.Array | Chunk], scales: HardwareScales
+) -> int:
     tree: Any = None
     types: dict[str, str] = {}
     written = 0
-    for events in chunks:
+    for chunk in chunks:
+        events, bits = (chunk.events, chunk.bits) if isinstance(chunk, Chunk) else (chunk, None)
         if len(events) == 0:
             continue
         check_events(events, scales=scales, place=partial(_row_of_file, path, written))
-        content = _content(events, scales)
+        content = {**_content(events, scales), **_decisions(bits)}
         own = {name: str(ak.type(values).content) for name, values in content.items()}
         if tree is None:
             types = own
@@ -150,6 +159,14 @@ def _content(events: ak.Array, scales: HardwareScales) -> dict[str, ak.Array]:
     return content
 
 
+def _decisions(bits: SeedBits | None) -> dict[str, ak.Array]:
+    """Return one branch for each decision; those without a name of a seed are left out."""
+    if bits is None:
+        return {}
+    names = [name for name in bits.names if name.startswith(SEED_PREFIXES)]
+    return {name: ak.Array(bits.column(name).copy()) for name in names}
+
+
 def _records(jagged: Jagged) -> ak.Array:
     offsets, fields = jagged
     contents = [ak.contents.NumpyArray(values) for values in fields.values()]
@@ -174,9 +191,33 @@ def _objects(
     return part.offsets, fields
 
 
+def _sums_by_kind(sums: Mapping[str, Columns], rows: int) -> dict[int, Columns]:
+    """Return the sums by CMSSW's type code, with further fields as sums of their own type.
+
+    A sum that joins several fields (centrality) is written where all of them are there.
+    """
+    parts = {SUM_TYPES[name]: part for name, part in sums.items()}
+    wholes: dict[int, NDArray[np.int16]] = {}
+    there: dict[int, NDArray[np.bool_]] = {}
+    incomplete: set[int] = set()
+    for name, further in SUM_PARTS.items():
+        owner = np.repeat(np.arange(rows), np.diff(sums[name].offsets))
+        for field, place in further.items():
+            if field not in sums[name].fields:
+                incomplete.add(place.kind)
+                continue
+            whole = wholes.setdefault(place.kind, np.zeros(rows, dtype=np.int16))
+            whole[owner] |= sums[name].fields[field].astype(np.int16) << np.int16(place.shift)
+            there.setdefault(place.kind, np.zeros(rows, dtype=bool))[owner] = True
+    for kind in set(wholes) - incomplete:
+        offsets = np.concatenate([[0], np.cumsum(there[kind])]).astype(np.int64)
+        parts[kind] = Columns(offsets, {"pt": wholes[kind][there[kind]]})
+    return parts
+
+
 def _sums(events: ak.Array, crossing: NDArray[np.int16], scales: HardwareScales) -> Jagged:
     """Return all sums in one collection, row by row in the order of the events array."""
-    parts = {name: columns(events, name) for name in SUMS}
+    parts = _sums_by_kind({name: columns(events, name) for name in SUMS}, len(events))
     counts = np.stack([np.diff(part.offsets) for part in parts.values()], axis=1)
     offsets = np.concatenate([[0], np.cumsum(counts.sum(axis=1))]).astype(np.int64)
     rows = np.concatenate([np.repeat(np.arange(len(events)), each) for each in counts.T])
@@ -188,7 +229,7 @@ def _sums(events: ak.Array, crossing: NDArray[np.int16], scales: HardwareScales)
             [part.fields.get(field, none(part.offsets[-1], np.int16)) for part in parts.values()]
         )[order]
 
-    kinds = np.repeat([SUM_TYPES[name] for name in parts], counts.sum(axis=0))
+    kinds = np.repeat(list(parts), counts.sum(axis=0))
     pt, phi = joined("pt"), joined("phi")
     fields: dict[str, NDArray[Any]] = {
         "pt": scales.field("etm", "pt").to_float(pt).astype(np.float32),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import awkward as ak
 import numpy as np
 import uproot
 
@@ -143,6 +144,18 @@ class RootTree:
         offsets = np.asarray(packed.offsets.data, dtype=np.int64)
         contents = np.asarray(packed.content.data)[: offsets[-1]]
         return Jagged(offsets, _integers(contents, f"{self.where} branch {branch}"))
+
+    def block(self, branch: str, start: int, stop: int, shape: tuple[int, ...]) -> NDArray[Any]:
+        """Return a branch with numbers of a fixed shape an entry, axes (entry, *shape)."""
+        array = self._array(branch, start, stop)
+        try:
+            values = np.asarray(ak.to_numpy(array))
+        except ValueError:
+            values = np.zeros(0)
+        if values.shape != (stop - start, *shape) or values.dtype.kind not in "iuf":
+            wanted = " x ".join(str(each) for each in shape) or "one"
+            raise InputFileError(self.where, f"branch {branch} must hold {wanted} numbers an entry")
+        return values
 
     def _array(self, branch: str, start: int, stop: int) -> Any:
         self.need(branch)

@@ -5,14 +5,22 @@ A format is data: a `TreeLayout` names the trees and branches of one source.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import awkward as ak
 import numpy as np
 
 from emulator.errors import InputFileError
-from emulator.objects.chunks import Chunk, Order, Source, checked_crossings, entry_ranges
+from emulator.objects.chunks import (
+    Chunk,
+    Order,
+    Source,
+    check_decisions_wanted,
+    checked_crossings,
+    entry_ranges,
+)
+from emulator.objects.decisions import SeedBits
 from emulator.objects.events import (
     OBJECTS,
     OPTIONAL_FIELDS,
@@ -25,6 +33,7 @@ from emulator.objects.events import (
 from emulator.objects.ordering import select_objects
 from emulator.objects.root_file import Jagged, RootFile, RootTree, open_root
 from emulator.objects.scales import HardwareScales, load_scales
+from emulator.objects.sum_types import SUM_PARTS, SUM_TYPES
 from emulator.objects.summary import FileSummary, Tally
 
 if TYPE_CHECKING:
@@ -32,58 +41,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-#: Type codes of the sums that the Global Trigger receives (CMSSW, ``l1t::EtSum::EtSumType``).
-SUM_TYPES: Final[Mapping[str, int]] = {
-    "ett": 0,
-    "htt": 1,
-    "etm": 2,
-    "htm": 3,
-    "etmhf": 8,
-    "htmhf": 20,
-}
+    from emulator.objects.tree_layout import ObjectBranches, TreeLayout
 
 _DESCRIBE_ENTRIES: Final = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectBranches:
-    """Branches of one collection: the relative crossing, and each field of the events array."""
-
-    crossing: str
-    fields: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class TreeLayout:
-    """Where one source of one format keeps what the events array needs.
-
-    Attributes
-    ----------
-    tree, scalar_tree
-        Trees of the objects and of the event numbers (may be the same).
-    scalars
-        Branch of each scalar but ``crossing``.
-    objects
-        Branches of mu, eg, tau and jet.
-    sums, sum_type
-        Branches of all sums together, and the branch with their type codes.
-    optional_scalars
-        Branches of scalars that may be absent: weights, and ``orbit`` (0 if absent).
-    row_crossing
-        Branch that says which crossing an entry is, in files where each entry is one crossing.
-    charge_is_sign
-        Whether the charge branch holds +1 and -1 instead of the charge bit.
-    """
-
-    tree: str
-    scalar_tree: str
-    scalars: Mapping[str, str]
-    objects: Mapping[str, ObjectBranches]
-    sums: ObjectBranches
-    sum_type: str
-    optional_scalars: Mapping[str, str] = field(default_factory=dict)
-    row_crossing: str | None = None
-    charge_is_sign: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +120,8 @@ class TreeReader:
         """
         wanted = checked_crossings(crossings)
         if bits:
-            raise InputFileError(self.path, "the decisions of this format are not read")
-        return self._chunks(wanted, entry_ranges(self.entries, chunk_events))
+            check_decisions_wanted(self.path, wanted, self._layout.decisions is not None)
+        return self._chunks(wanted, entry_ranges(self.entries, chunk_events), bits)
 
     def provenance(self) -> dict[str, Any]:
         """Return what the writer of the file noted about it; empty for files of the experiment."""
@@ -171,12 +131,19 @@ class TreeReader:
     def describe(self) -> FileSummary:
         """Read the whole file and return what it holds."""
         tally = Tally(self._scales)
+        kinds: set[int] = set()
         with open_root(self.path) as file:
             tree = file.tree(self._layout.tree)
             for start, stop in entry_ranges(self.entries, _DESCRIBE_ENTRIES):
-                self._tally(tally, tree, start, stop)
+                kinds |= self._tally(tally, tree, start, stop)
             present = {
                 f"{name}.{each}" for name in OBJECTS for each in self._present_fields(tree, name)
+            }
+            present |= {
+                f"{name}.{each}"
+                for name, parts in SUM_PARTS.items()
+                for each, part in parts.items()
+                if part.kind in kinds
             }
             return FileSummary(
                 path=self.path,
@@ -189,8 +156,8 @@ class TreeReader:
                 collections=tally.collections(),
                 missing=tuple(
                     f"{name}.{each}"
-                    for name in OBJECTS
-                    for each in OPTIONAL_FIELDS[name]
+                    for name, fields in OPTIONAL_FIELDS.items()
+                    for each in fields
                     if f"{name}.{each}" not in present
                 ),
                 weighted=self._layout.optional_scalars.get("weight") in tree.branches,
@@ -198,22 +165,29 @@ class TreeReader:
             )
 
     def _chunks(
-        self, wanted: NDArray[np.int64], ranges: Sequence[tuple[int, int]]
+        self, wanted: NDArray[np.int64], ranges: Sequence[tuple[int, int]], with_bits: bool
     ) -> Iterator[Chunk]:
         unseen = set(wanted.tolist())
         with open_root(self.path) as file:
             tree = file.tree(self._layout.tree)
             scalar_tree = file.tree(self._layout.scalar_tree)
+            decisions = self._layout.decisions if with_bits else None
+            if decisions is not None:
+                decisions.check(file, self.entries)
             for start, stop in ranges:
                 raw = self._raw(tree, start, stop)
                 own = self._row_crossings(tree, start, stop)
                 here = [own] if own is not None else [each.crossing for each in raw.values()]
                 unseen -= {c for c in unseen if any(bool((each == c).any()) for each in here)}
                 scalars = self._scalars(scalar_tree, start, stop)
-                events = self._events(raw, scalars, wanted, start)
+                showers = self._showers(tree, start, stop, wanted)
+                events = self._events(raw, scalars, showers, wanted, start)
+                bits = None if decisions is None else decisions.read(file, start, stop)
                 if own is not None:
-                    events = ak.to_packed(events[(own[:, None] == wanted).reshape(-1)])
-                yield Chunk(self.path, self._layout.tree, start, stop, events)
+                    chosen = (own[:, None] == wanted).reshape(-1)
+                    events = ak.to_packed(events[chosen])
+                    bits = None if bits is None else SeedBits(bits.names, bits.values[chosen])
+                yield Chunk(self.path, self._layout.tree, start, stop, events, bits=bits)
         if unseen:
             offered = ", ".join(str(each.crossing) for each in self.describe().crossings)
             asked = ", ".join(str(each) for each in sorted(unseen))
@@ -225,14 +199,16 @@ class TreeReader:
         self,
         raw: Mapping[str, _Raw],
         scalars: Mapping[str, NDArray[Any]],
+        showers: Mapping[str, NDArray[Any]],
         wanted: NDArray[np.int64],
         start: int,
     ) -> ak.Array:
         entries = len(scalars["run"])
         rows = {name: np.repeat(values, len(wanted)) for name, values in scalars.items()}
+        rows |= showers
         rows["crossing"] = np.tile(wanted, entries)
         parts = {name: self._selected(name, raw[name], wanted) for name in OBJECTS}
-        parts |= {name: self._selected(name, raw["sums"], wanted) for name in SUMS}
+        parts |= self._sums(raw["sums"], wanted)
 
         def place(row: int) -> str:
             return f"{self.path}:{self._layout.tree} entry {start + row // len(wanted)}"
@@ -240,24 +216,71 @@ class TreeReader:
         return build_events(rows, parts, scales=self._scales, place=place)
 
     def _selected(self, collection: str, raw: _Raw, wanted: NDArray[np.int64]) -> Columns:
-        is_sum = collection in SUM_TYPES
-        offsets, index = select_objects(
+        offsets, index = self._chosen(raw, wanted, 0, 1, self._scales.multiplicity(collection))
+        return Columns(offsets, {name: values[index] for name, values in raw.fields.items()})
+
+    def _chosen(
+        self, raw: _Raw, wanted: NDArray[np.int64], kind: int, minimum_pt: int, limit: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        return select_objects(
             raw.offsets,
             raw.fields["pt"].astype(np.int64),
             raw.crossing,
             raw.kind,
             wanted,
-            SUM_TYPES.get(collection, 0),
-            0 if is_sum else 1,
-            self._scales.multiplicity(collection),
+            kind,
+            minimum_pt,
+            limit,
             self.order == "pt",
         )
-        fields = {
-            name: values[index]
-            for name, values in raw.fields.items()
-            if name in _FIELDS[collection]
+
+    def _sums(self, raw: _Raw, wanted: NDArray[np.int64]) -> dict[str, Columns]:
+        """Return each sum, with the further fields of its word where every row has them."""
+        kinds = set(np.unique(raw.kind).tolist())
+
+        def chosen(kind: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+            return self._chosen(raw, wanted, kind, 0, 1)
+
+        further = {
+            part.kind: chosen(part.kind)
+            for parts in SUM_PARTS.values()
+            for part in parts.values()
+            if part.kind in kinds
         }
-        return Columns(offsets, fields)
+        found = {}
+        for name, kind in SUM_TYPES.items():
+            offsets, index = chosen(kind)
+            fields: dict[str, NDArray[Any]] = {
+                each: raw.fields[each][index] for each in REQUIRED_FIELDS[name]
+            }
+            for each, part in SUM_PARTS[name].items():
+                if part.kind in further:
+                    values = part.values(offsets, *further[part.kind], raw.fields["pt"])
+                    fields |= {} if values is None else {each: values}
+            found[name] = Columns(offsets, fields)
+        return found
+
+    def _showers(
+        self, tree: RootTree, start: int, stop: int, wanted: NDArray[np.int64]
+    ) -> dict[str, NDArray[Any]]:
+        """Return the flags of muon showers, row by row; empty if the file has none."""
+        branch = self._layout.shower_crossing
+        if branch is None or branch not in tree.branches:
+            return {}
+        crossing = tree.jagged(branch, start, stop)
+        flags = {}
+        for name, each in self._layout.showers.items():
+            values = tree.jagged(each, start, stop)
+            _same_lengths(tree, each, values, crossing.offsets)
+            raw = _Raw(
+                crossing.offsets,
+                crossing.contents.astype(np.int64),
+                np.zeros(len(values.contents), dtype=np.int64),
+                {"pt": values.contents},
+            )
+            offsets, _ = self._chosen(raw, wanted, 0, 1, 1)
+            flags[name] = np.diff(offsets)
+        return flags
 
     def _raw(self, tree: RootTree, start: int, stop: int) -> dict[str, _Raw]:
         raw = {
@@ -303,7 +326,8 @@ class TreeReader:
             return None
         return tree.flat(branch, start, stop).astype(np.int64)
 
-    def _tally(self, tally: Tally, tree: RootTree, start: int, stop: int) -> None:
+    def _tally(self, tally: Tally, tree: RootTree, start: int, stop: int) -> set[int]:
+        """Count a range of entries; return the types of sums in it."""
         raw = self._raw(tree, start, stop)
         for name in (*OBJECTS, *SUMS):
             source = raw.get(name) or raw["sums"]
@@ -315,14 +339,16 @@ class TreeReader:
                 each: source.fields[each][chosen] for each in _FIELDS[name] if each in source.fields
             }
             tally.add_objects(name, fields)
+        kinds = {int(kind) for kind in np.unique(raw["sums"].kind)}
         own = self._row_crossings(tree, start, stop)
         if own is not None:
             tally.add_crossings(np.arange(len(own)), own)
-            return
+            return kinds
         tally.add_crossings(
             np.concatenate([each.entry_numbers() for each in raw.values()]),
             np.concatenate([each.crossing for each in raw.values()]),
         )
+        return kinds
 
 
 _FIELDS: Final = {name: known_fields(name) for name in REQUIRED_FIELDS}

@@ -14,7 +14,7 @@ import numpy as np
 
 from emulator.errors import InputFileError, MissingNameError, RangeError
 from emulator.objects.decisions import SeedBits
-from emulator.objects.events import OBJECTS, SUMS, Columns, columns, scalar_columns
+from emulator.objects.events import OBJECTS, SUMS, Columns, columns, displaced_of, scalar_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -430,9 +430,12 @@ def _places(name: str, part: Columns, slots: int) -> tuple[NDArray[np.int64], ND
 
 def _word(name: str, part: Columns, dtype: type[Any]) -> NDArray[Any]:
     word = np.zeros(int(part.offsets[-1]), dtype=dtype)
+    fields = dict(part.fields)
+    if name == "jet" and "displaced" not in fields and "qual" in fields:
+        fields["displaced"] = displaced_of(fields["qual"])
     for field, bits in BIT_FIELDS[name].items():
-        if field in part.fields:
-            word |= bits.put(part.fields[field], dtype)
+        if field in fields:
+            word |= bits.put(fields[field], dtype)
     return word
 
 

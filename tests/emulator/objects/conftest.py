@@ -13,6 +13,7 @@ from emulator.objects import (
     OPTIONAL_SCALARS,
     REQUIRED_FIELDS,
     SCALARS,
+    SHOWERS,
     Columns,
     build_events,
     load_scales,
@@ -21,24 +22,28 @@ from emulator.objects import (
 if TYPE_CHECKING:
     import awkward as ak
 
-#: Fields that only the words of the Global Trigger have.
-_NOT_IN_NANO = {"displaced", "ettem", "min_bias", "towers", "asymmetry", "centrality"}
+#: Further fields of sums, which files keep as sums of their own: they come back if sums are there.
+_OF_SUMS = {"ettem", "min_bias", "towers", "asymmetry", "centrality"}
 
 
 @st.composite
-def _some_events(draw: st.DrawFn, rows: int, fields: tuple[str, ...], weighted: bool) -> ak.Array:
+def _some_events(
+    draw: st.DrawFn, rows: int, fields: tuple[str, ...], weighted: bool, showers: bool
+) -> ak.Array:
     scales = load_scales()
-    dtypes = {**SCALARS, **(OPTIONAL_SCALARS if weighted else {})}
+    dtypes = {**SCALARS, **(OPTIONAL_SCALARS if weighted else {}), **(SHOWERS if showers else {})}
     scalars: dict[str, Any] = {}
     for name, dtype in dtypes.items():
         limits = np.iinfo(dtype)
-        value = st.integers(int(limits.min), int(limits.max))
+        value = st.integers(int(limits.min), 1 if name in SHOWERS else int(limits.max))
         values = draw(st.lists(value, min_size=rows, max_size=rows))
         scalars[name] = np.array(values, dtype=dtype)
     collections = {}
     for name, required in REQUIRED_FIELDS.items():
         limit = scales.multiplicity(name)
         counts = draw(st.lists(st.integers(0, limit), min_size=rows, max_size=rows))
+        if limit == 1 and not _OF_SUMS.isdisjoint(fields):
+            counts = [1] * rows
         total = sum(counts)
         part: dict[str, Any] = {}
         for each in (*required, *(f for f in fields if f in OPTIONAL_FIELDS.get(name, ()))):
@@ -52,11 +57,11 @@ def _some_events(draw: st.DrawFn, rows: int, fields: tuple[str, ...], weighted: 
 
 @st.composite
 def _chunks(draw: st.DrawFn) -> list[ak.Array]:
-    known = sorted({name for names in OPTIONAL_FIELDS.values() for name in names} - _NOT_IN_NANO)
+    known = sorted({name for names in OPTIONAL_FIELDS.values() for name in names} - {"displaced"})
     fields = tuple(draw(st.lists(st.sampled_from(known), unique=True)))
-    weighted = draw(st.booleans())
+    weighted, showers = draw(st.booleans()), draw(st.booleans())
     sizes = draw(st.lists(st.integers(0, 3), min_size=1, max_size=3))
-    return [draw(_some_events(rows, fields, weighted)) for rows in sizes]
+    return [draw(_some_events(rows, fields, weighted, showers)) for rows in sizes]
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import pytest
 import uproot
 
 from emulator.errors import InputFileError, MissingNameError
-from emulator.objects import open_file, read_events
+from emulator.objects import open_file, read_events, read_events_and_bits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +30,9 @@ CALO = {
     for variable in ("IEt", "IEta", "IPhi", "Bx")
 }
 SUMS = {"sumType": "int16", "sumIEt": "int16", "sumIPhi": "int16", "sumBx": "float32"}
+SHOWERS = {
+    f"muonShower{name}": "int16" for name in ("Bx", "OneNominal", "OneTight", "TwoLooseDiffSectors")
+}
 GROUPS = [
     MUON,
     *({k: t for k, t in CALO.items() if k.startswith(c)} for c in ("eg", "tau", "jet")),
@@ -44,10 +47,11 @@ def write(
     drop: tuple[str, ...] = (),
     tree: str = "l1UpgradeTree/L1UpgradeTree",
     event_entries: int | None = None,
+    groups: list[dict[str, str]] = GROUPS,
 ) -> Path:
     """Write entries ``{branch: values}``; branches of a group that are not given are filled with 0."""
     content: dict[str, Any] = {}
-    for group in GROUPS:
+    for group in groups:
         counts = [max(len(entry.get(b, [])) for b in group) for entry in entries]
         for branch, dtype in group.items():
             rows = [e.get(branch, [0] * n) for e, n in zip(entries, counts, strict=True)]
@@ -95,7 +99,8 @@ def test_summary_of_the_experiments_file(reference_data: Path) -> None:
     assert summary.format_name == "l1ntuple"
     assert summary.sources == ("unpacked", "emulated")
     assert [(each.crossing, each.entries) for each in summary.crossings] == [(0, 1)]
-    assert summary.missing == ("mu.charge_valid", "jet.displaced")
+    assert summary.missing[:2] == ("mu.charge_valid", "jet.displaced")
+    assert {name.split(".")[1] for name in summary.missing[2:]} == {"asymmetry", "centrality"}
     assert "l1uGTTree/L1uGTTree" in summary.trees
     assert {part.name: part.count for part in summary.collections} == {
         "mu": 0, "eg": 2, "tau": 11, "jet": 2, **dict.fromkeys(TYPES, 1),
@@ -104,6 +109,74 @@ def test_summary_of_the_experiments_file(reference_data: Path) -> None:
     assert (tau.name, tau.minimum, tau.maximum, tau.n_saturated) == ("pt", 6, 61, 0)
     muon = next(part for part in summary.collections if part.name == "mu").fields[0]
     assert (muon.minimum, muon.maximum) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("source", "tree"), [("unpacked", "l1uGTTree"), ("emulated", "l1uGTEmuTree")]
+)
+def test_decisions_of_the_experiments_file(reference_data: Path, source: Any, tree: str) -> None:
+    facts = json.loads((reference_data / "expected.json").read_text())["files"][NAME][tree]
+    events, bits = read_events_and_bits(reference_data / NAME, source=source)
+    assert bits.values.shape == (len(events), 512)
+    assert int(bits.values.sum()) == facts["m_algoDecisionInitial"]
+
+
+def test_further_fields_of_the_experiments_sums(reference_data: Path) -> None:
+    unpacked = read_events(reference_data / NAME)
+    emulated = read_events(reference_data / NAME, source="emulated")
+    assert unpacked.ett.tolist() == [[{"pt": 863, "ettem": 409, "min_bias": 15}]]
+    assert unpacked.htt.tolist() == [[{"pt": 116, "towers": 581, "min_bias": 15}]]
+    assert emulated.etm.tolist() == [[{"pt": 5, "phi": 117, "asymmetry": 14, "min_bias": 0}]]
+    assert emulated.etmhf.centrality.tolist() == [[4]]
+    assert emulated.htmhf.centrality.tolist() == [[0]]
+
+
+def _with_decisions(path: Path, lengths: list[int]) -> Path:
+    bits = ak.unflatten(ak.Array(np.arange(sum(lengths)) % 7 == 0), lengths)
+    with uproot.update(path) as file:
+        file.mktree("l1uGTTree/L1uGTTree", {"m_algoDecisionInitial": ak.type(bits).content})
+        file["l1uGTTree/L1uGTTree"].extend({"m_algoDecisionInitial": bits})
+    return path
+
+
+def test_decisions_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    good = _with_decisions(write(tmp_path / "a.root", [{"egIEt": [5]}, {}]), [512, 512])
+    _, bits = read_events_and_bits(good)
+    assert np.flatnonzero(bits.values.reshape(-1)).tolist() == list(range(0, 1024, 7))
+    short = _with_decisions(write(tmp_path / "b.root", [{"egIEt": [5]}, {}]), [512, 128])
+    with pytest.raises(InputFileError, match=r"entry 1: 128 algorithm bits in m_algo.*, not 512"):
+        read_events_and_bits(short)
+    fewer = _with_decisions(write(tmp_path / "c.root", [{"egIEt": [5]}, {}]), [512])
+    with pytest.raises(InputFileError, match="1 entries, but 2 with objects"):
+        read_events_and_bits(fewer)
+    assert len(read_events(fewer)) == 2
+
+
+def test_showers_are_flags_of_their_crossing(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.root",
+        [
+            {"egIEt": [1, 1], "egBx": [0, 1]}
+            | {
+                "muonShowerBx": [0, 1],
+                "muonShowerOneNominal": [1, 0],
+                "muonShowerOneTight": [0, 1],
+            },
+            {"muonShowerBx": [0], "muonShowerTwoLooseDiffSectors": [1]},
+            {},
+        ],
+        groups=[*GROUPS, SHOWERS],
+    )
+    events = read_events(path, crossings=(0, 1))
+    found = list(zip(*(events[name].tolist() for name in ("mus0", "mus1", "mus2")), strict=True))
+    assert found == [(1, 0, 0), (0, 1, 0), (0, 0, 1), (0, 0, 0), (0, 0, 0), (0, 0, 0)]
+    assert "mus0" not in read_events(write(tmp_path / "b.root", [{"egIEt": [1]}])).fields
+
+
+def test_the_layout_of_2016_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.root", [{"egIEt": [5]}], drop=("sumType", "muonQual"))
+    with pytest.raises(InputFileError, match=r"layout of 2016 .* use an L1Ntuple of 2017 or later"):
+        open_file(path)
 
 
 def test_a_crossing_that_the_file_does_not_have(reference_data: Path) -> None:

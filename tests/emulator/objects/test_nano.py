@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import uproot
 
-from emulator.errors import InputFileError, MissingNameError, RangeError
-from emulator.objects import open_file, read_events
+from emulator.errors import InputFileError, MissingNameError, RangeError, SettingsError
+from emulator.objects import open_file, read_events, read_events_and_bits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,10 +129,10 @@ def test_what_is_absent_is_absent(tmp_path: Path) -> None:
     assert "qual" not in events.mu.fields
     assert "weight" not in events.fields
     missing = open_file(path).describe().missing
-    assert missing == (
+    assert [name for name in missing if name[:3] in {"mu.", "eg.", "tau", "jet"}] == [
         *("mu.qual", "mu.charge_valid", "mu.index", "mu.pt_unconstrained", "mu.dxy"),
         "jet.displaced",
-    )
+    ]
 
 
 def test_reduced_flavour_is_refused(tmp_path: Path) -> None:
@@ -213,3 +213,66 @@ def test_summary_counts_saturation_and_crossings(tmp_path: Path) -> None:
     eta = {field.name: field for field in parts["jet"].fields}["eta"]
     assert (eta.minimum, eta.maximum, eta.n_saturated) == (-7, 0, 0)
     assert summary.as_dict()["crossings"][1] == {"crossing": 1, "entries": 1}
+
+
+def test_seeds_and_paths_come_by_name(tmp_path: Path) -> None:
+    extra = {
+        "L1_SingleMu22": np.array([True, False, True]),
+        "HLT_IsoMu24": np.array([False, False, True]),
+        "L1Reco_step": np.array([True, True, True]),
+    }
+    path = write(tmp_path / "a.root", [{"Mu": [muon(9)]}, {}, {}], extra=extra)
+    events, bits = read_events_and_bits(path)
+    assert len(events) == 3
+    assert bits.names == ("L1_SingleMu22", "HLT_IsoMu24")
+    assert bits.values.tolist() == [[True, False], [False, False], [True, True]]
+    parts = [chunk.bits for chunk in open_file(path).chunks(chunk_events=2, bits=True)]
+    assert [part.values.tolist() for part in parts if part] == [
+        [[True, False], [False, False]],
+        [[True, True]],
+    ]
+
+
+def test_decisions_are_of_crossing_0_only(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.root", [{"Mu": [muon(9)]}], extra={"L1_X": np.array([True])})
+    with pytest.raises(SettingsError, match=r"decisions are of crossing 0; .* \[0, 1\] with them"):
+        open_file(path).chunks(crossings=(0, 1), bits=True)
+    none = write(tmp_path / "b.root", [{"Mu": [muon(9)]}])
+    with pytest.raises(InputFileError, match=r"b\.root: holds no decisions of the trigger"):
+        read_events_and_bits(none)
+
+
+def test_the_words_of_sums_are_put_together_from_their_types(tmp_path: Path) -> None:
+    kinds = {0: 9, 16: 7, 11: 15, 8: 5, 25: 200, 22: 0xA3, 20: 6, 26: 1, 1: 4, 21: 581}
+    sums = [sum_(kind, pt) for kind, pt in kinds.items()]
+    path = write(tmp_path / "a.root", [{"EtSum": sums}, {"EtSum": sums}])
+    events = read_events(path)
+    assert events.ett.tolist() == [[{"pt": 9, "ettem": 7, "min_bias": 15}]] * 2
+    assert events.htt.tolist() == [[{"pt": 4, "towers": 581}]] * 2
+    assert events.etmhf.tolist() == [[{"pt": 5, "phi": 0, "asymmetry": 200, "centrality": 3}]] * 2
+    assert events.htmhf.tolist() == [[{"pt": 6, "phi": 0, "asymmetry": 1, "centrality": 10}]] * 2
+    missing = open_file(path).describe().missing
+    assert {"htt.min_bias", "etm.asymmetry"} <= set(missing)
+    assert not {"ett.ettem", "etmhf.centrality"} & set(missing)
+    # A row without the part: its value is not known, so the field is not there.
+    mixed = write(tmp_path / "b.root", [{"EtSum": sums}, {"EtSum": [sum_(0, 9)]}])
+    assert read_events(mixed).ett.fields == ["pt"]
+
+
+def test_an_rntuple_reads_as_a_tree(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "tree.root",
+        [{"Mu": [muon(9, 1), muon(30)], "EtSum": [sum_(2, 5, 143)]}, {"Jet": [calo(2047)]}],
+        extra={"L1_X": np.array([True, False])},
+    )
+    with uproot.open(path) as file:
+        arrays = {key: file["Events"][key].array() for key in file["Events"].keys()}  # noqa: SIM118
+    arrays = {key: values for key, values in arrays.items() if not key.startswith("nL1")}
+    with uproot.recreate(tmp_path / "ntuple.root") as file:
+        ntuple = file.mkrntuple("Events", {k: ak.type(v).content for k, v in arrays.items()})
+        ntuple.extend(arrays)
+    assert open_file(tmp_path / "ntuple.root").describe().trees == ("Events",)
+    a, b = (read_events_and_bits(tmp_path / f"{name}.root") for name in ("tree", "ntuple"))
+    assert a[0].tolist() == b[0].tolist()
+    assert a[0].jet.pt.tolist() == [[], [2047]]
+    assert (a[1].names, a[1].values.tolist()) == (b[1].names, b[1].values.tolist())

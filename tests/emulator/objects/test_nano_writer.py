@@ -16,12 +16,15 @@ from emulator.errors import InputFileError, RangeError
 from emulator.objects import (
     REQUIRED_FIELDS,
     SCALARS,
+    Chunk,
     Columns,
+    SeedBits,
     build_events,
     concatenate,
     empty_events,
     open_file,
     read_events,
+    read_events_and_bits,
     trim,
     write_nano,
 )
@@ -155,3 +158,13 @@ def test_damaged_provenance_is_refused(tmp_path: Path) -> None:
         file["provenance"] = "[1, 2]"
     with pytest.raises(InputFileError, match="its provenance is no JSON object"):
         open_file(tmp_path / "a.root").provenance()
+
+
+def test_decisions_with_names_of_seeds_are_kept(tmp_path: Path) -> None:
+    names = ("L1_SingleMu22", "7", "HLT_IsoMu24")
+    values = np.array([[True, True, False], [False, True, True]])
+    chunk = Chunk("", "", 0, 2, one_muon(rows=2), bits=SeedBits(names, values))
+    write_nano(tmp_path / "a.root", [chunk], provenance={})
+    _, bits = read_events_and_bits(tmp_path / "a.root")
+    assert bits.names == ("L1_SingleMu22", "HLT_IsoMu24")
+    assert bits.values.tolist() == values[:, [0, 2]].tolist()
