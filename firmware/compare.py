@@ -290,7 +290,7 @@ def _differences(
     )
 
 
-def write_mismatches(path: str | Path, comparisons: Sequence[Comparison]) -> Path:
+def write_mismatches(path: str | Path, comparisons: Sequence[Record]) -> Path:
     """Write comparisons, with their first mismatches, as JSON.
 
     Parameters

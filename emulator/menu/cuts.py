@@ -99,10 +99,15 @@ def collection_of(kind: str) -> str:
     UnsupportedSeedError
         If none does.
     """
+    return _source(kind)[0]
+
+
+def _source(kind: str) -> tuple[str, str]:
+    """Return the collection, and the field that a threshold cuts on."""
     known = knowledge()
     if kind in known["kinds"]:
-        collection: str = known["kinds"][kind]
-        return collection
+        collection, _, field = known["kinds"][kind].partition(".")
+        return collection, field
     what = known["absent"].get(kind)
     msg = f"{kind} is {what}, which events do not hold" if what else f"{kind} is not known"
     raise UnsupportedSeedError(msg)
@@ -123,13 +128,12 @@ def field_cuts(requirement: Requirement) -> tuple[FieldCut, ...]:
     >>> int(pt.table.argmax()), eta.lowest + int(eta.table.argmax()), int(eta.table.sum())
     (9, -58, 116)
     """
-    collection = collection_of(requirement.kind)
+    collection, threshold_field = _source(requirement.kind)
     if requirement.threshold is None:
         msg = f"{requirement.kind} has no threshold"
         raise UnsupportedSeedError(msg)
-    scale = load_scales().field(collection, "pt")
-    lowest = max(_code(scale, requirement.threshold), 1 if scale.offset else 0)
-    tables = {"pt": _at_least(scale, lowest)}
+    scale = load_scales().field(collection, threshold_field)
+    tables = {threshold_field: _at_least(scale, _code(scale, requirement.threshold))}
     seen: set[str] = set()
     for cut in requirement.cuts:
         match = _CUT.fullmatch(cut)
@@ -160,8 +164,8 @@ def _field(collection: str, field: str) -> str:
 
 
 def _code(scale: FieldScale, value: Fraction) -> int:
-    """Return the lowest code whose value is at least ``value``."""
-    return ceil(value / Fraction(scale.lsb)) + scale.offset
+    """Return the lowest code whose value is at least ``value``; a plain code is its own value."""
+    return ceil(value / Fraction(scale.lsb or 1)) + scale.offset
 
 
 def _empty(scale: FieldScale) -> Table:
@@ -175,6 +179,8 @@ def _at_least(scale: FieldScale, lowest: int) -> Table:
 
 
 def _window(scale: FieldScale, low: int, high: int) -> Table:
+    if low > high:  # the way round
+        return ~_window(scale, high + 1, low - 1)
     table = _empty(scale)
     table[max(low - scale.minimum, 0) : max(high - scale.minimum + 1, 0)] = True
     return table

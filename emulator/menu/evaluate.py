@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import reduce
 from typing import TYPE_CHECKING, Final
 
+import awkward as ak
 import numpy as np
 
 from emulator.menu.correlations import CorrelationCuts, correlation_cuts, integer_limits
@@ -22,12 +23,11 @@ from emulator.menu.kernels import (
 )
 from emulator.menu.syntax import Condition, Junction, Negation, Requirement
 from emulator.menu.tables import PairTables, pair_tables, pt_table
-from emulator.objects import SUMS, field_columns
+from emulator.objects import SHOWERS, SUMS, field_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    import awkward as ak
     from numpy.typing import NDArray
 
     from emulator.menu.syntax import Expression
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     Masks = NDArray[np.uint16]
     Decisions = NDArray[np.bool_]
     Codes = NDArray[np.int16]
+
+#: How menus name flags of muon showers.
+SHOWER: Final = "MUS"
 
 _JOIN: Final[Mapping[str, Callable[[Decisions, Decisions], Decisions]]] = {
     "AND": np.logical_and,
@@ -76,6 +79,8 @@ class SeedEvaluator:
 
     def _decide(self, expression: Expression) -> Decisions:
         if isinstance(expression, Requirement):
+            if expression.kind == SHOWER:
+                return self._shower(expression)
             return np.not_equal(self._shifted(expression), 0)
         if isinstance(expression, Negation):
             return np.logical_not(self.decide(expression.operand))
@@ -115,6 +120,18 @@ class SeedEvaluator:
 
     # One object
 
+    def _shower(self, requirement: Requirement) -> Decisions:
+        """Return a flag of muon showers, whose number is written as a threshold."""
+        name = f"mus{requirement.threshold}"
+        if requirement.cuts or requirement.bx or name not in SHOWERS:
+            msg = f"the muon shower {requirement.kind}{requirement.threshold} is not known"
+            raise UnsupportedSeedError(msg)
+        if name not in self._events.fields:
+            msg = f"the flag {name} of muon showers is not in the events"
+            raise UnsupportedSeedError(msg)
+        flags: Decisions = ak.to_numpy(self._events[name]) != 0
+        return flags
+
     def _mask(self, requirement: Requirement) -> Masks:
         if requirement not in self._masks:
             at_zero = Requirement(requirement.kind, requirement.threshold, 0, requirement.cuts)
@@ -135,7 +152,12 @@ class SeedEvaluator:
         if name not in self._events[collection].fields:
             msg = f"{collection}.{name} is not in the events"
             raise UnsupportedSeedError(msg)
-        return field_columns(self._events, collection, name)
+        offsets, codes = field_columns(self._events, collection, name)
+        if name == "index" and len(codes) and not codes.any():
+            # Real muons come from all track finders: some simulations do not fill the field.
+            msg = f"{collection}.{name} is 0 for every object, so it is not filled"
+            raise UnsupportedSeedError(msg)
+        return offsets, codes
 
     def _shifted(self, requirement: Requirement) -> Masks:
         """Return the masks of a requirement's own crossing, row by row."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,6 +20,16 @@ from l1distill.cli.options import (
     parse_integers,
     print_json,
 )
+from l1distill.console import print_table
+
+if TYPE_CHECKING:
+    from emulator.model import Model
+    from firmware.compare import Comparison
+    from l1distill.bit_comparison import BitsComparison
+    from l1distill.blame import Blame
+
+#: Not an execution of the network, but what the experiment published.
+BITS = "bits"
 
 
 def compare(
@@ -27,8 +37,22 @@ def compare(
     files: Files,
     *,
     against: Annotated[
-        str, typer.Option("--with", help="Executions, comma-separated: reference, csim, rtl.")
+        str,
+        typer.Option(
+            "--with",
+            help="Executions, comma-separated: reference, csim, rtl; or bits: the decisions that "
+            "files hold.",
+        ),
     ] = "reference,csim",
+    algorithms: Annotated[
+        Path | None,
+        typer.Option(
+            help='For bits: the menu, as JSON {"bit": [seed, expression]}.', metavar="ALGOS.json"
+        ),
+    ] = None,
+    menu: Annotated[
+        str | None, typer.Option(help="For bits: the menu, by its name in the model file.")
+    ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for mismatches.json.")
     ] = Path(),
@@ -39,14 +63,17 @@ def compare(
 ) -> int:
     """Compare the engine event by event with other executions; exit 1 on any difference.
 
+    With bits, each threshold that belongs to a menu is compared with the decisions that the experiment
+    published (test vectors of the Global Trigger hold them), and a failure is traced to the inputs'
+    era, order, source and ties of pT, or to the network.
+
     Example:
 
         l1distill compare student.json zerobias.root --with reference,csim,rtl
+
+        l1distill compare axol1tl.json vector.txt.xz --with bits --algorithms algos_MENU.json
     """
-    from emulator.features import feature_rows
     from emulator.model import load_model
-    from emulator.objects import read_events
-    from firmware.compare import compare as compare_graph
     from firmware.compare import write_mismatches
 
     loaded = load_model(model)
@@ -54,15 +81,19 @@ def compare(
     if not names:
         msg = "--with names no execution; give for example --with reference,csim"
         raise SettingsError(msg)
-    events = read_events(
-        files, source=source.value, crossings=parse_integers(crossings, "--crossings")
-    )
-    results = compare_graph(
-        loaded.graph,
-        feature_rows(events, loaded.layout),
-        against=names,  # type: ignore[arg-type] # compare_graph refuses unknown names
-        jobs=jobs,
-    )
+    wanted = parse_integers(crossings, "--crossings")
+    results: list[Comparison | BitsComparison] = []
+    if BITS in names:
+        if wanted != (0,):
+            msg = "--with bits compares crossing 0, of which files hold the decisions"
+            raise SettingsError(msg)
+        results.append(_with_bits(loaded, files, algorithms, menu, source, jobs))
+    elif algorithms is not None or menu is not None:
+        msg = "--algorithms and --menu are for --with bits"
+        raise SettingsError(msg)
+    executions = [name for name in names if name != BITS]
+    if executions:
+        results.extend(_with_executions(loaded, files, executions, source, wanted, jobs))
     failed = any(result.n_mismatch for result in results)
     # One of an earlier comparison would contradict this one.
     (output / "mismatches.json").unlink(missing_ok=True)
@@ -72,18 +103,117 @@ def compare(
         print_json([result.as_dict() for result in results])
         return int(failed)
     for result in results:
-        typer.echo(
-            f"engine and {result.against}: {result.n_mismatch} mismatches in {result.n_events} "
-            f"crossings ({result.events_per_second:.0f}/s)"
-        )
-        for mismatch in result.mismatches:
-            first = mismatch.first_node
-            where = (
-                f"first differs at node {first.node}: {list(first.engine)} and {list(first.other)}"
-                if first
-                else "differs only as a whole"
-            )
-            typer.echo(f"  crossing {mismatch.event} {where}")
+        _print(result)
     if failed:
         typer.echo(f"the first mismatches are in {output / 'mismatches.json'}")
     return int(failed)
+
+
+def _with_executions(
+    model: Model,
+    files: list[Path],
+    names: list[str],
+    source: SourceName,
+    crossings: tuple[int, ...],
+    jobs: int,
+) -> tuple[Comparison, ...]:
+    from emulator.features import feature_rows
+    from emulator.objects import read_events
+    from firmware.compare import compare as compare_graph
+
+    events = read_events(files, source=source.value, crossings=crossings, order=model.layout.order)
+    return compare_graph(
+        model.graph,
+        feature_rows(events, model.layout),
+        against=names,  # type: ignore[arg-type] # compare_graph refuses unknown names
+        jobs=jobs,
+    )
+
+
+def _with_bits(
+    model: Model,
+    files: list[Path],
+    algorithms: Path | None,
+    menu: str | None,
+    source: SourceName,
+    jobs: int,
+) -> BitsComparison:
+    from emulator.menu import load_menu
+    from l1distill.bit_comparison import compare_with_bits
+    from l1distill.published_bits import thresholds_of_menu
+
+    loaded = load_menu(algorithms) if algorithms is not None else None
+    thresholds = thresholds_of_menu(model, menu=loaded, name=menu)
+    return compare_with_bits(model, files, thresholds, source=source.value, threads=jobs)
+
+
+def _print(result: Any) -> None:
+    from l1distill.bit_comparison import BitsComparison
+
+    if isinstance(result, BitsComparison):
+        _print_bits(result)
+        return
+    typer.echo(
+        f"engine and {result.against}: {result.n_mismatch} mismatches in {result.n_events} "
+        f"crossings ({result.events_per_second:.0f}/s)"
+    )
+    for mismatch in result.mismatches:
+        first = mismatch.first_node
+        where = (
+            f"first differs at node {first.node}: {list(first.engine)} and {list(first.other)}"
+            if first
+            else "differs only as a whole"
+        )
+        typer.echo(f"  crossing {mismatch.event} {where}")
+
+
+def _print_bits(result: BitsComparison) -> None:
+    typer.echo(
+        f"{result.model} and the bits of {result.menu}: {result.n_mismatch} mismatches in "
+        f"{result.n_events} crossings"
+    )
+    print_table(
+        ["threshold", "bit", "score >=", "fires", "ours", "extra", "missing", "verdict"],
+        [
+            [
+                each.seed,
+                "-" if each.bit is None else str(each.bit),
+                str(each.threshold),
+                str(each.fires),
+                str(each.ours),
+                str(each.extra),
+                str(each.missing),
+                each.verdict,
+            ]
+            for each in result.thresholds
+        ],
+    )
+    inputs = ", ".join(
+        f"{each.collection} {each.n_crossings}" for each in result.inputs if each.n_crossings
+    )
+    typer.echo(f"inputs exercised (crossings with non-zero features): {inputs or 'none'}")
+    idle = ", ".join(each.collection for each in result.inputs if not each.n_crossings)
+    if idle:
+        typer.echo(f"inputs not exercised, 0 in all crossings: {idle}")
+    for mismatch in result.mismatches:
+        typer.echo(
+            f"  {mismatch.file} entry {mismatch.entry}, score {mismatch.score}: published "
+            f"{', '.join(mismatch.published) or 'none'}; ours {', '.join(mismatch.ours) or 'none'}"
+        )
+    if result.blame is not None:
+        _print_blame(result.blame, result.n_mismatch)
+
+
+def _print_blame(blame: Blame, n_mismatch: int) -> None:
+    typer.echo("the same comparison with other inputs:")
+    print_table(
+        ["instead", "mismatches", "go away", "new"],
+        [
+            [each.description, str(each.n_mismatch), str(each.n_resolved), str(each.n_new)]
+            for each in blame.alternatives
+        ],
+    )
+    for sentence in blame.not_tried:
+        typer.echo(f"not tried: {sentence}")
+    typer.echo(f"in crossings with equal pT among the objects read: {blame.n_ties} of {n_mismatch}")
+    typer.echo(f"not explained by inputs, so the network's: {blame.n_remaining} of {n_mismatch}")

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from emulator.errors import L1Error
-from l1distill.cli import comparing, files, models, rating, samples, studies
+from l1distill.cli import comparing, files, menus, models, rating, samples, studies
 
 #: Exit code of an error that is the program's own (``EX_SOFTWARE`` of sysexits.h).
 INTERNAL_ERROR = 70
@@ -26,6 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 samples_app = typer.Typer(help="Generate samples.", no_args_is_help=True)
+menu_app = typer.Typer(help="Check seeds of a menu.", no_args_is_help=True)
 model_app = typer.Typer(help="Look at model files, make them of other forms.", no_args_is_help=True)
 
 app.command("study")(studies.study)
@@ -38,7 +39,9 @@ samples_app.command("generate")(samples.generate)
 model_app.command("show")(models.show)
 model_app.command("check")(models.check)
 model_app.command("import")(models.import_network)
+menu_app.command("check")(menus.check)
 app.add_typer(samples_app, name="samples")
+app.add_typer(menu_app, name="menu")
 app.add_typer(model_app, name="model")
 
 

@@ -30,6 +30,7 @@ CUTS: dict[str, Callable[[Object], bool]] = {
     "MU-ETA_2p0": lambda o: -184 <= o["eta_vtx"] <= 184,
     "MU-ETA_BMTF": lambda o: -73 <= o["eta_vtx"] <= 73,
     "MU-ETA_EMTF_POS_er2p0": lambda o: 115 <= o["eta_vtx"] <= 184,
+    "MU-ETA_EMTF_NEG_er2p0": lambda o: o["eta_vtx"] >= -114 or o["eta_vtx"] <= -185,
     "MU-PHI_TOP120": lambda o: 48 <= o["phi_vtx"] <= 239,
     "EG-ISO_0xA": lambda o: bool(o["iso"] & 1),
     "EG-ISO_0xC": lambda o: bool(o["iso"] & 2),
@@ -80,6 +81,24 @@ def passes(o: Object, leg: Requirement) -> bool:
         kind = cut.split("-")[1].split("_")[0]
         groups.setdefault(kind, []).append(CUTS[cut](o))
     return all(any(each) if kind in ALTERNATIVES else all(each) for kind, each in groups.items())
+
+
+#: Kinds that are no objects: collection and field of a count, in the unit of the threshold.
+COUNTS = {
+    "MBT0HFP": ("ett", "min_bias", 1),
+    "MBT1HFM": ("htm", "min_bias", 1),
+    "ETTEM": ("ett", "ettem", 2),
+    "TOWERCOUNT": ("htt", "towers", 1),
+}
+
+
+def counts(event: Any, leg: Requirement) -> bool:
+    """Whether a count of an event reaches a threshold, or a flag is set."""
+    assert leg.threshold is not None
+    if leg.kind == "MUS":
+        return bool(event[f"mus{leg.threshold}"])
+    collection, field, unit = COUNTS[leg.kind]
+    return any(o[field] >= unit * leg.threshold for o in event[collection])
 
 
 def objects(event: Any, leg: Requirement) -> list[tuple[int, Object]]:
@@ -228,6 +247,8 @@ def condition(event: Any, node: Condition) -> bool:
 
 def decide(event: Any, node: Expression) -> bool:
     """Decide an expression for one event (plain Python values)."""
+    if isinstance(node, Requirement) and (node.kind == "MUS" or node.kind in COUNTS):
+        return counts(event, node)
     if isinstance(node, Requirement):
         return bool(objects(event, node))
     if isinstance(node, Negation):

@@ -68,7 +68,9 @@ def test_windows(text: str, field: str, low: int, high: int) -> None:
 
 def test_several_windows_are_alternatives() -> None:
     found = passing("MU0[MU-ETA_EMTF_NEG_er2p0,MU-ETA_BMTF,MU-ETA_EMTF_POS_er2p0]")["eta_vtx"]
-    assert found == [*range(-184, -114), *range(-73, 74), *range(115, 185)]
+    assert found == [*range(-256, -184), *range(-114, 256)], "one window goes the way round"
+    found = passing("MU0[MU-ETA_BMTF,MU-ETA_EMTF_POS_er2p0]")["eta_vtx"]
+    assert found == [*range(-73, 74), *range(115, 185)]
 
 
 @pytest.mark.parametrize("code", range(16))

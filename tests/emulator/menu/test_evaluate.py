@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import awkward as ak
 import numpy as np
 import pytest
 from seeds_by_hand import decide
@@ -12,8 +13,6 @@ from emulator.menu import SeedEvaluator, UnsupportedSeedError, parse_expression
 from emulator.objects import Columns, build_events, empty_events
 
 if TYPE_CHECKING:
-    import awkward as ak
-
     from tests.emulator.menu.conftest import MakeCrossings
 
 EXPRESSIONS = (
@@ -22,6 +21,10 @@ EXPRESSIONS = (
     "MU5[MU-QLTY_DBLE,MU-UPT_10]",
     "MU3[MU-ETA_BMTF,MU-ETA_EMTF_POS_er2p0,MU-QLTY_OPEN]",
     "MU3[MU-PHI_TOP120,MU-IP_123]",
+    "MU3[MU-ETA_EMTF_NEG_er2p0]",
+    "MBT0HFP3 AND NOT MBT1HFM9",
+    "ETTEM600 OR TOWERCOUNT6000",
+    "MUS0 XOR MUS2",
     "MU3[MU-QLTY_14] OR MU10[MU-CHG_POS]",
     "EG20[EG-ETA_2p52,EG-ISO_0xC] XOR EG30[EG-ETA_1p52_HASHFIX,EG-ISO_0xA]",
     "JET60[JET-ETA_FWD_2p52_NEG] OR JET60[JET-ETA_FWD_2p52_POS]",
@@ -67,6 +70,17 @@ def test_equals_plain_python(crossings: ak.Array, text: str) -> None:
     assert 0 < sum(expected) < len(expected), "the test would not see a constant"
 
 
+def test_an_index_that_is_nowhere_filled_is_no_index(crossings: ak.Array) -> None:
+    expression = parse_expression("MU0[MU-INDEX_BMTF]")
+    filled = SeedEvaluator(crossings).decide(expression)
+    expected = [any(36 <= m["index"] <= 71 for m in event["mu"]) for event in crossings.tolist()]
+    assert filled.tolist() == expected
+    empty = ak.copy(crossings)
+    empty["mu", "index"] = ak.values_astype(crossings.mu.index * 0, np.int16)
+    with pytest.raises(UnsupportedSeedError, match=r"mu\.index is 0 for every object"):
+        SeedEvaluator(empty).decide(expression)
+
+
 def test_results_are_shared_and_do_not_depend_on_the_order(crossings: ak.Array) -> None:
     evaluator = SeedEvaluator(crossings)
     first = [evaluator.decide(parse_expression(text)) for text in EXPRESSIONS]
@@ -77,7 +91,9 @@ def test_results_are_shared_and_do_not_depend_on_the_order(crossings: ak.Array) 
 
 def test_no_events() -> None:
     for text in EXPRESSIONS:
-        if not any(word in text for word in ("QLTY", "UPT", "IP_", "CHG", "ISO")):
+        if not any(
+            word in text for word in ("QLTY", "UPT", "IP_", "CHG", "ISO", "MBT", "TEM", "MUS")
+        ):
             assert SeedEvaluator(empty_events()).decide(parse_expression(text)).shape == (0,)
 
 
@@ -136,6 +152,8 @@ def test_neighbouring_crossings() -> None:
         ("EG5[EG-ISO_0xAB]", "the cut 'EG-ISO_0xAB' is not known"),
         ("EG5[EG-QLTY_1]", "there is no field 'qual' of 'eg'"),
         ("MU5[MU-QLTY_13,MU-QLTY_14]", "MU has two cuts of the type QLTY"),
+        ("MUSOOT0", "MUSOOT is a muon shower of another crossing, which events do not hold"),
+        ("MUS5", "the muon shower MUS5 is not known"),
         ("near{MU5,MU3}", "the function 'near' is not known"),
         ("comb{MU5,EG3}", "comb of several kinds of objects or crossings is not known"),
         ("comb{MU5,MU3}[DR_1p4]", "comb with a cut on DR is not known"),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from published import deployed_model, published_decisions, vector_events, write_vector
 
+from emulator.model import load_model, save_model
 from firmware.compare import Reference
 
 if TYPE_CHECKING:
@@ -116,3 +119,60 @@ def test_refused(
 ) -> None:
     path = write_sample("a.root", 5, 1)
     assert sentence in refused("compare", model_file, path, "-o", "out", *words)
+
+
+@pytest.fixture
+def deployed(tmp_path: Path) -> tuple[Path, Path]:
+    """A model file with thresholds of a menu, and a vector with their decisions."""
+    model = deployed_model(tmp_path)
+    save_model(model, tmp_path / "deployed.json")
+    events = vector_events()
+    vector = tmp_path / "vector.txt"
+    return tmp_path / "deployed.json", write_vector(
+        vector, events, model, published_decisions(model, events)
+    )
+
+
+def test_bits_are_equal(program: Program, deployed: tuple[Path, Path], tmp_path: Path) -> None:
+    menu = tmp_path / "algos_L1Menu_Test_v1.json"
+    seeds = {"438": "L1_TEST_Loose", "439": "L1_TEST_Tight", "440": "L1_TEST_Never"}
+    menu.write_text(json.dumps({bit: [seed, "AXO[AXO-MODEL_x]"] for bit, seed in seeds.items()}))
+    ended = program("compare", *deployed, "--with", "bits", "--algorithms", menu, "-o", tmp_path)
+    assert ended.code == 0, ended.err
+    lines = ended.out.splitlines()
+    assert lines[0] == "random and the bits of L1Menu_Test_v1: 0 mismatches in 500 crossings"
+    verdicts = {line.split()[0]: line for line in lines if line.strip().startswith("L1_")}
+    assert verdicts["L1_TEST_Loose"].rstrip().endswith("equal")
+    assert verdicts["L1_TEST_Never"].rstrip().endswith("not tested")
+    assert not (tmp_path / "mismatches.json").exists()
+
+
+def test_bits_with_executions_and_differences(
+    program: Program, deployed: tuple[Path, Path], tmp_path: Path
+) -> None:
+    path, vector = deployed
+    model = load_model(path)
+    lower = [replace(each, threshold=each.threshold // 2) for each in model.thresholds]
+    save_model(model.with_thresholds(lower), path)
+    words = ("--with", "reference,bits", "-o", tmp_path)
+    ended = program("compare", path, vector, *words)
+    assert ended.code == 1
+    assert "the same comparison with other inputs:" in ended.out
+    assert "not explained by inputs, so the network's:" in ended.out
+    assert "engine and reference: 0 mismatches in 500 crossings" in ended.out
+    written = json.loads((tmp_path / "mismatches.json").read_text())["comparisons"]
+    assert [each["with"] for each in written] == ["bits", "reference"]
+    assert written[0]["blame"]["alternatives"]
+    assert written[0]["thresholds"][0]["verdict"] == "differs"
+    assert program("compare", path, vector, *words, "--json").json[0] == written[0]
+
+
+def test_bits_refused(refused: Refused, deployed: tuple[Path, Path], model_file: Path) -> None:
+    path, vector = deployed
+    assert "no threshold belongs to a bit" in refused(
+        "compare", model_file, vector, "--with", "bits"
+    )
+    assert "no menu 'x'" in refused("compare", path, vector, "--with", "bits", "--menu", "x")
+    assert "are for --with bits" in refused("compare", path, vector, "--menu", "x")
+    words = ("--with", "bits", "--crossings", "-1")
+    assert "compares crossing 0" in refused("compare", path, vector, *words)

@@ -1,0 +1,117 @@
+"""``l1distill menu check``."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from crowded_crossings import draw_crossings
+
+from emulator.menu import SeedEvaluator, parse_expression
+from emulator.objects import write_ugt
+from emulator.objects.chunks import Chunk
+from emulator.objects.decisions import SeedBits
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.l1distill.cli.conftest import Program, Refused
+
+MENU = {
+    "3": ["L1_DoubleMu", "comb{MU0,MU3}"],
+    "4": ["L1_Never", "EG255p5"],
+    "9": ["L1_JetMu_dR", "dist{JET30,MU3}[DR_MAX_0p8]"],
+    "10": ["L1_Strange", "MU0[MU-MOOD_BAD]"],
+    "11": ["L1_Bunch", "EXT_BPTX_OR_VME"],
+}
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    """A menu and a vector with its decisions."""
+    menu = tmp_path / "algos_L1Menu_Small.json"
+    menu.write_text(json.dumps(MENU))
+    events = draw_crossings(200, 6)
+    evaluator = SeedEvaluator(events)
+    decisions = np.stack([evaluator.decide(parse_expression(MENU[b][1])) for b in "349"], axis=1)
+    vector = tmp_path / "vector.txt"
+    write_ugt(vector, [Chunk("", "", 0, 200, events, SeedBits(("3", "4", "9"), decisions))])
+    return menu, vector
+
+
+def test_all_agree(program: Program, files: tuple[Path, Path], tmp_path: Path) -> None:
+    ended = program("menu", "check", *files, "-o", tmp_path / "seeds.csv")
+    assert ended.code == 0, ended.err
+    assert (
+        "L1Menu_Small: of 4 seeds of objects 2 agree, 1 never fire and are not tested" in ended.out
+    )
+    assert "evaluated without any mismatch: 75.0 %" in ended.out
+    assert "L1_DoubleMu" not in ended.out, "what agrees is shown on request"
+    assert "the cut 'MU-MOOD_BAD' is not known" in ended.out
+    assert "L1_DoubleMu" in program("menu", "check", *files, "--all").out
+    frame = pd.read_csv(tmp_path / "seeds.csv")
+    assert frame["status"].tolist() == ["agrees", "not tested", "agrees", *["unsupported"] * 2]
+
+
+def test_a_disagreement_fails(program: Program, files: tuple[Path, Path]) -> None:
+    menu, vector = files
+    menu.write_text(json.dumps({**MENU, "9": ["L1_JetMu_dR", "dist{JET30,MU3}[DR_MAX_0p4]"]}))
+    ended = program("menu", "check", menu, vector, "--json")
+    assert ended.code == 1
+    found: Any = ended.json
+    assert found["summary"]["disagrees"] == 1
+    (wrong,) = [seed for seed in found["seeds"] if seed["status"] == "disagrees"]
+    assert (wrong["name"], wrong["extra"]) == ("L1_JetMu_dR", 0)
+    assert wrong["missing"] > 0
+
+
+def test_refused(refused: Refused, files: tuple[Path, Path], tmp_path: Path) -> None:
+    menu, vector = files
+    assert "no such menu file" in refused("menu", "check", "none.json", vector)
+    assert "there is no such file" in refused("menu", "check", menu, "none.txt")
+    assert "written as .csv" in refused("menu", "check", menu, vector, "-o", tmp_path / "a.txt")
+
+
+EXPECTED = {
+    # agree, never fire, disagree, not supported
+    "L1Menu_Collisions2024_v1_1_0_data": (257, 82, 0, 1),
+    "L1Menu_Collisions2024_v1_1_0_ttBar": (261, 48, 0, 31),
+    "L1Menu_Collisions2024_v1_2_0_ttBar": (264, 45, 0, 36),
+    # Two flags of muon showers are set in this file, but its bits of them are not.
+    "L1Menu_Collisions2023_v1_3_0_ttBar": (291, 46, 2, 19),
+    # 118 seeds use the zero-degree calorimeter, which is not in the file.
+    "L1Menu_CollisionsPPRef2024_v1_0_0_data": (194, 1, 0, 119),
+}
+
+
+@pytest.mark.parametrize("vector", EXPECTED)
+def test_menus_of_cms(program: Program, reference_data: Path, vector: str) -> None:
+    folder = reference_data / "ugt"
+    menu = folder / f"algos_{vector.rsplit('_', 1)[0]}.json"
+    ended = program("menu", "check", menu, folder / f"{vector}.txt.xz", "--json")
+    found: Any = ended.json
+    names = ("agrees", "not_tested", "disagrees", "unsupported")
+    assert tuple(found["summary"][name] for name in names) == EXPECTED[vector]
+    assert ended.code == int(EXPECTED[vector][2] > 0)
+    wrong = {seed["name"] for seed in found["seeds"] if seed["status"] == "disagrees"}
+    assert wrong <= {"L1_SingleMuShower_Nominal", "L1_SingleMuShower_Tight"}
+
+
+def test_a_full_menu_on_all_its_vectors(program: Program, reference_data: Path) -> None:
+    folder = reference_data / "ugt"
+    name = "L1Menu_Collisions2024_v1_1_0"
+    vectors = [folder / f"{name}_{kind}.txt.xz" for kind in ("data", "ttBar")]
+    found: Any = program("menu", "check", folder / f"algos_{name}.json", *vectors, "--json").json
+    assert found["summary"]["n_seeds"] == 340
+    assert found["summary"]["fraction_without_mismatch"] > 0.99
+    assert found["summary"]["agrees"] >= 0.8 * 340
+    (unsupported,) = [
+        seed
+        for seed in found["seeds"]
+        if seed["status"] == "unsupported" and seed["kind"] == "objects"
+    ]
+    assert unsupported["name"] == "L1_CDC_SingleMu_3_er1p2_TOP120_DPHI2p618_3p142"
+    assert "neighbouring crossings" in unsupported["reason"]
