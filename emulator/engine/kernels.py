@@ -38,8 +38,8 @@ GROUP = 8
 
 # Operation codes.
 OFFSET_SHIFT, DENSE_EXACT, DENSE_STEPWISE, SUM_EXACT, SUM_STEPWISE = range(5)
-RELU, QUANTIZE, ADD, SUBTRACT, SQUARE, MULTIPLY = range(5, 11)
-FILL, GATHER, LOOK_UP, NORMALIZE, MAX_POOL, AVERAGE_POOL = range(11, 17)
+RELU, QUANTIZE, ADD, SUBTRACT, SQUARE, MULTIPLY, MAXIMUM, DIVIDE = range(5, 13)
+FILL, GATHER, LOOK_UP, NORMALIZE = range(13, 17)
 
 # Columns of a program: one row for each node but the input.
 (
@@ -338,12 +338,30 @@ def compute_elements(
     elif operation == SQUARE:
         for e in range(n):
             scratch[e] = np.int64(tile[x + e]) * np.int64(tile[x + e])
-    elif operation == MULTIPLY:
-        for e in range(n):
-            scratch[e] = np.int64(tile[x + e]) * np.int64(tile[y + e])
     elif operation == QUANTIZE:
         for e in range(n):
             scratch[e] = tile[x + e]
+    elif operation == DIVIDE:  # toward zero
+        divisor = step[ALIGN]
+        for e in range(n):
+            v = np.int64(tile[x + e])
+            scratch[e] = v // divisor if v >= 0 else -(-v // divisor)
+    else:
+        compute_pairs(tile, x, y, scratch, n, step)
+
+
+@kernel
+def compute_pairs(
+    tile: Integers, x: np.uint64, y: np.uint64, scratch: Integers, n: np.uint64, step: Integers
+) -> None:
+    """Compute ``n`` exact numbers from as many pairs."""
+    operation = step[OPERATION]
+    if operation == MULTIPLY:
+        for e in range(n):
+            scratch[e] = np.int64(tile[x + e]) * np.int64(tile[y + e])
+    elif operation == MAXIMUM:
+        for e in range(n):
+            scratch[e] = max(tile[x + e], tile[y + e])
     else:
         align, align_second = step[ALIGN], step[ALIGN_SECOND]
         sign = 1 if operation == ADD else -1

@@ -17,10 +17,8 @@ from emulator.engine.kernels import (
     FILL,
     GATHER,
     LOOK_UP,
-    MAX_POOL,
     N_IN,
     N_OUT,
-    NORMALIZE,
     OFFSET_SHIFT,
     OPERATION,
     POOL,
@@ -36,7 +34,7 @@ from emulator.engine.kernels import (
     sum_exact,
     sum_stepwise,
 )
-from emulator.engine.layers import average_pool, fill, gather, look_up, max_pool, normalize
+from emulator.engine.layers import fill, gather, look_up, normalize
 from emulator.jit import kernel
 
 if TYPE_CHECKING:
@@ -68,12 +66,12 @@ def run_step(
     elif operation < FILL:
         element(tile, scratch, step)
     else:
-        run_layer(tile, scratch, step, wide_pool)
+        run_layer(tile, step, wide_pool)
 
 
 @kernel
-def run_layer(tile: Integers, scratch: Integers, step: Integers, wide_pool: Integers) -> None:
-    """Run one node that is neither a sum nor element-wise."""
+def run_layer(tile: Integers, step: Integers, wide_pool: Integers) -> None:
+    """Run one step that casts nothing."""
     operation = step[OPERATION]
     if operation == FILL:
         fill(tile, step, wide_pool)
@@ -81,12 +79,8 @@ def run_layer(tile: Integers, scratch: Integers, step: Integers, wide_pool: Inte
         gather(tile, step, wide_pool)
     elif operation == LOOK_UP:
         look_up(tile, step, wide_pool)
-    elif operation == NORMALIZE:
-        normalize(tile, scratch, step, wide_pool)
-    elif operation == MAX_POOL:
-        max_pool(tile, scratch, step, wide_pool)
     else:
-        average_pool(tile, scratch, step, wide_pool)
+        normalize(tile, step, wide_pool)
 
 
 @kernel

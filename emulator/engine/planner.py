@@ -38,7 +38,7 @@ from emulator.graph.operations import (
     Tensor,
     UnaryLut,
 )
-from emulator.graph.ranges import node_ranges, normalized_ranges
+from emulator.graph.ranges import curve_reach, node_ranges, normalized_ranges
 from emulator.graph.windows import BEYOND, patches, spread, weight_columns
 from emulator.results import Record
 
@@ -333,7 +333,10 @@ def _(node: BatchNormalization, inputs: Sequence[Ranges], tensors: Sequence[Tens
         fraction - tensors[0].format.fraction - node.scale_format.fraction, 0
     )
     product = Interval.hull(inputs[0]).product(Interval(-largest, largest))
-    return _element(node, Interval.hull(exact), fraction, product)
+    proof = _element(node, Interval.hull(exact), fraction, product)
+    # The exact numbers stand in the tile before they are cast.
+    stored = Interval.hull([*exact, proof.stored])
+    return _Proof("element", stored, proof.computed, proof.reason)
 
 
 @_prove.register(QuantizeEach)
@@ -364,17 +367,15 @@ def _(
 
 def table_reach(node: UnaryLut | Sigmoid | Tanh, inputs: Interval, source: FixedFormat) -> Interval:
     """Return the inputs for which the result is tabulated; those beyond find its ends."""
-    if isinstance(node, UnaryLut):
-        return inputs
-    unit = 1 << max(source.fraction, 0)
-    end = node.reach * unit
-    return Interval(min(max(inputs.low, -end), end), max(min(inputs.high, end), -end))
+    return inputs if isinstance(node, UnaryLut) else curve_reach(node, inputs, source)
 
 
 @_prove.register(MaxPool)
 def _(node: MaxPool, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) -> _Proof:
-    proof = _element(node, Interval.hull(inputs[0]), tensors[0].format.fraction)
-    return _Proof("pool", proof.stored, proof.computed, proof.reason)
+    hull = Interval.hull(inputs[0])
+    proof = _element(node, hull, tensors[0].format.fraction)
+    stored = Interval.hull([hull, proof.stored])
+    return _Proof("pool", stored, proof.computed, proof.reason)
 
 
 @_prove.register(AveragePool)
@@ -386,7 +387,8 @@ def _(node: AveragePool, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) ->
     exact = total + Interval.hull(inputs[0]).times(1 << fraction - source)
     step = _element(Quantize("", (), accumulator), exact, fraction)
     last = _element(node, full, accumulator.fraction, step.computed, total)
-    return _Proof("pool", last.stored, last.computed, f"every step is cast to {accumulator}")
+    stored = Interval.hull([full, last.stored])
+    return _Proof("pool", stored, last.computed, f"every step is cast to {accumulator}")
 
 
 @_prove.register(Constant)

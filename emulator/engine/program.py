@@ -256,15 +256,17 @@ class _Assembler:
 
     def _add_normalization(self, node: BatchNormalization) -> None:
         step = self._new_step(node)
+        n = step[k.N_IN]
         product = self._fractions(node)[0] + node.scale_format.fraction
         fraction = max(product, node.bias_format.fraction)
-        scales = spread(node.scale, step[k.N_IN])
-        biases = spread(node.bias, step[k.N_IN])
         align = fraction - node.bias_format.fraction
+        target = self.tile_rows[node.name].start
         step[k.OPERATION] = k.NORMALIZE
-        step[k.POOL] = _extend(self.wide_pool, (scale << fraction - product for scale in scales))
-        step[k.STARTS] = _extend(self.wide_pool, (bias << align for bias in biases))
-        _set_cast(step, k.CAST_RESULT, fraction, node.format)
+        step[k.POOL] = _extend(
+            self.wide_pool, (s << fraction - product for s in spread(node.scale, n))
+        )
+        step[k.STARTS] = _extend(self.wide_pool, (bias << align for bias in spread(node.bias, n)))
+        self._add_cast(target, target, n, fraction, node.format)
 
     def _add_table(self, node: UnaryLut | Sigmoid | Tanh) -> None:
         step = self._new_step(node)
@@ -281,25 +283,38 @@ class _Assembler:
         )
 
     def _add_pool(self, node: MaxPool | AveragePool) -> None:
+        """Add a step for each element of each window; channels stand side by side."""
         source = self.graph.tensors[node.inputs[0]]
         first_row, channels = self.tile_rows[node.inputs[0]].start, source.shape[-1]
-        for position, window in enumerate(pool_windows(node, source)):
-            step = self._new_step(node)
-            step[k.TARGET] += position * channels * k.TILE
-            step[k.N_IN], step[k.N_OUT] = len(window), channels
-            rows = ((first_row + place) * k.TILE for place in window)
-            step[k.POOL] = _extend(self.wide_pool, rows)
+        target, spare = self.tile_rows[node.name].start, self._spare_rows(channels)
+        fraction, given = source.format.fraction, source.format
+        for window in pool_windows(node, source):
+            rows = [first_row + place for place in window]
             if isinstance(node, MaxPool):
-                step[k.OPERATION] = k.MAX_POOL
-                _set_cast(step, k.CAST_RESULT, source.format.fraction, node.format)
-                continue
-            accumulator = node.accumulator
-            fraction = max(source.format.fraction, accumulator.fraction)
-            step[k.OPERATION] = k.AVERAGE_POOL
-            step[k.ALIGN] = fraction - source.format.fraction
-            step[k.ALIGN_SECOND] = fraction - accumulator.fraction
-            _set_cast(step, k.CAST_STEP, fraction, accumulator)
-            _set_cast(step, k.CAST_RESULT, accumulator.fraction, node.format)
+                self._add_cast(rows[0], spare, channels, fraction, given)
+                for row in rows[1:]:
+                    step = self._add_cast(spare, spare, channels, fraction, given)
+                    step[k.OPERATION], step[k.SECOND] = k.MAXIMUM, row * k.TILE
+                self._add_cast(spare, target, channels, fraction, node.format)
+            else:
+                self._add_mean(node, rows, spare, fraction, channels)
+                step = self._add_cast(
+                    spare, target, channels, node.accumulator.fraction, node.format
+                )
+                step[k.OPERATION], step[k.ALIGN] = k.DIVIDE, len(window)
+            target += channels
+
+    def _add_mean(
+        self, node: AveragePool, rows: Sequence[int], spare: int, fraction: int, channels: int
+    ) -> None:
+        accumulator = node.accumulator
+        common = max(fraction, accumulator.fraction)
+        self._add_fill(spare, (0,) * channels)
+        for row in rows:
+            step = self._add_cast(spare, spare, channels, common, accumulator)
+            step[k.OPERATION], step[k.SECOND] = k.ADD, row * k.TILE
+            step[k.ALIGN] = common - accumulator.fraction
+            step[k.ALIGN_SECOND] = common - fraction
 
     def _add_quantize_each(self, node: QuantizeEach) -> None:
         first, target = (self.tile_rows[name].start for name in (node.inputs[0], node.name))
@@ -321,14 +336,17 @@ class _Assembler:
                 self._add_cast(first, target, n, tensor.format.fraction, node.format)
                 target += n
 
-    def _add_cast(self, source: int, target: int, n: int, fraction: int, to: FixedFormat) -> None:
-        """Add a cast of ``n`` rows of the tile."""
+    def _add_cast(
+        self, source: int, target: int, n: int, fraction: int, to: FixedFormat
+    ) -> list[int]:
+        """Add a cast of ``n`` rows of the tile, or of what its operation makes of them."""
         step = [0] * k.N_COLUMNS
         step[k.OPERATION], step[k.N_IN], step[k.N_OUT] = k.QUANTIZE, n, n
         step[k.SOURCE] = step[k.SECOND] = source * k.TILE
         step[k.TARGET] = target * k.TILE
         _set_cast(step, k.CAST_RESULT, fraction, to)
         self.steps.append(step)
+        return step
 
     def _add_fill(self, target: int, raws: Sequence[int]) -> None:
         step = [0] * k.N_COLUMNS

@@ -6,7 +6,19 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
-from emulator.graph.operations import Dense, Flatten, Node, Reshape, Square
+from emulator.graph.operations import (
+    BatchNormalization,
+    Conv2d,
+    Dense,
+    Flatten,
+    Multiply,
+    Node,
+    QuantizeEach,
+    Reshape,
+    Square,
+    Tensor,
+)
+from emulator.graph.windows import BEYOND, patches, spread, weight_columns
 from emulator.results import Record
 
 if TYPE_CHECKING:
@@ -60,7 +72,7 @@ def graph_cost(graph: Graph) -> tuple[NodeCost, ...]:
     costs = []
     for node in graph.nodes:
         bits = [element_bits(graph, name) for name in node.inputs]
-        ebops = _ebops(node, bits)
+        ebops = _ebops(node, bits, [graph.tensors[name] for name in node.inputs])
         weights = _weights(node)
         nonzero = sum(weight != 0 for weight in weights)
         costs.append(NodeCost(node.name, ebops, len(weights), nonzero))
@@ -95,6 +107,9 @@ def element_bits(graph: Graph, name: str) -> Bits:
     if isinstance(node, Reshape | Flatten):
         return element_bits(graph, node.inputs[0])
     tensor = graph.tensors[name]
+    if isinstance(node, QuantizeEach):
+        formats = spread(node.formats, tensor.size)
+        return tuple(type_bits(own) if own is not None else 0 for own in formats)
     return (type_bits(tensor.format),) * tensor.size
 
 
@@ -105,24 +120,43 @@ def _weights(node: Node) -> Sequence[int]:
 
 
 @_weights.register(Dense)
-def _(node: Dense) -> Sequence[int]:
+@_weights.register(Conv2d)
+def _(node: Dense | Conv2d) -> Sequence[int]:
     return [weight for row in node.weights for weight in row]
 
 
+@_weights.register(BatchNormalization)
+def _(node: BatchNormalization) -> Sequence[int]:
+    return node.scale
+
+
 @singledispatch
-def _ebops(node: Node, inputs: Sequence[Bits]) -> int:
+def _ebops(node: Node, inputs: Sequence[Bits], tensors: Sequence[Tensor]) -> int:
     return 0
 
 
 @_ebops.register(Dense)
-def _(node: Dense, inputs: Sequence[Bits]) -> int:
-    return sum(
-        bits * constant_bits(weight)
-        for bits, row in zip(inputs[0], node.weights, strict=True)
-        for weight in row
-    )
+@_ebops.register(Conv2d)
+def _(node: Dense | Conv2d, inputs: Sequence[Bits], tensors: Sequence[Tensor]) -> int:
+    total = 0
+    for patch in patches(node, tensors[0]):
+        bits = [0 if place == BEYOND else inputs[0][place] for place in patch.places]
+        for weights in weight_columns(node, len(bits)):
+            total += sum(b * constant_bits(weight) for b, weight in zip(bits, weights, strict=True))
+    return total
+
+
+@_ebops.register(BatchNormalization)
+def _(node: BatchNormalization, inputs: Sequence[Bits], tensors: Sequence[Tensor]) -> int:
+    scales = spread(node.scale, tensors[0].size)
+    return sum(bits * constant_bits(scale) for bits, scale in zip(inputs[0], scales, strict=True))
 
 
 @_ebops.register(Square)
-def _(node: Square, inputs: Sequence[Bits]) -> int:
+def _(node: Square, inputs: Sequence[Bits], tensors: Sequence[Tensor]) -> int:
     return sum(bits * bits for bits in inputs[0])
+
+
+@_ebops.register(Multiply)
+def _(node: Multiply, inputs: Sequence[Bits], tensors: Sequence[Tensor]) -> int:
+    return sum(first * second for first, second in zip(*inputs, strict=True))

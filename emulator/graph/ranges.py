@@ -228,12 +228,29 @@ def _(
 def _reached_entries(
     node: UnaryLut | Sigmoid | Tanh, x: Interval, source: FixedFormat
 ) -> tuple[int, ...]:
-    if not isinstance(node, UnaryLut):  # places grow with x
-        return node.table[table_place(node, x.low, source) : table_place(node, x.high, source) + 1]
-    if x.low < 0 <= x.high:  # the bits of negative numbers stand in the upper half
-        return node.table[x.low :] + node.table[: x.high + 1]
-    first = x.low % len(node.table)
-    return node.table[first : first + x.high - x.low + 1]
+    if isinstance(node, UnaryLut):
+        if x.low < 0 <= x.high:  # the bits of negative numbers stand in the upper half
+            return node.table[x.low :] + node.table[: x.high + 1]
+        first = x.low % len(node.table)
+        return node.table[first : first + x.high - x.low + 1]
+    reach = curve_reach(node, x, source)
+    if 2 * curve_end(node, source) > len(node.table):  # no entry in between is left out
+        first, last = (table_place(node, end, source) for end in (reach.low, reach.high))
+        return node.table[first : last + 1]
+    return tuple(
+        node.table[table_place(node, raw, source)] for raw in range(reach.low, reach.high + 1)
+    )
+
+
+def curve_end(node: Sigmoid | Tanh, source: FixedFormat) -> int:
+    """Return the raw from which on, and from whose negative down, the ends of a table are found."""
+    return node.reach << max(source.fraction, 0)
+
+
+def curve_reach(node: Sigmoid | Tanh, x: Interval, source: FixedFormat) -> Interval:
+    """Return the raws that find entries; those beyond find what its ends find."""
+    end = curve_end(node, source)
+    return Interval(min(max(x.low, -end), end), max(min(x.high, end), -end))
 
 
 def table_place(node: UnaryLut | Sigmoid | Tanh, raw: int, source: FixedFormat) -> int:

@@ -15,16 +15,24 @@ from emulator.errors import GraphError
 from emulator.fixed import FixedFormat
 from emulator.graph import (
     Add,
+    BatchNormalization,
+    Concatenate,
+    Constant,
+    Conv2d,
     Dense,
     Flatten,
     Graph,
     Input,
+    MaxPool,
     OffsetShift,
     Quantize,
+    QuantizeEach,
     Relu,
     Reshape,
     Square,
     Sum,
+    Tanh,
+    UnaryLut,
     node_ranges,
 )
 from emulator.graph.codec import graph_from_plain, graph_to_plain
@@ -43,6 +51,26 @@ DENSE = Dense(
     accumulator=BYTE,
 )
 SHIFT = OffsetShift("s", ("x",), BYTE, offset=(1, 2), offset_format=BYTE, shift=(0, 1), inner=BYTE)
+
+IMAGE = Reshape("i", ("x",), BYTE, shape=(2, 1, 1))
+CONV = Conv2d(
+    "c",
+    ("i",),
+    BYTE,
+    weights=((1,), (2,)),
+    weight_format=BYTE,
+    bias=(0,),
+    bias_format=BYTE,
+    accumulator=BYTE,
+    kernel=(2, 1),
+    stride=(1, 1),
+    padding=(0, 0, 0, 0),
+)
+POOL = MaxPool("p", ("i",), BYTE, window=(2, 1), stride=(1, 1))
+NORM = BatchNormalization(
+    "b", ("x",), BYTE, scale=(1, 2), scale_format=BYTE, bias=(3, 4), bias_format=BYTE
+)
+ONES = Constant("k", (), BYTE, shape=(2,), raws=(1, 1))
 
 BROKEN: list[tuple[tuple[Node, ...], tuple[str, ...], str]] = [
     ((), (), "must be the input"),
@@ -83,6 +111,37 @@ BROKEN: list[tuple[tuple[Node, ...], tuple[str, ...], str]] = [
         ("d",),
         r"takes one axis, gets the shape \(2, 1\); flatten it",
     ),
+    ((X, replace(IMAGE, shape=(1, 2)), CONV), ("c",), r"takes the shape \(height, width, channel"),
+    ((X, IMAGE, replace(CONV, kernel=(3, 1))), ("c",), r"its kernel \(3, 1\) is larger than"),
+    ((X, IMAGE, replace(CONV, kernel=(1,))), ("c",), "needs two positive numbers as kernel"),
+    ((X, IMAGE, replace(CONV, stride=(0, 1))), ("c",), "needs two positive numbers as stride"),
+    ((X, IMAGE, replace(CONV, padding=(0, 0, -1, 0))), ("c",), "four numbers from 0 as padding"),
+    ((X, IMAGE, replace(CONV, weights=((1,),))), ("c",), "for 1 elements of a patch of 2"),
+    ((X, IMAGE, replace(CONV, weights=((1,), (1, 2)))), ("c",), "go to 2 filters, the bias to 1"),
+    ((X, IMAGE, replace(CONV, weights=((1,), (128,)))), ("c",), "to filter 0 is 128, out of"),
+    ((X, IMAGE, replace(CONV, bias=(), weights=((), ()))), ("c",), "needs at least one filter"),
+    ((X, replace(POOL, inputs=("x",))), ("p",), "takes the shape"),
+    ((X, IMAGE, replace(POOL, window=(2, 2))), ("p",), "is larger than the image"),
+    ((X, IMAGE, replace(POOL, stride=(1, 0))), ("p",), "needs two positive numbers as stride"),
+    ((X, replace(NORM, scale=(1, 2, 3))), ("b",), "has 3 scales, needs one for each of 2 elements"),
+    ((X, replace(NORM, bias=(1,))), ("b",), "has 2 scales and 1 biases"),
+    ((X, replace(NORM, bias=(1, 200))), ("b",), "bias 1 is 200, out of the range"),
+    ((X, QuantizeEach("e", ("x",), BYTE, formats=(None,) * 3)), ("e",), "has 3 types, needs one"),
+    (
+        (X, UnaryLut("u", ("x",), BYTE, table=(1, 2), table_format=BYTE)),
+        ("u",),
+        "has 2 entries, the 8 bits of its input need 256",
+    ),
+    ((X, Tanh("t", ("x",), BYTE, table=(1,), table_format=BYTE)), ("t",), "two entries at least"),
+    ((X, Tanh("t", ("x",), BYTE, table=(1, 300), table_format=BYTE)), ("t",), "entry 1 is 300"),
+    ((X, replace(ONES, raws=(1,))), ("k",), r"has 1 numbers for the shape \(2,\)"),
+    ((X, replace(ONES, shape=())), ("k",), "needs one to three axes"),
+    ((X, replace(ONES, raws=(1, 999))), ("k",), "number 1 is 999, out of the range"),
+    (
+        (X, IMAGE, Concatenate("j", ("x", "i"), BYTE)),
+        ("j",),
+        "which differ before the last axis",
+    ),
 ]
 
 
@@ -110,7 +169,7 @@ def test_plain_values_come_back(seed: int) -> None:
 def test_random_graphs_hold_every_operation() -> None:
     seen = {
         type(node).__name__
-        for seed in range(60)
+        for seed in range(120)
         for node in random_graph(np.random.default_rng(seed)).nodes
     }
     assert seen == set(OPERATIONS)
