@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from emulator.model.import_form import WorkedExample, import_network_form
 from emulator.model.model import SCHEMA, Model, NamedThreshold
-from emulator.model.store import load_model, model_text, save_model
+from emulator.model.store import load_model, model_from_text, model_text, save_model
 
 __all__ = [
     "SCHEMA",
@@ -13,6 +13,7 @@ __all__ = [
     "WorkedExample",
     "import_network_form",
     "load_model",
+    "model_from_text",
     "model_text",
     "save_model",
 ]

@@ -78,11 +78,29 @@ def load_model(path: str | Path) -> Model:
     """
     place = Path(path)
     try:
-        plain = json.loads(place.read_text(encoding="utf-8"))
+        text = place.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise InputFileError(place, "no such model file") from error
     except IsADirectoryError as error:
         raise InputFileError(place, "is a folder, not a model file") from error
+    except UnicodeDecodeError as error:
+        raise InputFileError(
+            place, f"is no model file, it cannot be read as JSON ({error})"
+        ) from error
+    return model_from_text(text, where=place)
+
+
+def model_from_text(text: str, *, where: str | Path) -> Model:
+    """Read and check the text of a model file; ``where`` it comes from is for messages.
+
+    Raises
+    ------
+    L1Error
+        As `load_model`.
+    """
+    place = Path(where)
+    try:
+        plain = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputFileError(
             place, f"is no model file, it cannot be read as JSON ({error})"

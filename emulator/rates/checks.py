@@ -57,7 +57,7 @@ def checked_scores(scores: ArrayLike) -> NDArray[np.int64]:
     if values.size and not (int(values.min()) > -SCORE_LIMIT and int(values.max()) < SCORE_LIMIT):
         msg = f"scores must lie within ±2**62, got {values.min()} to {values.max()}"
         raise CountsError(msg)
-    return values.astype(np.int64)
+    return values.astype(np.int64, copy=False)
 
 
 def checked_weights(weights: ArrayLike | None, n_events: int, *, draws: int) -> NDArray[np.int64]:
@@ -76,7 +76,7 @@ def checked_weights(weights: ArrayLike | None, n_events: int, *, draws: int) -> 
         If they are not integers, do not match the scores, are negative or too many.
     """
     if weights is None:
-        units = np.full(n_events, 1 << WEIGHT_FRACTION_BITS, dtype=np.int64)
+        units = unit_weights(n_events)
     else:
         units = _matching_integers(weights, n_events, "weights", "of units of 2**-32")
     total = exact_sum(units)
@@ -87,7 +87,12 @@ def checked_weights(weights: ArrayLike | None, n_events: int, *, draws: int) -> 
             "counted in one call; count smaller chunks and add their counts"
         )
         raise CountsError(msg)
-    return units.astype(np.int64)
+    return units.astype(np.int64, copy=False)
+
+
+def unit_weights(n_events: int) -> NDArray[np.int64]:
+    """Return weights of one, in units of ``2**-32``, axis (crossing)."""
+    return np.full(n_events, 1 << WEIGHT_FRACTION_BITS, dtype=np.int64)
 
 
 def checked_blocks(pool_ids: ArrayLike, n_events: int) -> NDArray[np.uint64]:

@@ -228,6 +228,7 @@ class ScoreCounts:
         seed: int,
         has_pools: bool,
         ranges: tuple[EventRange, ...],
+        is_complete: bool = False,
     ) -> Self:
         """Count what lies at or above a floor, given the sums over all crossings.
 
@@ -239,6 +240,9 @@ class ScoreCounts:
             Sums over all crossings, those below the floor included.
         floor, seed, has_pools, ranges
             As the attributes.
+        is_complete
+            Whether nothing is vetoed and all scores below the floor are ``floor - 1``: then that row is
+            a score like the others and nothing is left unresolved.
         """
         distinct, rows = np.unique(tail.scores, return_inverse=True)
         n_replicas = len(total.replicas)
@@ -255,7 +259,18 @@ class ScoreCounts:
         )
         squares[0] = square >> 64, square & (2**64 - 1)
         scores = np.concatenate(([floor - 1], distinct)).astype(np.int64)
-        return cls(scores, *counts, seed=seed, has_pools=has_pools, ranges=ranges, floor=floor)
+        first = int(is_complete and entries[0] == 0)
+        return cls(
+            scores[first:],
+            entries[first:],
+            sums[first:],
+            squares[first:],
+            replicas[first:],
+            seed=seed,
+            has_pools=has_pools,
+            ranges=ranges,
+            floor=None if is_complete else floor,
+        )
 
     @property
     def first_row(self) -> int:

@@ -6,7 +6,7 @@ a score is computed once, here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
@@ -164,6 +164,12 @@ class Crossings:
         )
         square = (int(squares[0, 0]) << 64) + int(squares[0, 1])
         return Passing(int(entries[0]), int(sums[0]), square, replicas[0])
+
+    def with_total(self, total: Passing) -> Crossings:
+        """Return the same crossings, whose sums were computed before and kept."""
+        same = replace(self)
+        same.__dict__["total"] = total
+        return same
 
     def taken(self, index: NDArray[np.intp]) -> Crossings:
         """Return some of the crossings; which events they are is not kept."""

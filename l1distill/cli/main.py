@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from emulator.errors import L1Error
-from l1distill.cli import comparing, files, menus, models, rating, samples, studies
+from l1distill.cli import comparing, files, menus, models, rating, samples, scanning, studies
 
 #: Exit code of an error that is the program's own (``EX_SOFTWARE`` of sysexits.h).
 INTERNAL_ERROR = 70
@@ -35,6 +35,7 @@ app.command("inspect")(files.inspect)
 app.command("emulate")(files.emulate)
 app.command("compare")(comparing.compare)
 app.command("rates")(rating.rates)
+app.command("scan")(scanning.scan)
 samples_app.command("generate")(samples.generate)
 model_app.command("show")(models.show)
 model_app.command("check")(models.check)

@@ -5,23 +5,18 @@ Unknown keys and wrong types are refused with their place in the YAML.
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     InstanceOf,
     PlainSerializer,
     PositiveFloat,
     PositiveInt,
     ValidationError,
-    field_validator,
     model_validator,
 )
 
@@ -29,11 +24,11 @@ from distill.recipe import Recipe
 from distill.students import StudentSpec
 from distill.teachers import TeacherSpec
 from distill.training import TrainingSettings
-from emulator.errors import InputFileError, L1Error, SettingsError
+from emulator.errors import L1Error, SettingsError
 from emulator.features import load_layout
 from emulator.fixed import FixedFormat
-from emulator.rates import RateScenario, load_scenario
 from emulator.samples import load_tier
+from l1distill.settings_file import Scenario, Section, first_sentence, read_mapping
 from l1distill.study.roles import MEASURING, SETTING, TRAINING
 
 SCHEMA = "l1distill-study/1"
@@ -51,21 +46,6 @@ def _format(value: Any) -> Any:
     return value
 
 
-def _scenario(value: Any) -> Any:
-    try:
-        if isinstance(value, str):
-            return load_scenario(value)
-        if isinstance(value, dict):
-            keys = {key: part for key, part in value.items() if key != "name"}
-            return RateScenario.from_settings(value.get("name", ""), keys)
-    except L1Error as error:
-        raise ValueError(str(error)) from error
-    if not isinstance(value, RateScenario):
-        msg = "a scenario is the name of one, or its keys and values"
-        raise ValueError(msg)  # noqa: TRY004 - pydantic adds the place to a ValueError
-    return value
-
-
 def _not_reserved(name: str) -> str:
     if name in {TRAINING, SETTING, MEASURING}:
         msg = f"a signal cannot be called {name!r}, which is a role of zero-bias crossings"
@@ -75,30 +55,10 @@ def _not_reserved(name: str) -> str:
 
 # `InstanceOf` keeps pydantic from filling these dataclasses itself.
 Format = Annotated[InstanceOf[FixedFormat], BeforeValidator(_format), PlainSerializer(str)]
-Scenario = Annotated[
-    InstanceOf[RateScenario], BeforeValidator(_scenario), PlainSerializer(RateScenario.as_dict)
-]
 #: Names that become names of files.
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
 SignalName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.+-]+$"), AfterValidator(_not_reserved)]
 Widths = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
-
-
-class Section(BaseModel):
-    """A part of the study file."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=False, arbitrary_types_allowed=True, allow_inf_nan=False
-    )
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_truth_values(cls, value: Any) -> Any:
-        # Nothing here is true or false, but pydantic would take them for 1 and 0.
-        if isinstance(value, bool):
-            msg = "neither true nor false makes sense here"
-            raise ValueError(msg)  # noqa: TRY004 - pydantic adds the place to a ValueError
-        return value
 
 
 class FileSet(Section):
@@ -186,7 +146,9 @@ class Distillation(Section):
 class Rates(Section):
     """Working points and errors."""
 
-    targets_khz: Annotated[list[PositiveFloat], Field(min_length=1)] = [1.0, 5.0, 10.0]
+    targets_khz: Annotated[list[PositiveFloat], Field(min_length=1)] = Field(
+        default_factory=lambda: [1.0, 5.0, 10.0]
+    )
     replicas: Annotated[int, Field(ge=20, le=2000)] = 200
     float_fraction_bits: Annotated[int, Field(ge=0, le=30)] = 12
 
@@ -203,7 +165,7 @@ class Rates(Section):
 class Comparison(Section):
     """Which executions the engine is compared with, on all measuring crossings."""
 
-    against: list[Literal["reference", "csim", "rtl"]] = ["reference", "csim"]
+    against: list[Literal["reference", "csim", "rtl"]] = ["reference", "csim"]  # noqa: RUF012
     backend: Literal["Vitis", "Vivado"] = "Vitis"
     part: str = "xcvu13p-flga2577-2-e"
     clock_period_ns: PositiveFloat = 5.0
@@ -284,15 +246,7 @@ def load_study(path: str | Path) -> Study:
         If a key is unknown, missing, or of the wrong type; the message gives its place.
     """
     place = Path(path)
-    try:
-        content = yaml.safe_load(place.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputFileError(place, "no such study file") from error
-    except (yaml.YAMLError, UnicodeDecodeError, IsADirectoryError) as error:
-        problem = " ".join(str(error).split())
-        raise InputFileError(place, f"cannot be read as YAML: {problem}") from error
-    if not isinstance(content, dict):
-        raise InputFileError(place, "is no study file: it must hold keys and values")
+    content = read_mapping(place, "study file")
     try:
         study = Study.model_validate(content)
         study.recipe()
@@ -301,41 +255,11 @@ def load_study(path: str | Path) -> Study:
         study = _with_absolute_files(study, place.parent)
         load_layout(study.layout)
     except ValidationError as error:
-        raise SettingsError(_first_sentence(place, error)) from error
+        raise SettingsError(first_sentence(place, error, Study, "the study")) from error
     except L1Error as error:
         msg = f"{place}: {error}"
         raise SettingsError(msg) from error
     return study
-
-
-def _first_sentence(place: Path, error: ValidationError) -> str:
-    """Say what is wrong and where, for the first problem, and how many more there are."""
-    # A misspelt key is also missing under its right name: the misspelling is what helps.
-    problems = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-    first = problems[0]
-    where = ".".join(str(part) for part in first["loc"]) or "the study"
-    if first["type"] == "extra_forbidden":
-        known = _keys_at(first["loc"][:-1])
-        near = get_close_matches(str(first["loc"][-1]), known, n=1) or known
-        what = f"is no key that is known here; nearest: {', '.join(near)}"
-    elif first["type"] == "missing":
-        what = "is missing"
-    else:
-        text = first["msg"].removeprefix("Value error, ")
-        what = f"{text[0].lower()}{text[1:]}, found {first['input']!r:.60}"
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return " ".join(f"{place}: {where}: {what}{more}".split())
-
-
-def _keys_at(place: tuple[int | str, ...]) -> list[str]:
-    """Return the keys of the section at a place in the study file."""
-    section: type[Section] = Study
-    for part in place:
-        kind = section.model_fields[str(part)].annotation
-        # A section may be optional.
-        choices = (kind, *get_args(kind))
-        section = next(one for one in choices if isinstance(one, type) and issubclass(one, Section))
-    return [field.alias or name for name, field in section.model_fields.items()]
 
 
 def _with_absolute_files(study: Study, folder: Path) -> Study:

@@ -1,0 +1,231 @@
+"""Events as the scorers read them, decoded once: feature rows, weights and blocks, chunk by chunk.
+
+Decoding ROOT is slower than a network by a factor of ten. With a cache folder, what was decoded is kept as
+plain integer columns that are mapped into memory the next time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from emulator._cache import sources_sha256
+from emulator.features import FeatureLayout, feature_rows
+from emulator.objects import OPTIONAL_SCALARS, open_file, scalar_columns
+from emulator.rates import Crossings, EventRange, Passing
+from emulator.rates.checks import unit_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from emulator.objects.chunks import Source
+
+#: Bytes of a file's head that tell it apart: they hold the identifier that ROOT gives each file.
+_HEAD_BYTES: Final = 512
+
+_FIRST_KEYS: Final = np.uint64(0x9E3779B97F4A7C15)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to take from a file; part of the key of the cache."""
+
+    layouts: tuple[FeatureLayout, ...]
+    source: Source
+    chunk_events: int
+    replicas: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class DecodedChunk:
+    """Crossings of a range of entries.
+
+    Attributes
+    ----------
+    rows
+        For each layout that was wanted, int16, axes (crossing, feature).
+    crossings
+        Weights, blocks and their sums.
+    keys
+        Hash of run, lumi section, event and crossing, uint64, axis (crossing).
+    scalars
+        Which optional scalars the file has.
+    """
+
+    rows: tuple[NDArray[np.int16], ...]
+    crossings: Crossings
+    keys: NDArray[np.uint64]
+    scalars: tuple[str, ...]
+
+
+def decoded_chunks(
+    path: str, stream: str, wanted: Wanted, *, cache: str = ""
+) -> Iterator[DecodedChunk]:
+    """Yield the triggered crossings of a file, from the cache if they are there.
+
+    Parameters
+    ----------
+    path, stream
+        The file, and the name of its sequence of events.
+    wanted
+        What to take.
+    cache
+        Folder of decoded files, filled if this one is not in it; empty for none.
+
+    Raises
+    ------
+    L1Error
+        If the file cannot be read; nothing of it is kept then.
+    """
+    if not cache:
+        yield from _decode(path, stream, wanted)
+        return
+    folder = Path(cache) / cache_key(path, stream, wanted)
+    if not folder.is_dir():
+        _fill(folder, _decode(path, stream, wanted))
+    for part in sorted(folder.iterdir()):
+        yield _load(part, stream, wanted)
+
+
+def cache_key(path: str, stream: str, wanted: Wanted) -> str:
+    """Return the name under which a decoded file is kept.
+
+    It depends on the file (its head with the identifier, size and time), on what is taken of it, and on
+    the code. Its path does not enter.
+    """
+    found = Path(path).stat()
+    with Path(path).open("rb") as file:
+        head = file.read(_HEAD_BYTES).hex()
+    plain = [
+        head,
+        found.st_size,
+        found.st_mtime_ns,
+        stream,
+        wanted.source,
+        wanted.chunk_events,
+        wanted.replicas,
+        wanted.seed,
+        [layout.as_dict() for layout in wanted.layouts],
+        sources_sha256(),
+    ]
+    return hashlib.sha256(json.dumps(plain).encode()).hexdigest()[:32]
+
+
+def _decode(path: str, stream: str, wanted: Wanted) -> Iterator[DecodedChunk]:
+    """Read a file once for each order of objects that the layouts ask for."""
+    orders = tuple(dict.fromkeys(layout.order for layout in wanted.layouts))
+    readers = [
+        open_file(path, source=wanted.source, order=order).chunks(chunk_events=wanted.chunk_events)
+        for order in orders
+    ]
+    for chunks in zip(*readers, strict=True):
+        events = dict(zip(orders, (chunk.events for chunk in chunks), strict=True))
+        scalars = scalar_columns(chunks[0].events)
+        yield DecodedChunk(
+            rows=tuple(feature_rows(events[each.order], each) for each in wanted.layouts),
+            crossings=Crossings.of(
+                len(scalars["run"]),
+                weights=scalars.get("weight"),
+                pool_ids=scalars.get("pool_id"),
+                stream=stream,
+                first_event=chunks[0].entry_start,
+                replicas=wanted.replicas,
+                seed=wanted.seed,
+            ),
+            keys=event_keys(scalars),
+            scalars=tuple(name for name in OPTIONAL_SCALARS if name in scalars),
+        )
+
+
+def _fill(folder: Path, chunks: Iterator[DecodedChunk]) -> None:
+    """Write chunks into a folder that takes its name when all are there."""
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        for number, chunk in enumerate(chunks):
+            _store(temporary / f"{number:06}", chunk)
+        try:
+            temporary.rename(folder)
+        except OSError:
+            # Another process decoded the same file meanwhile.
+            if not folder.is_dir():
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _store(folder: Path, chunk: DecodedChunk) -> None:
+    folder.mkdir(parents=True)
+    crossings = chunk.crossings
+    arrays: dict[str, NDArray[Any]] = {f"rows-{i}": rows for i, rows in enumerate(chunk.rows)}
+    arrays["blocks"], arrays["keys"] = crossings.blocks, chunk.keys
+    if "weight" in chunk.scalars:
+        arrays["weights"] = crossings.weights
+    arrays["replicas"] = crossings.total.replicas
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array, allow_pickle=False)
+    total = crossings.total
+    note = {
+        "n": len(crossings),
+        "total": [total.entries, total.weight, total.weight_squared],
+        "first": crossings.ranges[0].start if crossings.ranges else 0,
+        "scalars": list(chunk.scalars),
+    }
+    (folder / "note.json").write_text(json.dumps(note), encoding="utf-8")
+
+
+def _load(folder: Path, stream: str, wanted: Wanted) -> DecodedChunk:
+    def array(name: str) -> NDArray[Any]:
+        loaded: NDArray[Any] = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        return loaded
+
+    note = json.loads((folder / "note.json").read_text(encoding="utf-8"))
+    n, has_pools = note["n"], "pool_id" in note["scalars"]
+    first = note["first"]
+    entries, weight, squared = note["total"]
+    crossings = Crossings(
+        array("weights") if "weight" in note["scalars"] else unit_weights(n),
+        array("blocks"),
+        wanted.replicas,
+        wanted.seed,
+        has_pools=has_pools and n > 0,
+        ranges=() if has_pools or n == 0 else (EventRange(stream, first, first + n),),
+    ).with_total(Passing(entries, weight, squared, np.array(array("replicas"))))
+    rows = tuple(array(f"rows-{i}") for i in range(len(wanted.layouts)))
+    return DecodedChunk(rows, crossings, array("keys"), tuple(note["scalars"]))
+
+
+def event_keys(scalars: dict[str, NDArray[Any]]) -> NDArray[np.uint64]:
+    """Return a 64-bit hash of run, lumi section, event and crossing, uint64, axis (crossing).
+
+    Simulated samples may all count from the same number: where crossings carry them, weight, stratum and
+    pool event enter too. Two different crossings of a billion share a hash by chance in three of a hundred
+    scans.
+    """
+    key = np.full(len(scalars["run"]), _FIRST_KEYS, dtype=np.uint64)
+    names = ("run", "lumi", "event", "crossing", *OPTIONAL_SCALARS)
+    for name in (each for each in names if each in scalars):
+        key = _mixed(key ^ scalars[name].astype(np.int64, copy=False).view(np.uint64))
+    return key
+
+
+def _mixed(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Output function of splitmix64, as in `emulator.rates.blocks`, for arrays."""
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return state ^ (state >> np.uint64(31))
+
+
+def layouts_of(layouts: Sequence[FeatureLayout]) -> tuple[FeatureLayout, ...]:
+    """Return each layout once, in order."""
+    return tuple(dict.fromkeys(layouts))

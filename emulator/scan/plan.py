@@ -1,0 +1,174 @@
+"""What a scan does: which files are read, by whom they are scored, and how scores are counted.
+
+A plan is plain data. It can be sent to another process or machine, and its hash says whether the results
+of an interrupted scan may be used again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from emulator.objects.chunks import Source
+    from emulator.rates import RateScenario
+
+#: Zero bias that sets thresholds, and other zero bias that measures rates.
+SETTING: Final = "setting"
+MEASURING: Final = "measuring"
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How often a file is tried, and how long to wait before the second try; then twice as long."""
+
+    tries: int = 3
+    wait_seconds: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One unit of work: a file of a sample, read once for everything that scores it.
+
+    Attributes
+    ----------
+    condition, sample
+        Where its crossings belong.
+    number
+        Place of the file in its sample.
+    path
+        The file.
+    """
+
+    condition: str
+    sample: str
+    number: int
+    path: str
+
+    @property
+    def stream(self) -> str:
+        """Name of its sequence of events; the place of the file does not enter."""
+        return f"{self.condition}/{self.sample}/{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Samples that belong to one rate scenario: a pile-up, a filling, an energy.
+
+    Attributes
+    ----------
+    name, scenario
+        Its name, and what rates are quoted for.
+    samples
+        Files of each sample; `SETTING` and `MEASURING` are zero bias, the others signals.
+    """
+
+    name: str
+    scenario: RateScenario
+    samples: Mapping[str, tuple[str, ...]]
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """Names of the samples that are no zero bias."""
+        return tuple(name for name in self.samples if name not in {SETTING, MEASURING})
+
+    def pieces(self) -> tuple[Piece, ...]:
+        """Return the units of work, sample by sample."""
+        return tuple(
+            Piece(self.name, sample, number, path)
+            for sample, paths in self.samples.items()
+            for number, path in enumerate(paths)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """What a worker must know besides the file.
+
+    Attributes
+    ----------
+    models
+        Text of each model file, by the model's name.
+    objects
+        Collection, slot and field of each object or sum that is rated beside them, by its name.
+    replicas, seed
+        The bootstrap.
+    source, chunk_events
+        How files are read.
+    retries
+        How patient to be with a file.
+    floors
+        Lowest score that is resolved, for each condition and scorer; None resolves all.
+    cache
+        Folder of decoded files; none if empty.
+    """
+
+    models: Mapping[str, str]
+    objects: Mapping[str, tuple[str, int, str]]
+    replicas: int = 200
+    seed: int = 0
+    source: Source = "unpacked"
+    chunk_events: int = 100_000
+    retries: Retries = Retries()
+    floors: Mapping[str, Mapping[str, int | None]] | None = None
+    cache: str = ""
+
+    @property
+    def scorers(self) -> tuple[str, ...]:
+        """Names of all that gives a score, models first."""
+        return (*self.models, *self.objects)
+
+    def sha256(self) -> str:
+        """Hash of all that a result depends on."""
+        plain = asdict(self)
+        del plain["cache"], plain["retries"]
+        return _hash(plain)
+
+
+@dataclass(frozen=True, slots=True)
+class ScanPlan:
+    """All of a scan.
+
+    Attributes
+    ----------
+    conditions
+        What is scanned.
+    counting
+        How it is scored and counted.
+    targets_khz
+        Target rates, kHz.
+    reference
+        Scorer that every other one is compared with, pair by pair; none if empty.
+    unreadable
+        Whether a file that cannot be read ends the scan (``fail``) or is left out and listed (``skip``).
+    resolve
+        ``tail`` resolves scores up to ten times the highest target rate, ``all`` every score.
+    """
+
+    conditions: tuple[Condition, ...]
+    counting: Counting
+    targets_khz: tuple[float, ...]
+    reference: str = ""
+    unreadable: Literal["fail", "skip"] = "fail"
+    resolve: Literal["tail", "all"] = "tail"
+
+    def pieces(self) -> tuple[Piece, ...]:
+        """Return the units of work of all conditions, in a fixed order."""
+        return tuple(piece for condition in self.conditions for piece in condition.pieces())
+
+    def sha256(self) -> str:
+        """Hash of all that the results of pieces depend on; floors are found, not asked for."""
+        plain = asdict(self)
+        del plain["unreadable"], plain["reference"]
+        for key in ("cache", "retries", "floors"):
+            del plain["counting"][key]
+        return _hash(plain)
+
+
+def _hash(plain: object) -> str:
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

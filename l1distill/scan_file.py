@@ -1,0 +1,185 @@
+"""The scan file: what is scanned, checked before anything is read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    PositiveFloat,
+    ValidationError,
+)
+
+from emulator.errors import InputFileError, L1Error, SettingsError
+from emulator.features import Feature, FeatureLayout
+from emulator.model import load_model
+from emulator.scan import MEASURING, SETTING, Condition, Counting, Retries, ScanPlan
+from l1distill.baselines import BASELINES
+from l1distill.settings_file import Scenario, Section, first_sentence, read_mapping
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SCHEMA = "l1distill-scan/1"
+
+_OBJECT = re.compile(r"(?P<object>[a-z]+)\[(?P<slot>\d+)\]\.(?P<field>[a-z_]+)")
+
+Paths = Annotated[list[Path], Field(min_length=1)]
+
+
+def _not_zero_bias(name: str) -> str:
+    if name in {SETTING, MEASURING}:
+        msg = f"a signal cannot be called {name!r}, which is a role of zero-bias crossings"
+        raise ValueError(msg)
+    return name
+
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.+ /-]+$")]
+SignalName = Annotated[Name, AfterValidator(_not_zero_bias)]
+
+
+class ConditionSection(Section):
+    """Samples of one pile-up, filling or energy, and the scenario that turns them into rates."""
+
+    scenario: Scenario
+    setting: Paths
+    measuring: Paths
+    signals: dict[SignalName, Paths] = Field(default_factory=dict)
+
+
+class BootstrapSection(Section):
+    """Replicas and seed."""
+
+    replicas: Annotated[int, Field(ge=20, le=2000)] = 200
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class RetriesSection(Section):
+    """How often a file is tried, and the wait before the second try; it doubles each time."""
+
+    tries: Annotated[int, Field(ge=1, le=20)] = 3
+    wait_seconds: Annotated[float, Field(ge=0)] = 1.0
+
+
+class ScanFile(Section):
+    """A scan file; see docs/scans.md."""
+
+    schema_: Literal["l1distill-scan/1"] = Field(alias="schema")
+    models: Annotated[list[Path], Field(min_length=1)]
+    objects: dict[Name, str] | None = None
+    conditions: Annotated[dict[Name, ConditionSection], Field(min_length=1)]
+    targets_khz: Annotated[list[PositiveFloat], Field(min_length=1)] = Field(
+        default_factory=lambda: [1.0, 5.0, 10.0]
+    )
+    reference: str = ""
+    source: Literal["unpacked", "emulated"] = "unpacked"
+    unreadable: Literal["fail", "skip"] = "fail"
+    resolve: Literal["tail", "all"] = "tail"
+    chunk_events: Annotated[int, Field(ge=1)] = 100_000
+    cache: Path | None = None
+    bootstrap: BootstrapSection = BootstrapSection()
+    retries: RetriesSection = RetriesSection()
+
+
+def load_scan(path: str | Path) -> ScanPlan:
+    """Read and check a scan file and its models; paths in it are relative to its folder.
+
+    Raises
+    ------
+    InputFileError
+        If the file or a model is missing, or is no YAML.
+    SettingsError
+        If a key is unknown, missing, or of the wrong type; the message gives its place.
+    """
+    place = Path(path)
+    content = read_mapping(place, "scan file")
+    try:
+        scan = ScanFile.model_validate(content)
+    except ValidationError as error:
+        raise SettingsError(first_sentence(place, error, ScanFile, "the scan")) from error
+    try:
+        return _plan(scan, place.parent)
+    except InputFileError:
+        raise
+    except L1Error as error:
+        msg = f"{place}: {error}"
+        raise SettingsError(msg) from error
+
+
+def _plan(scan: ScanFile, folder: Path) -> ScanPlan:
+    def absolute(paths: Iterable[Path]) -> tuple[str, ...]:
+        return tuple(str((folder / path).resolve()) for path in paths)
+
+    counting = Counting(
+        models=_models(absolute(scan.models)),
+        objects=_objects(scan.objects),
+        replicas=scan.bootstrap.replicas,
+        seed=scan.bootstrap.seed,
+        source=scan.source,
+        chunk_events=scan.chunk_events,
+        retries=Retries(scan.retries.tries, scan.retries.wait_seconds),
+        cache="" if scan.cache is None else str((folder / scan.cache).resolve()),
+    )
+    if both := set(counting.models) & set(counting.objects):
+        msg = f"objects: {min(both)!r} is the name of a model, take another one"
+        raise SettingsError(msg)
+    if scan.reference and scan.reference not in counting.scorers:
+        msg = f"reference: {scan.reference!r} is none of {', '.join(counting.scorers)}"
+        raise SettingsError(msg)
+    for name, condition in scan.conditions.items():
+        highest = condition.scenario.crossing_rate_khz
+        if max(scan.targets_khz) > highest:
+            msg = f"targets_khz: at most the {highest:.1f} kHz of crossings in {name!r}"
+            raise SettingsError(msg)
+    return ScanPlan(
+        conditions=tuple(
+            Condition(
+                name,
+                condition.scenario,
+                {
+                    SETTING: absolute(condition.setting),
+                    MEASURING: absolute(condition.measuring),
+                    **{signal: absolute(paths) for signal, paths in condition.signals.items()},
+                },
+            )
+            for name, condition in scan.conditions.items()
+        ),
+        counting=counting,
+        targets_khz=tuple(scan.targets_khz),
+        reference=scan.reference,
+        unreadable=scan.unreadable,
+        resolve=scan.resolve,
+    )
+
+
+def _models(paths: Iterable[str]) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for path in paths:
+        name = load_model(path).name
+        if name in texts:
+            msg = f"models: {path}: another model is called {name!r} too"
+            raise SettingsError(msg)
+        texts[name] = Path(path).read_text(encoding="utf-8")
+    return texts
+
+
+def _objects(given: dict[str, str] | None) -> dict[str, tuple[str, int, str]]:
+    if given is None:
+        return {name: (each.object, each.slot, each.field) for name, each in BASELINES.items()}
+    objects = {name: _object(name, text) for name, text in given.items()}
+    if objects:
+        # The layout knows which objects, slots and fields there are.
+        FeatureLayout("objects", tuple(Feature(*each) for each in objects.values()))
+    return objects
+
+
+def _object(name: str, text: str) -> tuple[str, int, str]:
+    """Read ``jet[2].pt``."""
+    found = _OBJECT.fullmatch(text)
+    if found is None:
+        msg = f"objects.{name}: write an object as 'jet[0].pt', not {text!r}"
+        raise SettingsError(msg)
+    return found["object"], int(found["slot"]), found["field"]
