@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -57,7 +58,7 @@ class DecodedChunk:
     crossings
         Weights, blocks and their sums.
     keys
-        Hash of run, lumi section, event and crossing, uint64, axis (crossing).
+        Hashes of run, lumi section, event and crossing, uint64, sorted.
     scalars
         Which optional scalars the file has.
     """
@@ -69,7 +70,7 @@ class DecodedChunk:
 
 
 def decoded_chunks(
-    path: str, stream: str, wanted: Wanted, *, cache: str = ""
+    path: str, stream: str, wanted: Wanted, *, folder: str = ""
 ) -> Iterator[DecodedChunk]:
     """Yield the triggered crossings of a file, from the cache if they are there.
 
@@ -79,7 +80,7 @@ def decoded_chunks(
         The file, and the name of its sequence of events.
     wanted
         What to take.
-    cache
+    folder
         Folder of decoded files, filled if this one is not in it; empty for none.
 
     Raises
@@ -87,13 +88,13 @@ def decoded_chunks(
     L1Error
         If the file cannot be read; nothing of it is kept then.
     """
-    if not cache:
+    if not folder:
         yield from _decode(path, stream, wanted)
         return
-    folder = Path(cache) / cache_key(path, stream, wanted)
-    if not folder.is_dir():
-        _fill(folder, _decode(path, stream, wanted))
-    for part in sorted(folder.iterdir()):
+    place = Path(folder) / cache_key(path, stream, wanted)
+    if not place.is_dir():
+        _fill(place, _decode(path, stream, wanted))
+    for part in sorted(place.iterdir()):
         yield _load(part, stream, wanted)
 
 
@@ -116,9 +117,14 @@ def cache_key(path: str, stream: str, wanted: Wanted) -> str:
         wanted.replicas,
         wanted.seed,
         [layout.as_dict() for layout in wanted.layouts],
-        sources_sha256(),
+        _sources(),
     ]
     return hashlib.sha256(json.dumps(plain).encode()).hexdigest()[:32]
+
+
+@cache
+def _sources() -> str:
+    return sources_sha256()
 
 
 def _decode(path: str, stream: str, wanted: Wanted) -> Iterator[DecodedChunk]:
@@ -142,7 +148,7 @@ def _decode(path: str, stream: str, wanted: Wanted) -> Iterator[DecodedChunk]:
                 replicas=wanted.replicas,
                 seed=wanted.seed,
             ),
-            keys=event_keys(scalars),
+            keys=np.sort(event_keys(scalars)),
             scalars=tuple(name for name in OPTIONAL_SCALARS if name in scalars),
         )
 
@@ -186,8 +192,8 @@ def _store(folder: Path, chunk: DecodedChunk) -> None:
 
 def _load(folder: Path, stream: str, wanted: Wanted) -> DecodedChunk:
     def array(name: str) -> NDArray[Any]:
-        loaded: NDArray[Any] = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-        return loaded
+        # A plain view: indexing a memmap costs more than what is indexed.
+        return np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False))
 
     note = json.loads((folder / "note.json").read_text(encoding="utf-8"))
     n, has_pools = note["n"], "pool_id" in note["scalars"]

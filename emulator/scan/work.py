@@ -113,7 +113,7 @@ def chunks_of(piece: Piece, counting: Counting) -> Iterator[DecodedChunk]:
         counting.replicas,
         counting.seed,
     )
-    return decoded_chunks(piece.path, piece.stream, wanted, cache=counting.cache)
+    return decoded_chunks(piece.path, piece.stream, wanted, folder=counting.cache)
 
 
 def score_piece(piece: Piece, counting: Counting) -> PieceResult | LostPiece:
@@ -167,7 +167,8 @@ def _score_piece(piece: Piece, counting: Counting) -> PieceResult:
         scalars=scalars,
         tails={name: Tail.joined(parts) for name, parts in tails.items()},
         lowest=lowest,
-        keys=np.sort(np.concatenate(keys)),
+        # Stable: each chunk is sorted already, so that this only merges.
+        keys=np.sort(np.concatenate(keys), kind="stable"),
     )
 
 

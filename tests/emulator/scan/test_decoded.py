@@ -31,7 +31,7 @@ def test_the_cache_gives_what_was_decoded(tmp_path: Path, weighted: bool) -> Non
     plain = list(decoded_chunks(str(path), "s", WANTED))
     cache = str(tmp_path / "cache")
     for _ in range(2):  # filled, then read
-        again = list(decoded_chunks(str(path), "s", WANTED, cache=cache))
+        again = list(decoded_chunks(str(path), "s", WANTED, folder=cache))
         assert len(again) == len(plain) == 3
         for ours, theirs in zip(again, plain, strict=True):
             np.testing.assert_array_equal(ours.rows[0], theirs.rows[0])
@@ -67,10 +67,10 @@ def test_another_file_of_the_same_name_is_decoded_again(tmp_path: Path) -> None:
     path, cache = tmp_path / "a.root", str(tmp_path / "cache")
     write_events(path, draw_events(50, 1))
     before = cache_key(str(path), "s", WANTED)
-    list(decoded_chunks(str(path), "s", WANTED, cache=cache))
+    list(decoded_chunks(str(path), "s", WANTED, folder=cache))
     write_events(path, draw_events(50, 2))
     assert cache_key(str(path), "s", WANTED) != before
-    (chunk, _) = decoded_chunks(str(path), "s", WANTED, cache=cache)
+    (chunk, _) = decoded_chunks(str(path), "s", WANTED, folder=cache)
     (expected, _) = decoded_chunks(str(path), "s", WANTED)
     np.testing.assert_array_equal(chunk.rows[0], expected.rows[0])
 
@@ -106,7 +106,7 @@ def test_nothing_is_kept_of_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     path = tmp_path / "bad.root"
     path.write_bytes(b"rubbish")
     with pytest.raises(InputFileError, match="not a ROOT file"):
-        list(decoded_chunks(str(path), "s", WANTED, cache=str(tmp_path / "cache")))
+        list(decoded_chunks(str(path), "s", WANTED, folder=str(tmp_path / "cache")))
     assert not list(tmp_path.glob("cache/*"))
 
 
