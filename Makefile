@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 JOBS ?= 2
 
-.PHONY: study test lint types contracts pytest deep bench accept format clean
+.PHONY: study test lint types contracts pytest deep bench bench-gate accept accept-speed format clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -41,6 +41,13 @@ bench: $(INSTALLED)
 # After a change of the reference's facts that is right: make accept WHY='...'
 accept: $(INSTALLED)
 	$(BIN)/python -m benchmarks.reference accept --why "$$WHY"
+
+# Speeds in units of a frozen calibration, against those accepted for this kind of machine.
+bench-gate: $(INSTALLED)
+	$(BIN)/python -m benchmarks.speed check
+
+accept-speed: $(INSTALLED)
+	$(BIN)/python -m benchmarks.speed accept --why "$$WHY"
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

@@ -12,7 +12,17 @@ from typing import Annotated
 import typer
 
 from emulator.errors import L1Error
-from l1distill.cli import comparing, files, menus, models, rating, samples, scanning, studies
+from l1distill.cli import (
+    benching,
+    comparing,
+    files,
+    menus,
+    models,
+    rating,
+    samples,
+    scanning,
+    studies,
+)
 
 #: Exit code of an error that is the program's own (``EX_SOFTWARE`` of sysexits.h).
 INTERNAL_ERROR = 70
@@ -27,6 +37,7 @@ app = typer.Typer(
 )
 samples_app = typer.Typer(help="Generate samples.", no_args_is_help=True)
 menu_app = typer.Typer(help="Check seeds of a menu.", no_args_is_help=True)
+bench_app = typer.Typer(help="Look at benchmark records.", no_args_is_help=True)
 model_app = typer.Typer(help="Look at model files, make them of other forms.", no_args_is_help=True)
 
 app.command("study")(studies.study)
@@ -43,7 +54,9 @@ model_app.command("import")(models.import_network)
 menu_app.command("check")(menus.check)
 app.add_typer(samples_app, name="samples")
 app.add_typer(menu_app, name="menu")
+bench_app.command("compare")(benching.compare)
 app.add_typer(model_app, name="model")
+app.add_typer(bench_app, name="bench")
 
 
 @app.callback()

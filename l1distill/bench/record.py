@@ -1,0 +1,234 @@
+"""A record of figures: which commit, on which machine, with which versions; and two of them side by side."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from emulator.errors import InputFileError
+from emulator.files import replace_file
+from emulator.results import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from l1distill.bench.machine import Machine
+
+SCHEMA = "l1distill-bench/1"
+
+Better = Literal["lower", "higher"]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure(Record):
+    """One measured number.
+
+    Parameters
+    ----------
+    name
+        What was measured; unique in a record.
+    value
+        The number, above zero.
+    unit
+        Its unit.
+    better
+        Whether lower or higher is better.
+    """
+
+    name: str
+    value: float
+    unit: str
+    better: Better = "lower"
+
+
+@dataclass(frozen=True, slots=True)
+class BenchRecord(Record):
+    """Figures of one commit on one machine.
+
+    Parameters
+    ----------
+    commit
+        Hash of the commit, with ``+`` if files had been changed; ``unknown`` outside a repository.
+    date
+        When, UTC, ISO 8601.
+    machine
+        `Machine.as_dict`, or what another tool tells; plain values.
+    figures
+        What was measured.
+    """
+
+    commit: str
+    date: str
+    machine: Mapping[str, Any]
+    figures: tuple[Figure, ...]
+
+    @property
+    def key(self) -> str:
+        """What tells whether two records are of the same kind of machine."""
+        return str(self.machine.get("key") or self.machine.get("cpu") or "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class FigurePair(Record):
+    """A figure in two records; a value is None where a record lacks it.
+
+    Parameters
+    ----------
+    name, unit
+        The figure.
+    first, second
+        Its values.
+    ratio
+        Second over first.
+    verdict
+        ``better`` or ``worse`` beyond 10 %, ``level``, or ``only in one``.
+    """
+
+    name: str
+    unit: str
+    first: float | None
+    second: float | None
+    ratio: float | None
+    verdict: Literal["better", "worse", "level", "only in one"]
+
+
+def new_record(machine: Machine, figures: Sequence[Figure]) -> BenchRecord:
+    """Return a record of now and of the commit of the current folder."""
+    date = datetime.now(UTC).isoformat(timespec="seconds")
+    return BenchRecord(current_commit(), date, machine.as_dict(), tuple(figures))
+
+
+def current_commit() -> str:
+    """Return the commit of the current folder's repository, marked if files were changed."""
+    try:
+        commit = _git("rev-parse", "HEAD")
+        return commit + ("+" if _git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def save_record(record: BenchRecord, path: str | Path) -> None:
+    """Write a record as JSON, complete or not at all."""
+    plain = {"schema": SCHEMA, **asdict(record)}
+    with replace_file(path) as temporary:
+        temporary.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
+
+
+def load_record(path: str | Path) -> BenchRecord:
+    """Read a record, or the JSON that pytest-benchmark writes.
+
+    Raises
+    ------
+    InputFileError
+        If the file is missing or neither of the two.
+    """
+    place = Path(path)
+    try:
+        plain = json.loads(place.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputFileError(place, "no such benchmark record") from error
+    except IsADirectoryError as error:
+        raise InputFileError(place, "is a folder, not a benchmark record") from error
+    except (ValueError, RecursionError) as error:
+        raise InputFileError(place, f"is no benchmark record, no JSON ({error})") from error
+    known = isinstance(plain, dict) and (plain.get("schema") == SCHEMA or "machine_info" in plain)
+    if not known:
+        problem = f"is neither a benchmark record ({SCHEMA}) nor JSON of pytest-benchmark"
+        raise InputFileError(place, problem)
+    try:
+        return _of_pytest(plain) if "machine_info" in plain else _of_plain(plain)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputFileError(place, f"damaged benchmark record: {error!r}") from error
+
+
+def compare_records(first: BenchRecord, second: BenchRecord) -> tuple[FigurePair, ...]:
+    """Put the figures of two records side by side, in the order of the first.
+
+    Examples
+    --------
+    >>> old = BenchRecord("a", "", {}, (Figure("engine", 40.0, "M events/s", "higher"),))
+    >>> new = BenchRecord("b", "", {}, (Figure("engine", 60.0, "M events/s", "higher"),))
+    >>> [(pair.ratio, pair.verdict) for pair in compare_records(old, new)]
+    [(1.5, 'better')]
+    """
+    before = {figure.name: figure for figure in first.figures}
+    after = {figure.name: figure for figure in second.figures}
+    return tuple(
+        _pair(before.get(name), after.get(name)) for name in dict.fromkeys([*before, *after])
+    )
+
+
+def _pair(first: Figure | None, second: Figure | None) -> FigurePair:
+    figure = first or second
+    if figure is None:
+        msg = "one of the two figures is needed"
+        raise ValueError(msg)
+    if first is None or second is None or first.unit != second.unit:
+        values = (first.value if first else None, second.value if second else None)
+        return FigurePair(figure.name, figure.unit, *values, None, "only in one")
+    ratio = second.value / first.value
+    gain = ratio if first.better == "higher" else 1 / ratio
+    verdict: Literal["better", "worse", "level"] = "level"
+    if gain > 1.1:
+        verdict = "better"
+    elif gain < 1 / 1.1:
+        verdict = "worse"
+    return FigurePair(figure.name, figure.unit, first.value, second.value, ratio, verdict)
+
+
+def _of_plain(plain: dict[str, Any]) -> BenchRecord:
+    return BenchRecord(
+        commit=str(plain["commit"]),
+        date=str(plain["date"]),
+        machine=dict(plain["machine"]),
+        figures=tuple(_checked(Figure(**figure)) for figure in plain["figures"]),
+    )
+
+
+def _of_pytest(plain: dict[str, Any]) -> BenchRecord:
+    """Take the median time of each benchmark, and the numbers that it told besides."""
+    figures: list[Figure] = []
+    for each in plain["benchmarks"]:
+        group = f"{each['group']}: " if each.get("group") else ""
+        name = f"{group}{each['name']}"
+        figures.append(Figure(name, float(each["stats"]["median"]), "s"))
+        figures += [
+            Figure(f"{name}, {key}", float(value), _rate_unit(key), "higher")
+            for key, value in each.get("extra_info", {}).items()
+            if isinstance(value, int | float) and key.endswith("per_second") and value > 0
+        ]
+    info, commit = plain["machine_info"], plain["commit_info"]
+    cpu = info["cpu"]
+    return BenchRecord(
+        commit=str(commit.get("id") or "unknown") + ("+" if commit.get("dirty") else ""),
+        date=str(plain["datetime"]),
+        machine={
+            "cpu": str(cpu.get("brand_raw") or info["machine"]),
+            "processors": cpu.get("count", 0),
+            "system": f"{info['system']} {info['release']}",
+            "versions": {"python": str(info["python_version"])},
+        },
+        figures=tuple(_checked(figure) for figure in figures),
+    )
+
+
+def _rate_unit(key: str) -> str:
+    words = key.removesuffix("_per_second").replace("_", " ")
+    return f"{words.replace('million ', 'M ')}/s"
+
+
+def _checked(figure: Figure) -> Figure:
+    # A file may say anything: text raises TypeError here, which `load_record` tells as damage.
+    if not figure.value > 0 or figure.better not in {"lower", "higher"}:
+        msg = f"figure {figure.name!r} has the value {figure.value!r}, better {figure.better!r}"
+        raise ValueError(msg)
+    return figure
+
+
+def _git(*words: str) -> str:
+    ran = subprocess.run(["git", *words], capture_output=True, text=True, check=True)
+    return ran.stdout.strip()
