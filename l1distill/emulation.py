@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from emulator.engine import Emulator
 from emulator.errors import InputFileError, SettingsError
 from emulator.features import feature_rows
-from emulator.objects import OPTIONAL_SCALARS, open_file
+from emulator.objects import OPTIONAL_SCALARS, expand_paths, open_file
 from emulator.results import Record
 from l1distill.score_table import check_output_name, identity_columns, write_columns
 
@@ -156,7 +156,7 @@ def chunks_of_events(
         If a file cannot be read, or some files carry weights and others do not.
     """
     first: set[str] | None = None
-    for path in paths:
+    for path in expand_paths(paths):
         for chunk in open_file(path, source=source, order=order).chunks(crossings=crossings):
             present = set(chunk.events.fields) & set(OPTIONAL_SCALARS)
             first = present if first is None else first

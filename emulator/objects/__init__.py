@@ -24,6 +24,8 @@ from emulator.objects.events import (
     scalar_columns,
 )
 from emulator.objects.nano_writer import write_nano
+from emulator.objects.parquet_writer import write_parquet
+from emulator.objects.paths import expand_paths
 from emulator.objects.reader import (
     FileSummary,
     Reader,
@@ -58,6 +60,7 @@ __all__ = [
     "concatenate",
     "displaced_of",
     "empty_events",
+    "expand_paths",
     "field_columns",
     "known_fields",
     "load_scales",
@@ -69,6 +72,7 @@ __all__ = [
     "sort_by_pt",
     "trim",
     "write_nano",
+    "write_parquet",
     "write_ugt",
     "write_words",
 ]

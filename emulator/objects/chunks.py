@@ -38,6 +38,8 @@ class Chunk:
         The decisions, row by row, if they were asked for.
     words
         The words of a uGT test vector, entry by entry, so that it can be written again as it is.
+    float_valued
+        Whether the integers were mapped from floats: no hardware ever saw them.
     """
 
     path: str
@@ -47,6 +49,7 @@ class Chunk:
     events: ak.Array
     bits: SeedBits | None = None
     words: UgtWords | None = None
+    float_valued: bool = False
 
 
 def checked_crossings(crossings: Sequence[int]) -> NDArray[np.int64]:

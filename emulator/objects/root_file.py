@@ -1,7 +1,4 @@
-"""The only place that talks to uproot for reading: files, trees and branches as numpy arrays.
-
-uproot and awkward raise errors of many kinds on damaged bytes; here each becomes one sentence.
-"""
+"""The only place that talks to uproot for reading: files, trees and branches as numpy arrays."""
 
 from __future__ import annotations
 
@@ -15,7 +12,8 @@ import awkward as ak
 import numpy as np
 import uproot
 
-from emulator.errors import InputFileError, L1Error, MissingNameError
+from emulator.errors import InputFileError, MissingNameError
+from emulator.objects.file_access import as_input_error, first_bytes, is_remote, whole_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,52 +25,13 @@ PROVENANCE_KEY: Final = "provenance"
 
 _MAGIC: Final = b"root"
 
-_HEAD_BYTES: Final = 64
-
 #: From this version on (files above 2 GB) the positions in the header have 8 bytes instead of 4.
 _LARGE_FILE_VERSION: Final = 1_000_000
 
 
-@contextmanager
-def _as_input_error(path: str, doing: str) -> Iterator[None]:
-    """Turn whatever uproot raises into an `InputFileError`."""
-    try:
-        yield
-    except L1Error:
-        raise
-    except Exception as error:
-        cause = str(error).strip().splitlines()
-        reason = f"{type(error).__name__}: {cause[0]}" if cause else type(error).__name__
-        problem = f"cannot read {doing}; the file is damaged or cut short ({reason})"
-        raise InputFileError(path, problem) from error
-
-
-def is_remote(path: str) -> bool:
-    """Tell whether a path is an address, which only uproot can open."""
-    return "://" in path
-
-
-def first_bytes(path: str) -> bytes:
-    """Return the first bytes of a local file, which tell its format.
-
-    Raises
-    ------
-    InputFileError
-        If there is no file, it is empty, or it cannot be opened.
-    """
-    local = Path(path)
-    if not local.exists():
-        raise InputFileError(path, "there is no such file")
-    if not local.is_file():
-        raise InputFileError(path, "this is no file; name the files themselves")
-    try:
-        with local.open("rb") as stream:
-            head = stream.read(_HEAD_BYTES)
-    except OSError as error:
-        raise InputFileError(path, f"cannot be opened ({error.strerror})") from error
-    if not head:
-        raise InputFileError(path, "the file is empty (0 bytes)")
-    return head
+def is_root(head: bytes) -> bool:
+    """Tell from its first bytes whether a file is a ROOT file."""
+    return head.startswith(_MAGIC)
 
 
 def check_is_root(path: str) -> None:
@@ -80,7 +39,7 @@ def check_is_root(path: str) -> None:
     if is_remote(path):
         return
     header = first_bytes(path)
-    if header[:4] != _MAGIC:
+    if not is_root(header):
         raise InputFileError(path, "not a ROOT file (it does not begin with 'root')")
     size, end = Path(path).stat().st_size, _end_of_file(header)
     if size < end:
@@ -132,7 +91,7 @@ class RootTree:
         """Return a branch with one integer an entry, shape (stop - start,)."""
         array = self._array(branch, start, stop)
         if array.layout.is_numpy and array.layout.purelist_depth == 1:
-            return _integers(np.asarray(array.layout.data), f"{self.where} branch {branch}")
+            return whole_numbers(np.asarray(array.layout.data), f"{self.where} branch {branch}")
         raise InputFileError(self.where, f"branch {branch} must hold one integer an entry")
 
     def jagged(self, branch: str, start: int, stop: int) -> Jagged:
@@ -143,7 +102,7 @@ class RootTree:
         packed = layout.to_ListOffsetArray64(True)
         offsets = np.asarray(packed.offsets.data, dtype=np.int64)
         contents = np.asarray(packed.content.data)[: offsets[-1]]
-        return Jagged(offsets, _integers(contents, f"{self.where} branch {branch}"))
+        return Jagged(offsets, whole_numbers(contents, f"{self.where} branch {branch}"))
 
     def block(self, branch: str, start: int, stop: int, shape: tuple[int, ...]) -> NDArray[Any]:
         """Return a branch with numbers of a fixed shape an entry, axes (entry, *shape)."""
@@ -159,7 +118,7 @@ class RootTree:
 
     def _array(self, branch: str, start: int, stop: int) -> Any:
         self.need(branch)
-        with _as_input_error(self.path, f"{self.name}/{branch}, entries {start} to {stop}"):
+        with as_input_error(self.path, f"{self.name}/{branch}, entries {start} to {stop}"):
             array = self._tree[self._keys[branch]].array(
                 entry_start=start, entry_stop=stop, library="ak"
             )
@@ -167,19 +126,6 @@ class RootTree:
                 msg = f"{len(array)} entries"
                 raise ValueError(msg)
         return array
-
-
-def _integers(values: NDArray[Any], where: str) -> NDArray[Any]:
-    """Return integers as they are, floats if each is a whole number (the crossing of sums is)."""
-    if values.dtype.kind in "iu":
-        return values
-    if values.dtype.kind == "b":
-        return values.astype(np.int8)
-    if values.dtype.kind == "f" and bool(
-        np.all((values == np.rint(values)) & (abs(values) < 2**53))
-    ):
-        return values.astype(np.int64)
-    raise InputFileError(where, f"holds {values.dtype} values that are no integers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +137,7 @@ class RootFile:
 
     def trees(self) -> tuple[str, ...]:
         """Names of all trees, with their folders, without cycle numbers."""
-        with _as_input_error(self.path, "the list of its trees"):
+        with as_input_error(self.path, "the list of its trees"):
             classes = self._directory.classnames(cycle=False)
         return tuple(name for name, kind in classes.items() if kind in {"TTree", "ROOT::RNTuple"})
 
@@ -200,7 +146,7 @@ class RootFile:
         trees = self.trees()
         if name not in trees:
             raise MissingNameError("tree", name, trees, self.path)
-        with _as_input_error(self.path, f"the tree {name}"):
+        with as_input_error(self.path, f"the tree {name}"):
             tree = self._directory[name]
             entries = int(tree.num_entries)
             keys = {key.rsplit("/", 1)[-1]: key for key in tree.keys()}  # noqa: SIM118 (no dict)
@@ -208,7 +154,7 @@ class RootFile:
 
     def provenance(self) -> dict[str, Any]:
         """Return the provenance written by `write_nano`, empty for other files."""
-        with _as_input_error(self.path, "its provenance"):
+        with as_input_error(self.path, "its provenance"):
             if PROVENANCE_KEY not in self._directory.keys(cycle=False, recursive=False):
                 return {}
             content = json.loads(str(self._directory[PROVENANCE_KEY]))
@@ -221,7 +167,7 @@ class RootFile:
 def open_root(path: str) -> Iterator[RootFile]:
     """Open a ROOT file for reading; array caches are off, so that memory stays bounded."""
     check_is_root(path)
-    with _as_input_error(path, "its header"):
+    with as_input_error(path, "its header"):
         # A mapping, since uproot takes a colon in a plain path as the start of an object's name.
         directory = uproot.open({path: None}, array_cache=None, object_cache=100)
     with directory:

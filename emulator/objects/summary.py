@@ -75,6 +75,12 @@ class FileSummary(Record):
         Whether entries carry weights.
     provenance
         What the writer noted about the file; empty for files of the experiment.
+    decisions
+        Number of decisions (algorithm bits, seeds, paths) that the file holds for each entry.
+    float_valued
+        Whether the file holds floats, which are mapped to hardware integers on reading.
+    notes
+        What a user must know before the numbers are used, one sentence each.
     """
 
     path: str
@@ -88,6 +94,9 @@ class FileSummary(Record):
     missing: tuple[str, ...]
     weighted: bool
     provenance: dict[str, Any]
+    decisions: int = 0
+    float_valued: bool = False
+    notes: tuple[str, ...] = ()
 
 
 class Tally:

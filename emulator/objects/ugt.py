@@ -6,20 +6,14 @@ import gzip
 import lzma
 import re
 import zlib
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
-
-import numpy as np
+from typing import TYPE_CHECKING, Final
 
 from emulator.errors import InputFileError
 from emulator.files import replace_file
-from emulator.objects.arrange import sort_by_pt
-from emulator.objects.chunks import Chunk, Order, Source, checked_crossings, entry_ranges
-from emulator.objects.events import build_events, known_fields
-from emulator.objects.scales import load_scales
-from emulator.objects.summary import FileSummary, Tally
+from emulator.objects.crossing_reader import CrossingReader, Part, require_unpacked
 from emulator.objects.ugt_words import (
+    ALGORITHMS,
     LINE_BYTES,
     ORBIT_CROSSINGS,
     UgtWords,
@@ -33,6 +27,8 @@ from emulator.objects.ugt_words import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from emulator.objects.chunks import Chunk, Order, Source
+
 
 FORMAT_NAME: Final = "ugt"
 
@@ -41,8 +37,6 @@ _GZIP_MAGIC: Final = b"\x1f\x8b"
 
 #: A test vector has no more than one orbit, so a small damaged file cannot fill the memory.
 _MOST_BYTES: Final = ORBIT_CROSSINGS * LINE_BYTES
-
-_DESCRIBE_CROSSINGS: Final = ORBIT_CROSSINGS
 
 
 def matches(head: bytes) -> bool:
@@ -94,97 +88,45 @@ def read_words(path: str | Path) -> UgtWords:
     return parse_lines(text, str(path))
 
 
-class UgtReader:
-    """Reads a test vector; see the protocol `emulator.objects.reader.Reader`.
+class UgtReader(CrossingReader):
+    """Reads a test vector; each line is a crossing of its own, an entry with relative crossing 0.
 
-    Each line is a crossing of its own, an entry with relative crossing 0 only. The words of the file
-    come with each chunk (`Chunk.words`), its 512 algorithm bits on request.
+    The words of the file come with each chunk (`Chunk.words`), its 512 algorithm bits on request.
     """
 
-    format_name: str = FORMAT_NAME
+    format_name = FORMAT_NAME
+    row_name = "line"
+    first_row = 1
 
     def __init__(self, path: str, *, order: Order = "pt") -> None:
-        self.path = path
-        self.order = order
-        self.entries = len(read_words(path))
+        super().__init__(path, len(read_words(path)), order=order)
 
-    def chunks(
-        self,
-        *,
-        crossings: Sequence[int] = (0,),
-        chunk_events: int = 100_000,
-        bits: bool = False,
-    ) -> Iterator[Chunk]:
-        """Return the crossings of the file in ranges of at most ``chunk_events`` lines.
+    @property
+    def decisions(self) -> int:
+        """Number of algorithm bits."""
+        return ALGORITHMS
 
-        Raises
-        ------
-        InputFileError
-            If another relative crossing than 0 is asked for.
-        RangeError
-            If an integer does not fit its range; the message names the line.
-        """
-        others = [int(each) for each in checked_crossings(crossings) if each != 0]
-        if others:
-            asked = ", ".join(str(each) for each in others)
-            raise InputFileError(self.path, f"crossing {asked} is in no entry; offered: 0")
-        return self._chunks(entry_ranges(self.entries, chunk_events), bits)
+    def notes(self) -> tuple[str, ...]:
+        """Return a sentence if the file does not hold a whole orbit."""
+        if self.entries == ORBIT_CROSSINGS:
+            return ()
+        return (
+            f"{self.entries} of the {ORBIT_CROSSINGS} crossings of an orbit: the file may be cut short",
+        )
 
-    def _chunks(self, ranges: Sequence[tuple[int, int]], bits: bool) -> Iterator[Chunk]:
+    def parts(self, ranges: Sequence[tuple[int, int]], *, bits: bool) -> Iterator[Part]:
+        """Return the words of each range, decoded."""
         words = read_words(self.path)
         for start, stop in ranges:
             part = words[start:stop]
-            place = partial(_line_of, self.path, start)
-            events = build_events(decode_scalars(part), decode_objects(part), place=place)
-            yield Chunk(
-                self.path,
-                "",
-                start,
-                stop,
-                sort_by_pt(events) if self.order == "pt" else events,
-                bits=part.bits() if bits else None,
-                words=part,
+            yield Part(
+                decode_scalars(part), decode_objects(part), part.bits() if bits else None, part
             )
-
-    def provenance(self) -> dict[str, Any]:
-        """Return nothing: test vectors carry no note about their origin."""
-        return {}
-
-    def describe(self) -> FileSummary:
-        """Read the whole file and return what it holds."""
-        tally = Tally(load_scales())
-        objects = decode_objects(read_words(self.path))
-        for name, part in objects.items():
-            tally.add_objects(name, part.fields)
-        tally.add_crossings(np.arange(self.entries), np.zeros(self.entries, dtype=np.int64))
-        return FileSummary(
-            path=self.path,
-            format_name=FORMAT_NAME,
-            source="unpacked",
-            trees=(),
-            entries=self.entries,
-            sources=("unpacked",),
-            crossings=tally.crossings(),
-            collections=tally.collections(),
-            missing=tuple(
-                f"{name}.{field}"
-                for name, part in objects.items()
-                for field in known_fields(name)
-                if field not in part.fields
-            ),
-            weighted=False,
-            provenance={},
-        )
-
-
-def _line_of(path: str, start: int, row: int) -> str:
-    return f"{path}: line {start + row + 1}"
 
 
 def open_ugt(path: str, source: Source, order: Order) -> UgtReader:
     """Return the reader of a test vector; `InputFileError` if emulated objects are asked for."""
-    if source != "unpacked":
-        raise InputFileError(path, "a uGT test vector has one set of objects; read it as unpacked")
+    require_unpacked(path, source, "a uGT test vector")
     return UgtReader(path, order=order)
 
 

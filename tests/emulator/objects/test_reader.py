@@ -96,7 +96,7 @@ def test_files_that_are_no_root_files(tmp_path: Path) -> None:
     for name, message in (
         ("missing.root", "missing.root: there is no such file"),
         ("empty.root", r"the file is empty \(0 bytes\)"),
-        ("text.root", "not a ROOT file"),
+        ("text.root", "its first bytes are of no format that is read"),
         (".", "this is no file"),
     ):
         with pytest.raises(InputFileError, match=message):

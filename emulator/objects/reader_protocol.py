@@ -1,0 +1,46 @@
+"""What every reader of a file offers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from emulator.objects.chunks import Chunk
+    from emulator.objects.summary import FileSummary
+
+
+class Reader(Protocol):
+    """Reads one file. Readers hold no open file, so they can be sent to other processes."""
+
+    @property
+    def format_name(self) -> str:
+        """Name of the format, as ``l1ntuple`` or ``l1nano``."""
+
+    @property
+    def path(self) -> str:
+        """The file."""
+
+    @property
+    def entries(self) -> int:
+        """Number of entries of the file."""
+
+    def describe(self) -> FileSummary:
+        """Read the whole file and return what it holds."""
+
+    def chunks(
+        self,
+        *,
+        crossings: Sequence[int] = (0,),
+        chunk_events: int = 100_000,
+        bits: bool = False,
+    ) -> Iterator[Chunk]:
+        """Return the events, in ranges of at most ``chunk_events`` entries.
+
+        With several crossings there is one row for each pair of entry and crossing, entry by entry.
+        ``bits`` asks for the decisions too, which are of crossing 0.
+        """
+
+    def provenance(self) -> dict[str, Any]:
+        """Return what the writer of the file noted about it."""
