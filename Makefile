@@ -30,7 +30,8 @@ contracts: $(INSTALLED)
 pytest: $(INSTALLED)
 	$(BIN)/pytest -n $(JOBS) --dist loadfile
 
-# Long proofs: random networks by the thousand, compiled networks by the hundred. Writes docs/deep.md.
+# Long proofs: random networks by the thousand, compiled networks by the hundred, RTL. Takes about an hour;
+# writes docs/deep.md.
 deep: $(INSTALLED)
 	$(BIN)/pytest -n $(JOBS) -m deep tests --junitxml=build/deep.xml
 	$(BIN)/python tests/support/deep_summary.py build/deep.xml docs/deep.md

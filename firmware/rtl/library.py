@@ -33,6 +33,7 @@ def alkaid_trace() -> Any:
         FVariable=trace.FVariable,
         AffineInterval=import_module("alkaid.trace.affine_interval").AffineInterval,
         trace=trace.trace,
+        optimize=import_module("alkaid.trace.passes").optimize,
         # Delays grow with each bit of a carry, as in alkaid's own front ends; no cut-off.
         HARDWARE=trace.HWConfig(1, 1, -1),
     )

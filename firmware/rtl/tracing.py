@@ -49,7 +49,8 @@ if TYPE_CHECKING:
 #: alkaid holds ranges in doubles; a few bits are left for partial sums in another order.
 COMPUTED_BITS = 48
 
-#: alkaid keeps integer and fraction bits in one byte each; the square of a type has twice as many.
+#: alkaid keeps integer and fraction bits in one byte each, the input's raws being integers; the square
+#: of a number has twice as many.
 EXPONENT_BITS = 50
 
 
@@ -88,6 +89,7 @@ def trace_graph(graph: Graph) -> Any:
         formats = [graph.tensors[name].format for name in node.inputs]
         try:
             values[node.name] = _variables(node, inputs, formats)
+            _check_points(values[node.name])
         except InexactError as error:
             raise UnsupportedRtlError(node.name, str(error)) from error
     # Raws, not values, at the ports: they need no more than each number's own bits.
@@ -102,7 +104,13 @@ def trace_graph(graph: Graph) -> Any:
         raise UnsupportedRtlError(graph.outputs[0], reason)
     unit = 2.0**graph.input.format.fraction
     inputs = [variable * unit for variable in values[graph.input.name]]
-    return library.trace(inputs, outputs, keep_dead_inputs=True)
+    # Where the point lies far away, alkaid's sorting of operations meets an infinity in float32; the
+    # order is another then, the results are not.
+    with np.errstate(over="ignore"):
+        program = library.trace(inputs, outputs, optimize=False, keep_dead_inputs=True)
+        # Not traced again: alkaid then narrows ranges, and a selection by the sign of a number that
+        # turned out positive is taken for one by its highest bit.
+        return library.optimize(program, keep_dead_inputs=True, retrace=False)
 
 
 def _check_widths(graph: Graph) -> None:
@@ -120,6 +128,16 @@ def _check_widths(graph: Graph) -> None:
             ):
                 reason = f"{part} has more than {EXPONENT_BITS} integer or fraction bits"
                 raise UnsupportedRtlError(node.name, reason)
+
+
+def _check_points(variables: Variables) -> None:
+    for variable in variables:
+        if is_constant(variable):
+            continue
+        _, integer, fraction = variable.unscaled.kif
+        if max(abs(integer), abs(fraction)) > EXPONENT_BITS:
+            msg = f"alkaid would keep its point more than {EXPONENT_BITS} bits away"
+            raise InexactError(msg)
 
 
 @singledispatch

@@ -69,6 +69,18 @@ def draw_graph(seed: int, *, n_nodes: int = 8) -> Graph:
         return graph.with_outputs(tuple(str(name) for name in outputs))
 
 
+#: What alkaid computes exactly; weighted sums more often.
+RTL_OPERATIONS = (*(Dense, Dense, Dense, OffsetShift, Relu, Quantize, Add, Subtract, Square, Sum),)
+
+
+def draw_rtl_graph(seed: int, *, n_nodes: int = 8) -> Graph:
+    """A network of the operations that RTL has, every node an output."""
+    limits = random_graphs.Limits(
+        width=18, accumulator_width=30, near=0.8, operations=RTL_OPERATIONS
+    )
+    return random_graphs.random_graph(np.random.default_rng(seed), limits, n_nodes)
+
+
 def draw_rows(graph: Graph, n_events: int, seed: int) -> NDArray[np.int64]:
     """Rows over all of the input's type, extremes in every feature, alone and together."""
     return random_graphs.random_rows(np.random.default_rng(seed), graph, n_events)
@@ -119,6 +131,12 @@ def network_57(seed: int = 1) -> Graph:
 def random_graph() -> RandomGraph:
     """Draws random networks."""
     return draw_graph
+
+
+@pytest.fixture(scope="session")
+def random_rtl_graph() -> RandomGraph:
+    """Draws random networks of the operations that RTL has."""
+    return draw_rtl_graph
 
 
 @pytest.fixture(scope="session")

