@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 COMPILED = int(os.environ.get("L1_DEEP_NETWORKS", "200"))
 CLOCKED = int(os.environ.get("L1_DEEP_RTL_NETWORKS", "60"))
-TRACED = 2_000
+TRACED = 1_000
 
 SETTINGS = (
     HlsSettings(),

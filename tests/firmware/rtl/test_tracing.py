@@ -18,7 +18,6 @@ from emulator.graph import (
     OffsetShift,
     Quantize,
     Square,
-    Subtract,
     Tensor,
 )
 from firmware.errors import UnsupportedNodeError
@@ -82,25 +81,6 @@ def test_random_network(
         # Only ever for width or for being constant, which no drawing avoids.
         allowed = ("bits" in refusal.reason, "no output depends" in refusal.reason)
         assert any(allowed), str(refusal)  # noqa: PT017 - it may also not be raised
-
-
-def test_selection_whose_key_turns_out_positive() -> None:
-    # x - x is 0, which only alkaid sees, tracing its own program again: it would then take the sign of
-    # 300 - 255 from the highest bit of a positive number, and the saturated sum for one that is not.
-    source = Input("x", (), FixedFormat(4, 4), size=1)
-    zero = Subtract("zero", ("x", "x"), FixedFormat(6, 6))
-    total = Dense(
-        "y",
-        ("zero",),
-        FixedFormat(8, 8, signed=False, overflow="SAT"),
-        weights=((15,),),
-        weight_format=FixedFormat(5, 5),
-        bias=(300,),
-        bias_format=FixedFormat(10, 10),
-        accumulator=FixedFormat(12, 12),
-    )
-    graph = Graph((source, zero, total), ("zero", "y", "x"))
-    assert_traced(graph, np.arange(-8, 8)[:, np.newaxis])
 
 
 def one_node(node: Node, width: int = 8) -> Graph:
