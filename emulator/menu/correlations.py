@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from emulator.menu.cuts import UnsupportedSeedError, number
-from emulator.menu.kernels import ALIKE, OPPOSITE
+from emulator.menu.kernels import ALIKE, NO_LOWEST, OPPOSITE
 from emulator.menu.tables import DELTA_DIGITS, PT_DIGITS
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def integer_limits(ranges: Mapping[Quantity, Range], math_digits: int) -> NDArra
     limits = []
     for quantity, (power, unit) in scales.items():
         low, high = ranges.get(quantity, (None, None))  # type: ignore[call-overload]
-        limits.append(0 if quantity in ranges else -_NO_LIMIT)
+        limits.append(0 if quantity in ranges else NO_LOWEST)
         if low is not None:
             limits[-1] = ceil(low**power * unit)
         limits.append(_NO_LIMIT)

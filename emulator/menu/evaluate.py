@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from emulator.menu.syntax import Expression
 
+    Integers = NDArray[np.int64]
     Masks = NDArray[np.uint16]
     Decisions = NDArray[np.bool_]
     Codes = NDArray[np.int16]
@@ -63,6 +64,7 @@ class SeedEvaluator:
         self._events = events
         self._consecutive = consecutive
         self._masks: dict[Requirement, Masks] = {}
+        self._codes: dict[tuple[str, bool, str], tuple[Integers, Integers, Integers, Integers]] = {}
         self._results: dict[Expression, Decisions] = {}
 
     def decide(self, expression: Expression) -> Decisions:
@@ -219,17 +221,24 @@ class SeedEvaluator:
     ) -> Leg:
         """Return an object's codes, in a muon's steps where it meets one."""
         collection = collection_of(requirement.kind)
+        key = (collection, finer, pt_field)
+        if key not in self._codes:
+            self._codes[key] = self._computed_codes(collection, finer=finer, pt_field=pt_field)
+        return Leg(masks, *self._codes[key], self._crossing(requirement))
+
+    def _computed_codes(
+        self, collection: str, *, finer: bool, pt_field: str
+    ) -> tuple[Integers, Integers, Integers, Integers]:
+        """Return offsets, eta, phi and pt as legs of conditions hold them."""
         at_vertex = "_vtx" if collection == "mu" else ""
         offsets, pt = self._column(collection, pt_field)
-        zero = np.zeros(len(pt), dtype=np.int64)
-        eta = zero
+        eta = np.zeros(len(pt), dtype=np.int64)
         if collection not in SUMS:
             eta = self._column(collection, f"eta{at_vertex}")[1].astype(np.int64)
         phi = self._column(collection, f"phi{at_vertex}")[1].astype(np.int64)
         if finer:
             eta, phi = 4 * eta + FINE_ETA, 4 * phi + FINE_PHI
-        bx = self._crossing(requirement)
-        return Leg(masks, offsets, eta, phi, pt_table(collection, pt_field)[pt], bx)
+        return offsets, eta, phi, pt_table(collection, pt_field)[pt]
 
     def _pair(
         self,
@@ -263,7 +272,7 @@ class SeedEvaluator:
             integer_limits(cuts.ranges, tables.math_digits),
             int(function == "mass_trv"),
             cuts.sign,
-            (legs[0].kind, legs[0].bx) == (legs[1].kind, legs[1].bx),
+            _sameness(*legs),
         )
 
     def _triple(
@@ -323,6 +332,14 @@ class SeedEvaluator:
 #: Codes of the calorimeter become codes of muons at the middle of their range.
 FINE_ETA: Final = 2
 FINE_PHI: Final = 2
+
+
+def _sameness(first: Requirement, second: Requirement) -> int:
+    """Return how much two legs share; see `any_pair`."""
+    if (first.kind, first.bx) != (second.kind, second.bx):
+        return 0
+    alike = (first.threshold, set(first.cuts)) == (second.threshold, set(second.cuts))
+    return 2 if alike else 1
 
 
 def _metric(tables: PairTables) -> Metric:

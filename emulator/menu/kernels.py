@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 #: Relations of charges.
 ALIKE, OPPOSITE = 1, 2
 
+#: Lowest limit of a quantity that is not limited.
+NO_LOWEST = -np.iinfo(np.int64).max
+
 
 @kernel
 def every_object(offsets: Integers) -> Masks:
@@ -143,26 +146,20 @@ class Metric(NamedTuple):
     half_turn: int
 
 
-@inline_kernel
-def _half_mass(metric: Metric, first: Leg, i: int, second: Leg, j: int, transverse: int) -> int:
-    """Half the squared mass of two massless objects; ``transverse`` is 1 or 0."""
-    dphi = abs(first.phi[i] - second.phi[j])
-    if dphi > metric.half_turn:
-        dphi = 2 * metric.half_turn - dphi
-    # The hyperbolic cosine of no difference is 1, in the unit of the tables.
-    deta = 0 if transverse else abs(first.eta[i] - second.eta[j])
-    mass: int = first.pt[i] * second.pt[j] * (metric.cosh[deta] - metric.cos[dphi])
-    return mass
+# The arrays of legs and tables become local names before the loops, and what is inlined takes
+# numbers: reading a field of a tuple costs as much as all the rest, and numba does not move it out.
 
 
 @inline_kernel
-def _close(metric: Metric, first: Leg, i: int, second: Leg, j: int, limits: Integers) -> bool:
+def _turn(phi_1: int, phi_2: int, half_turn: int) -> int:
+    """Distance of two angles."""
+    steps = abs(phi_1 - phi_2)
+    return 2 * half_turn - steps if steps > half_turn else steps
+
+
+@inline_kernel
+def _close(eta_part: int, phi_part: int, limits: Integers) -> bool:
     """Whether two objects keep limits (lowest, highest) on deta, dphi and dR**2."""
-    dphi = abs(first.phi[i] - second.phi[j])
-    if dphi > metric.half_turn:
-        dphi = 2 * metric.half_turn - dphi
-    eta_part = metric.deta[abs(first.eta[i] - second.eta[j])]
-    phi_part = metric.dphi[dphi]
     square = eta_part * eta_part + phi_part * phi_part
     close: bool = (
         limits[0] <= eta_part <= limits[1]
@@ -172,28 +169,8 @@ def _close(metric: Metric, first: Leg, i: int, second: Leg, j: int, limits: Inte
     return close
 
 
-@inline_kernel
-def _pair_keeps(
-    metric: Metric,
-    first: Leg,
-    i: int,
-    second: Leg,
-    j: int,
-    charge: Codes,
-    limits: Integers,
-    transverse: int,
-    sign: int,
-) -> bool:
-    if sign and (charge[i] == charge[j]) != (sign == ALIKE):
-        return False
-    if not _close(metric, first, i, second, j, limits):
-        return False
-    keeps: bool = limits[6] <= _half_mass(metric, first, i, second, j, transverse) <= limits[7]
-    return keeps
-
-
 @kernel
-def any_pair(
+def any_pair(  # noqa: C901 - one loop in a loop in a loop
     first: Leg,
     second: Leg,
     charge: Codes,
@@ -201,7 +178,7 @@ def any_pair(
     limits: Integers,
     transverse: int,
     sign: int,
-    same: bool,
+    same: int,
 ) -> Decisions:
     """Whether any pair of objects keeps all limits.
 
@@ -212,31 +189,51 @@ def any_pair(
     charge
         Of the first leg's objects, if ``sign`` asks for it.
     metric, limits
-        Tables, and lowest and highest deta, dphi, dR**2 and half squared mass.
+        Tables, and lowest and highest deta, dphi, dR**2 and half squared mass, which is
+        ``pt1 pt2 (cosh deta - cos dphi)``.
     transverse
-        1 for transverse masses, else 0.
+        1 for transverse masses, with 1 in place of the hyperbolic cosine, else 0.
     sign
         0 for any charges, `ALIKE` or `OPPOSITE`.
     same
-        Whether both legs choose from the same objects, of which a pair needs two.
+        0 if the legs choose from different objects; 1 if from the same ones, of which a pair needs
+        two; 2 if also by the same cuts, so that each pair needs to be looked at once.
     """
-    n_rows = len(first.masks)
+    masks_1, offsets_1, eta_1, phi_1, pt_1, bx_1 = first
+    masks_2, offsets_2, eta_2, phi_2, pt_2, bx_2 = second
+    deta_table, dphi_table, cosh, cos, half_turn = metric
+    distances = max(limits[0], limits[2], limits[4]) > NO_LOWEST
+    n_rows = len(masks_1)
     result = np.zeros(n_rows, dtype=np.bool_)
     for row in range(n_rows):
-        row_1, row_2 = row + first.bx, row + second.bx
+        row_1, row_2 = row + bx_1, row + bx_2
         if min(row_1, row_2) < 0 or max(row_1, row_2) >= n_rows:
             continue
-        start_1, n_1 = first.offsets[row_1], first.offsets[row_1 + 1] - first.offsets[row_1]
-        start_2, n_2 = second.offsets[row_2], second.offsets[row_2 + 1] - second.offsets[row_2]
-        for code in range(n_1 * n_2):
-            k, m = code // n_2, code % n_2
-            both = first.masks[row_1] >> k & second.masks[row_2] >> m & 1
-            if not both or (same and m == k):
+        left, right = masks_1[row_1], masks_2[row_2]
+        if left == 0 or right == 0:
+            continue
+        start_1, start_2 = offsets_1[row_1], offsets_2[row_2]
+        n_2 = offsets_2[row_2 + 1] - start_2
+        found = False
+        for k in range(offsets_1[row_1 + 1] - start_1):
+            if found or not left >> k & 1:
                 continue
-            i, j = start_1 + k, start_2 + m
-            if _pair_keeps(metric, first, i, second, j, charge, limits, transverse, sign):
-                result[row] = True
-                break
+            i = start_1 + k
+            for m in range(k + 1 if same == 2 else 0, n_2):
+                if not right >> m & 1 or (same == 1 and m == k):
+                    continue
+                j = start_2 + m
+                deta = abs(eta_1[i] - eta_2[j])
+                dphi = _turn(phi_1[i], phi_2[j], half_turn)
+                mass = pt_1[i] * pt_2[j] * (cosh[0 if transverse else deta] - cos[dphi])
+                if mass < limits[6] or mass > limits[7]:
+                    continue
+                if distances and not _close(deta_table[deta], dphi_table[dphi], limits):
+                    continue
+                found = sign == 0 or (charge[i] == charge[j]) == (sign == ALIKE)
+                if found:
+                    break
+        result[row] = found
     return result
 
 
@@ -246,31 +243,31 @@ def any_triple(
 ) -> Decisions:
     """Whether any three distinct objects of one collection have their mass within limits."""
     first, second, third = legs
+    offsets, eta, phi, pt = first.offsets, first.eta, first.phi, first.pt
+    cosh, cos = metric.cosh, metric.cos
     n_rows = len(first.masks)
     result = np.zeros(n_rows, dtype=np.bool_)
     for row in range(n_rows):
-        start = first.offsets[row]
-        n = first.offsets[row + 1] - start
-        found = False
+        start = offsets[row]
+        n = offsets[row + 1] - start
         for code in range(n * n * n if n >= 3 else 0):
             a, b, c = code // (n * n), code // n % n, code % n
             passes = first.masks[row] >> a & second.masks[row] >> b & third.masks[row] >> c & 1
             if not passes or a == b or c in (a, b):
                 continue
-            i, j, k = start + a, start + b, start + c
+            places = (start + a, start + b, start + c)
             if sign:
-                negative = charge[i] + charge[j] + charge[k]
+                negative = charge[places[0]] + charge[places[1]] + charge[places[2]]
                 if (negative in (0, 3)) != (sign == ALIKE):
                     continue
-            mass = (
-                _half_mass(metric, first, i, second, j, 0)
-                + _half_mass(metric, first, i, third, k, 0)
-                + _half_mass(metric, second, j, third, k, 0)
-            )
+            mass = 0
+            for i, j in ((0, 1), (0, 2), (1, 2)):
+                x, y = places[i], places[j]
+                dphi = _turn(phi[x], phi[y], metric.half_turn)
+                mass += pt[x] * pt[y] * (cosh[abs(eta[x] - eta[y])] - cos[dphi])
             if limits[6] <= mass <= limits[7]:
-                found = True
+                result[row] = True
                 break
-        result[row] = found
     return result
 
 
@@ -287,6 +284,8 @@ def apart_from(leg: Leg, reference: Leg, which: int, metric: Metric, limits: Int
         j = reference.offsets[row] + which
         for k in range(leg.offsets[row + 1] - leg.offsets[row]):
             i = leg.offsets[row] + k
-            if leg.masks[row] >> k & 1 and not _close(metric, leg, i, reference, j, limits):
+            eta_part = metric.deta[abs(leg.eta[i] - reference.eta[j])]
+            phi_part = metric.dphi[_turn(leg.phi[i], reference.phi[j], metric.half_turn)]
+            if leg.masks[row] >> k & 1 and not _close(eta_part, phi_part, limits):
                 masks[row] |= 1 << k
     return masks
