@@ -12,6 +12,7 @@ from functools import singledispatch
 from typing import TYPE_CHECKING, Literal
 
 from emulator.fixed import FixedFormat, Interval
+from emulator.graph.evaluation import normalized
 from emulator.graph.operations import (
     Add,
     AveragePool,
@@ -38,7 +39,7 @@ from emulator.graph.operations import (
     Tensor,
     UnaryLut,
 )
-from emulator.graph.ranges import curve_reach, node_ranges, normalized_ranges
+from emulator.graph.ranges import curve_reach, node_ranges
 from emulator.graph.windows import BEYOND, patches, spread, weight_columns
 from emulator.results import Record
 
@@ -327,7 +328,7 @@ def _(node: Multiply, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) -> _P
 
 @_prove.register(BatchNormalization)
 def _(node: BatchNormalization, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) -> _Proof:
-    exact, fraction = normalized_ranges(node, inputs[0], tensors[0])
+    exact, fraction = normalized(node, inputs[0], tensors[0])
     # The product alone may be larger than the sum.
     largest = max(map(abs, node.scale)) << max(
         fraction - tensors[0].format.fraction - node.scale_format.fraction, 0

@@ -57,6 +57,22 @@ class Interval:
         ends = (self.low * factor, self.high * factor)
         return Interval(min(ends), max(ends))
 
+    def plus(self, constant: int) -> Interval:
+        """Return the interval of the sums with a constant."""
+        return Interval(self.low + constant, self.high + constant)
+
+    def positive(self) -> Interval:
+        """Return what becomes of it when negative numbers become 0."""
+        return Interval(max(self.low, 0), max(self.high, 0))
+
+    def maximum(self, other: Interval) -> Interval:
+        """Return the interval of the larger one of two numbers."""
+        return Interval(max(self.low, other.low), max(self.high, other.high))
+
+    def shifted_right(self, bits: int) -> Interval:
+        """Return the interval of the arithmetic shifts to the right."""
+        return Interval(self.low >> bits, self.high >> bits)
+
     def product(self, other: Interval) -> Interval:
         """Return the interval of the products with any number of ``other``."""
         return Interval.hull((self.times(other.low), self.times(other.high)))

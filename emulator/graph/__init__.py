@@ -30,6 +30,7 @@ from emulator.graph.operations import (
     Tensor,
     UnaryLut,
 )
+from emulator.graph.overflows import OverflowCount, count_overflows, possible_overflows
 from emulator.graph.ranges import node_ranges
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "Node",
     "NodeCost",
     "OffsetShift",
+    "OverflowCount",
     "Quantize",
     "QuantizeEach",
     "Relu",
@@ -59,7 +61,9 @@ __all__ = [
     "Tanh",
     "Tensor",
     "UnaryLut",
+    "count_overflows",
     "graph_cost",
     "node_ranges",
+    "possible_overflows",
     "total_ebops",
 ]
