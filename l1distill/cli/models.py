@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from l1distill.cli.options import AsJson, ModelFile, print_json
+from l1distill.cli.options import (
+    PROCESSORS,
+    AsJson,
+    Crossings,
+    Jobs,
+    ModelFile,
+    Source,
+    SourceName,
+    parse_integers,
+    print_json,
+)
 from l1distill.console import print_table
 
 if TYPE_CHECKING:
@@ -109,39 +119,65 @@ def check(
     model: ModelFile,
     *,
     plan: Annotated[bool, typer.Option("--plan", help="Show what is proved of each node.")] = False,
+    on: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--on",
+            help="Count wraps and saturations on a file of L1 objects; may be repeated.",
+            metavar="FILE",
+        ),
+    ] = None,
+    source: Source = SourceName.unpacked,
+    crossings: Crossings = "0",
+    jobs: Jobs = PROCESSORS,
     as_json: AsJson = False,
 ) -> int:
-    """Check a model file: every rule of every node, its hash, and the widths the engine proves.
+    """Check a model file: every rule of every node, its hash, its overflows, the widths proved.
+
+    A number that leaves the range of its type wraps, saturates or becomes 0, and nothing else tells:
+    the commonest way in which a trigger network goes wrong. Where that is possible is proved for all
+    inputs; --on counts how often it happens.
 
     Example:
 
-        l1distill model check --plan student.json
+        l1distill model check student.json --on L1Ntuple.root
     """
     from emulator.engine import plan as make_plan
     from emulator.model import load_model
+    from l1distill.overflow_counts import overflow_report
 
     loaded = load_model(model)
     planned = make_plan(loaded.graph)
+    report = overflow_report(
+        loaded,
+        on or (),
+        source=source.value,
+        crossings=parse_integers(crossings, "--crossings"),
+        threads=jobs,
+    )
     if as_json:
-        print_json(_plain(loaded, planned))
+        print_json({**_plain(loaded, planned), "overflows": report.as_dict()})
         return 0
     if plan:
-        print_table(
-            ["node", "kernel", "stored bits", "computed bits", "reason"],
-            [
-                [
-                    node.node,
-                    node.kernel,
-                    str(node.stored_bits),
-                    str(node.computed_bits),
-                    node.reason,
-                ]
-                for node in planned.nodes
-            ],
-        )
+        _print_plan(planned)
     tiles = f"{planned.tile_bits}-bit tiles" if planned.tile_bits else "Python integers (slow)"
     typer.echo(f"{loaded.name}: all rules hold; the engine runs it with {tiles}")
+    if on and report.counts:
+        columns = ["node", "place", "type", "effect", "crossings", "share", "overflows"]
+        print_table(columns, report.table())
+    for sentence in report.sentences():
+        typer.echo(sentence)
     return 0
+
+
+def _print_plan(planned: Plan) -> None:
+    print_table(
+        ["node", "kernel", "stored bits", "computed bits", "reason"],
+        [
+            [node.node, node.kernel, str(node.stored_bits), str(node.computed_bits), node.reason]
+            for node in planned.nodes
+        ],
+    )
 
 
 def _score_fraction(model: Model) -> int:

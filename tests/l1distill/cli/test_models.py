@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from network_forms import autoencoder_form
 
-from emulator.graph import graph_cost, total_ebops
-from emulator.model import load_model
+from emulator.features import feature_rows
+from emulator.fixed import FixedFormat
+from emulator.graph import Dense, Graph, count_overflows, graph_cost, total_ebops
+from emulator.model import load_model, save_model
+from emulator.objects import read_events
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from emulator.model import Model
     from tests.l1distill.cli.conftest import Program, Refused
+    from tests.l1distill.conftest import WriteSample
 
 
 def test_show(program: Program, model_file: Path, small_model: Model) -> None:
@@ -53,14 +58,14 @@ def test_check(program: Program, model_file: Path) -> None:
     ended = program("model", "check", model_file)
     assert ended.code == 0
     assert ended.out.startswith("small: all rules hold; the engine runs it with ")
-    assert ended.out.count("\n") == 1
+    assert ended.out.count("\n") == 2
 
 
 def test_check_shows_the_plan(program: Program, model_file: Path) -> None:
     lines = program("model", "check", "--plan", model_file).out.splitlines()
     assert lines[0].split() == ["node", "kernel", "stored", "bits", "computed", "bits", "reason"]
     assert [line.split()[0] for line in lines[1:4]] == ["features", "scaled", "score"]
-    assert "all rules hold" in lines[-1]
+    assert "all rules hold" in lines[-2]
 
 
 @pytest.mark.parametrize("command", [("show",), ("check",), ("check", "--plan")])
@@ -122,3 +127,49 @@ def test_import_refuses_a_wrong_example_and_leaves_nothing(
     assert "form.json: its worked example differs first at layer 'score', element 0" in sentence
     assert "another name" in refused("model", "import", source, "-o", source)
     assert "no such file" in refused("model", "import", "none.json", "-o", "model.json")
+
+
+def test_check_says_what_may_overflow(program: Program, model_file: Path) -> None:
+    lines = program("model", "check", model_file).out.splitlines()
+    assert lines[1].startswith("overflow: ")
+    assert "may wrap or become 0" in lines[1]
+    assert "--on FILE counts them" in lines[1]
+
+
+def test_check_counts_overflows_on_files(
+    program: Program, model_file: Path, write_sample: WriteSample, small_model: Model
+) -> None:
+    sample = write_sample("sample.root", 60, 1)
+    ended = program("model", "check", model_file, "--on", sample, "--on", sample)
+    assert ended.code == 0
+    lines = ended.out.splitlines()
+    assert lines[1].split() == [
+        *("node", "place", "type", "effect", "crossings", "share", "overflows"),
+    ]
+    found = program("model", "check", model_file, "--on", sample, "--on", sample, "--json").json
+    counts = found["overflows"]["counts"]
+    assert found["overflows"]["n_crossings"] == 120
+    assert len(lines) >= 2 + len(counts)
+    rows = feature_rows(read_events(str(sample)), small_model.layout)
+    for count, once in zip(counts, count_overflows(small_model.graph, rows), strict=True):
+        assert count["n_events"] == 2 * once.n_events
+        assert count["n_overflows"] == 2 * once.n_overflows
+
+
+def test_check_warns_of_what_wraps(
+    program: Program, tmp_path: Path, write_sample: WriteSample, small_model: Model
+) -> None:
+    score = small_model.graph["score"]
+    assert isinstance(score, Dense)
+    wrapping = replace(score, accumulator=FixedFormat(2, 2 - score.accumulator.fraction))
+    graph = Graph((*small_model.graph.nodes[:-1], wrapping), small_model.graph.outputs)
+    path = tmp_path / "wrapping.json"
+    save_model(replace(small_model, graph=graph), path)
+    ended = program("model", "check", path, "--on", write_sample("sample.root", 60, 1))
+    warning = next(line for line in ended.out.splitlines() if line.startswith("WARNING"))
+    assert "WARNING: score, " in warning
+    assert "give the type more integer bits" in warning
+
+
+def test_check_refuses_a_missing_file(refused: Refused, model_file: Path, tmp_path: Path) -> None:
+    assert "none.root" in refused("model", "check", model_file, "--on", tmp_path / "none.root")
