@@ -13,7 +13,7 @@ from emulator.features import feature_rows
 from emulator.objects import read_events
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     import awkward as ak
@@ -131,12 +131,31 @@ class TrainingData:
         layout
             Which objects and fields become features.
         """
-        present = set(events.fields)
+        return cls.from_chunks([events], layout)
+
+    @classmethod
+    def from_chunks(cls, chunks: Iterable[ak.Array], layout: FeatureLayout) -> TrainingData:
+        """Build the data from events that come one part at a time; only features are kept.
+
+        Parameters
+        ----------
+        chunks
+            Events arrays; all with weights, or none.
+        layout
+            Which objects and fields become features.
+        """
+        rows: list[NDArray[np.int16]] = []
+        scalars: dict[str, list[NDArray[np.generic]]] = {}
+        for events in chunks:
+            rows.append(feature_rows(events, layout))
+            for name in {"weight", "pool_id"} & set(events.fields):
+                scalars.setdefault(name, []).append(np.asarray(events[name]))
+        joined = {name: np.concatenate(parts) for name, parts in scalars.items()}
         return cls.from_arrays(
-            feature_rows(events, layout),
+            np.concatenate(rows) if rows else np.zeros((0, len(layout)), dtype=np.int16),
             layout,
-            weights=np.asarray(events["weight"]) if "weight" in present else None,
-            pool_ids=np.asarray(events["pool_id"]) if "pool_id" in present else None,
+            weights=joined.get("weight"),
+            pool_ids=joined.get("pool_id"),
         )
 
     def take(self, where: NDArray[np.integer] | NDArray[np.bool_]) -> TrainingData:

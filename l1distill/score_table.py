@@ -15,7 +15,7 @@ from emulator.errors import InputFileError, SettingsError
 from emulator.files import replace_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     import awkward as ak
     from numpy.typing import NDArray
@@ -55,6 +55,14 @@ class ScoreTable:
     def pool_ids(self) -> NDArray[np.uint64] | None:
         """Blocks of the bootstrap, or None if crossings do not depend on each other."""
         return self.identity.get("pool_id")
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Join tables with the same columns, row after row."""
+        return cls(
+            {name: np.concatenate([p.identity[name] for p in parts]) for name in parts[0].identity},
+            {name: np.concatenate([p.scores[name] for p in parts]) for name in parts[0].scores},
+        )
 
     def write(self, path: str | Path) -> None:
         """Write a Parquet file, complete or not at all."""

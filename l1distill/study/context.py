@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from emulator.objects.lumi_mask import load_lumi_mask
 from l1distill.study.roles import MEASURING, SETTING, TRAINING
+from l1distill.study.selection import Selection, selected_chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from emulator.objects.chunks import Source
+    import awkward as ak
+
+    from emulator.objects.chunks import Order, Source
     from l1distill.console import Reporter
-    from l1distill.study.settings import Study
+    from l1distill.study.settings import FileSet, Study
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,13 @@ class SampleFiles:
     zero_bias: Mapping[str, tuple[Path, ...]]
     signals: Mapping[str, tuple[Path, ...]]
     source: Source
+    selections: Mapping[str, Selection] = field(default_factory=dict)
+
+    def chunks(self, sample: str, order: Order) -> Iterator[ak.Array]:
+        """Yield the crossings of a role or signal, chunk by chunk, those that are selected."""
+        paths = {**self.zero_bias, **self.signals}[sample]
+        selection = self.selections.get(sample, Selection())
+        return selected_chunks(sample, paths, selection, source=self.source, order=order)
 
     def evaluated(self) -> dict[str, tuple[Path, ...]]:
         """Return all samples that are scored, by name."""
@@ -100,6 +111,7 @@ class Context:
                 },
                 {name: tuple(paths) for name, paths in given.signals.items()},
                 given.source,
+                _selections(given),
             )
         # Imported here so that studies on given files never touch the generator.
         from emulator.samples import load_manifest
@@ -112,3 +124,12 @@ class Context:
             {file.process: (folder / file.name,) for file in files if file.role == "signal"},
             "unpacked",
         )
+
+
+def _selections(files: FileSet) -> dict[str, Selection]:
+    """Return what of the zero-bias files each role takes; signals are taken whole."""
+    mask = load_lumi_mask(files.lumi_mask) if files.lumi_mask is not None else None
+    return {
+        role: Selection(tuple(runs) if runs is not None else None, mask)
+        for role, runs in files.runs.items()
+    }

@@ -20,6 +20,7 @@ import firmware
 import l1distill
 from emulator.errors import InputFileError
 from emulator.files import replace_file
+from emulator.objects import expand_paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -132,6 +133,20 @@ def file_sha256(path: Path) -> str:
     """Return the hash of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def content_sha256(path: Path) -> str:
+    """Return the hash of what a path stands for: a file, or all files of a folder or pattern."""
+    if path.is_file():
+        return file_sha256(path)
+    digest = hashlib.sha256()
+    for each in expand_paths(path):
+        inner = Path(each)
+        files = sorted(inner.rglob("*")) if inner.is_dir() else [inner]
+        for file in files:
+            if file.is_file():
+                digest.update(f"{file.name} {file_sha256(file)}\n".encode())
+    return digest.hexdigest()
 
 
 def key_of(values: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -12,14 +13,22 @@ import yaml
 from emulator.errors import InputFileError, SettingsError
 from emulator.features import load_layout
 from emulator.files import replace_file
+from emulator.objects import expand_paths
+from emulator.objects.lumi_mask import load_lumi_mask
 from l1distill.console import Reporter
 from l1distill.study.context import Context, RunFolder
-from l1distill.study.manifest import Manifest, file_sha256, key_of, sources_sha256, versions
+from l1distill.study.manifest import (
+    Manifest,
+    content_sha256,
+    file_sha256,
+    key_of,
+    sources_sha256,
+    versions,
+)
 from l1distill.study.stages import comparison, rating, report, samples, scoring, training
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from l1distill.study.settings import Study
 
@@ -173,7 +182,10 @@ def _key(stage: Stage, study: Study, manifest: Manifest, sources: str) -> str:
         },
     }
     if stage.name == "samples":
-        depends["files"] = {str(path): file_sha256(path) for path in _given_files(study)}
+        depends["files"] = {str(path): content_sha256(path) for path in _given_files(study)}
+        given = study.samples.files
+        if given is not None and given.lumi_mask is not None:
+            depends["lumi_mask"] = file_sha256(given.lumi_mask)
     if "layout" in stage.sections:
         # The layout may be a file, which can change under its name.
         depends["layout"] = load_layout(study.layout).as_dict()
@@ -191,7 +203,10 @@ def _given_files(study: Study) -> list[Path]:
 
 def _require_given_files(study: Study) -> None:
     for path in _given_files(study):
-        if not path.is_file():
+        if not all(Path(each).exists() for each in expand_paths(path)):
             raise InputFileError(
                 path, "no such sample file; the study names it under samples.files"
             )
+    given = study.samples.files
+    if given is not None and given.lumi_mask is not None:
+        load_lumi_mask(given.lumi_mask)

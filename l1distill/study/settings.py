@@ -6,7 +6,7 @@ Unknown keys and wrong types are refused with their place in the YAML.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -61,11 +61,25 @@ SignalName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.+-]+$"), AfterValidator
 Widths = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
 
 
+Role = Literal["training", "setting", "measuring"]
+Runs = Annotated[list[PositiveInt], Field(min_length=1)]
+
+
+def _every_role(runs: dict[Role, Runs | None]) -> dict[Role, Runs | None]:
+    return {role: runs.get(role) for role in get_args(Role)}
+
+
+def _share(one: Runs | None, other: Runs | None) -> bool:
+    """Whether two selections of the same file may hold the same crossing."""
+    return one is None or other is None or bool(set(one) & set(other))
+
+
 class FileSet(Section):
-    """Samples that exist already: L1Ntuple or L1 NanoAOD files.
+    """Samples that exist already, in any format that is read.
 
     Thresholds are set on `setting`, rates measured on `measuring`; the three background sets must
-    not share events.
+    not share events: neither files, nor runs of the same file. ``runs`` and ``lumi_mask`` choose
+    crossings of the background.
     """
 
     training: Annotated[list[Path], Field(min_length=1)]
@@ -75,15 +89,26 @@ class FileSet(Section):
         dict[SignalName, Annotated[list[Path], Field(min_length=1)]], Field(min_length=1)
     ]
     source: Literal["unpacked", "emulated"] = "unpacked"
+    runs: Annotated[dict[Role, Runs | None], AfterValidator(_every_role)] = Field(
+        default_factory=dict, validate_default=True
+    )
+    lumi_mask: Path | None = None
 
     @model_validator(mode="after")
-    def _each_file_once(self) -> FileSet:
-        seen: set[Path] = set()
-        for path in (*self.training, *self.setting, *self.measuring):
-            if path in seen:
-                msg = f"{path} is given twice; zero-bias sets must not share crossings"
-                raise ValueError(msg)
-            seen.add(path)
+    def _each_crossing_once(self) -> FileSet:
+        roles: dict[Role, list[Path]] = {
+            "training": self.training,
+            "setting": self.setting,
+            "measuring": self.measuring,
+        }
+        seen: dict[Path, list[Runs | None]] = {}
+        for role, paths in roles.items():
+            for path in paths:
+                for runs in seen.get(path, []):
+                    if _share(runs, self.runs[role]):
+                        msg = f"{path} is given twice; zero-bias sets must not share crossings"
+                        raise ValueError(msg)
+                seen.setdefault(path, []).append(self.runs[role])
         return self
 
 
@@ -163,8 +188,9 @@ class Rates(Section):
 
 
 class Comparison(Section):
-    """Which executions the engine is compared with, on all measuring crossings."""
+    """Which executions the engine is compared with, on all measuring crossings or the first ones."""
 
+    n_crossings: PositiveInt | None = None
     against: list[Literal["reference", "csim", "rtl"]] = ["reference", "csim"]  # noqa: RUF012
     backend: Literal["Vitis", "Vivado"] = "Vitis"
     part: str = "xcvu13p-flga2577-2-e"
@@ -278,6 +304,7 @@ def _with_absolute_files(study: Study, folder: Path) -> Study:
             "setting": absolute(files.setting),
             "measuring": absolute(files.measuring),
             "signals": {name: absolute(paths) for name, paths in files.signals.items()},
+            "lumi_mask": None if files.lumi_mask is None else absolute([files.lumi_mask])[0],
         }
     )
     samples = study.samples.model_copy(update={"files": resolved})

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from emulator.features import feature_rows
 from emulator.files import replace_file
 from emulator.model import load_model
-from emulator.objects import read_events
 from firmware.compare import compare, write_mismatches
 from firmware.hls import HlsSettings
 from firmware.rtl import RtlSettings
@@ -17,6 +18,9 @@ from l1distill.study.roles import MEASURING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
+    from emulator.model import Model
     from l1distill.study.context import Context
 
 
@@ -24,11 +28,9 @@ def run(context: Context) -> list[Path]:
     """Compare event by event; differences are written with their first events."""
     settings = context.study.comparison
     model = load_model(context.run.exported(context.study.distillation.student.name))
-    files = context.files
-    events = read_events(files.zero_bias[MEASURING], source=files.source, order=model.layout.order)
     comparisons = compare(
         model.graph,
-        feature_rows(events, model.layout),
+        _rows(context, model),
         against=settings.against,
         jobs=context.jobs,
         work_dir=context.run.simulations,
@@ -53,3 +55,16 @@ def run(context: Context) -> list[Path]:
     if any(comparison.n_mismatch for comparison in comparisons):
         written.append(write_mismatches(mismatches, comparisons))
     return written
+
+
+def _rows(context: Context, model: Model) -> NDArray[np.int16]:
+    """Return the features of the measuring crossings, or of as many as the study asks for."""
+    wanted = context.study.comparison.n_crossings
+    parts: list[NDArray[np.int16]] = []
+    taken = 0
+    for events in context.files.chunks(MEASURING, model.layout.order):
+        parts.append(feature_rows(events, model.layout))
+        taken += len(parts[-1])
+        if wanted is not None and taken >= wanted:
+            break
+    return np.concatenate(parts)[:wanted]

@@ -6,13 +6,16 @@ import json
 from typing import TYPE_CHECKING
 
 from emulator.files import replace_file
-from emulator.objects import open_file
+from emulator.objects import expand_paths, open_file
 from l1distill.caveats import sample_caveats
-from l1distill.study.manifest import file_sha256
+from l1distill.emulation import chunks_of_events
+from l1distill.study.manifest import content_sha256
+from l1distill.study.selection import Selection
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from emulator.objects.chunks import Source
     from l1distill.study.context import Context
 
 
@@ -71,16 +74,23 @@ def _describe(context: Context) -> list[dict[str, object]]:
     samples = {**{role: (role, paths) for role, paths in files.zero_bias.items()}}
     samples |= {name: ("signal", paths) for name, paths in files.signals.items()}
     for name, (role, paths) in samples.items():
-        for path in paths:
-            reader = open_file(path, source=files.source)
-            records.append(
-                {
-                    "name": name,
-                    "role": role,
-                    "file": str(path),
-                    "n_crossings": reader.entries,
-                    "sha256": file_sha256(path),
-                    "denominator": "all crossings in the files",
-                }
-            )
+        selection = files.selections.get(name, Selection())
+        records.extend(
+            {
+                "name": name,
+                "role": role,
+                "file": str(path),
+                "n_crossings": _n_crossings(path, selection, files.source),
+                "sha256": content_sha256(path),
+                **selection.as_dict(),
+                "denominator": "all crossings in the files",
+            }
+            for path in paths
+        )
     return records
+
+
+def _n_crossings(path: Path, selection: Selection, source: Source) -> int:
+    if selection == Selection():
+        return sum(open_file(each, source=source).entries for each in expand_paths(path))
+    return sum(len(selection.of(events)) for events in chunks_of_events([path], source=source))

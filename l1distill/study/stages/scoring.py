@@ -13,7 +13,6 @@ from emulator.features import feature_rows
 from emulator.files import replace_file
 from emulator.fixed import quantize
 from emulator.model import load_model
-from emulator.objects import read_events
 from l1distill.baselines import baseline_scores
 from l1distill.emulation import Scorer
 from l1distill.score_table import ScoreTable, identity_columns
@@ -45,15 +44,21 @@ def run(context: Context) -> list[Path]:
         threads=context.jobs,
     )
     written = []
-    for sample, paths in context.files.evaluated().items():
-        events = read_events(paths, source=context.files.source, order=scorer.model.layout.order)
-        rows = feature_rows(events, scorer.model.layout)
-        scores = {**_network_scores(context, trained, scorer, rows), **baseline_scores(events)}
-        ScoreTable(identity_columns(events), scores).write(context.run.scores(sample))
+    for sample in context.files.evaluated():
+        parts: list[ScoreTable] = []
+        rows: list[NDArray[np.int16]] = []
+        for events in context.files.chunks(sample, scorer.model.layout.order):
+            rows.append(feature_rows(events, scorer.model.layout))
+            networks_say = _network_scores(context, trained, scorer, rows[-1])
+            scores = {**networks_say, **baseline_scores(events)}
+            parts.append(ScoreTable(identity_columns(events), scores))
+        table = ScoreTable.joined(parts)
+        table.write(context.run.scores(sample))
         written.append(context.run.scores(sample))
-        context.reporter.say(f"  {sample}: {len(rows)} crossings scored")
+        context.reporter.say(f"  {sample}: {len(table)} crossings scored")
         if sample == MEASURING:
-            proof = prove_export(trained.student, scorer.model.graph, rows, threads=context.jobs)
+            every = np.concatenate(rows)
+            proof = prove_export(trained.student, scorer.model.graph, every, threads=context.jobs)
             written.append(_write_proof(context, proof))
     return written
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from distill.data import load_training_data
+from distill.data import TrainingData
 from distill.export import export_model
 from distill.recipe import Distilled, distill
 from distill.sampling import Drawn, flattened_sample, split
@@ -44,7 +44,7 @@ def networks(context: Context, *, resume: bool) -> Distilled:
     """Return the trained networks; with ``resume``, finished ones come from their checkpoints."""
     study, files = context.study, context.files
     layout = load_layout(study.layout)
-    data = load_training_data(files.zero_bias[TRAINING], layout, source=files.source)
+    data = TrainingData.from_chunks(files.chunks(TRAINING, layout.order), layout)
     fraction = study.distillation.validation_fraction
     parts = split(data, fraction, seed=study.seed)
     n_validation = round(study.distillation.n_crossings * fraction)
