@@ -172,7 +172,9 @@ def compare_with_bits(
     differs = (compared.published != compared.ours).any(axis=1)
     blame = None
     if differs.any():
-        blame = find_blame(model, paths, thresholds, differs, source=source, threads=threads)
+        blame = find_blame(
+            model, paths, thresholds, compared.published, differs, source=source, threads=threads
+        )
     return BitsComparison(
         model=model.name,
         network_sha256=model.network_sha256,

@@ -21,8 +21,7 @@ from emulator.fixed import FixedFormat
 from emulator.graph import Graph
 from emulator.objects import OBJECTS
 from emulator.results import Record
-from l1distill.emulation import Scorer
-from l1distill.published_bits import chunks_with_bits, decisions_of
+from l1distill.emulation import Scorer, chunks_of_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -93,6 +92,7 @@ def find_blame(
     model: Model,
     paths: Paths,
     thresholds: Sequence[NamedThreshold],
+    published: NDArray[np.bool_],
     differs: NDArray[np.bool_],
     *,
     source: Source = "unpacked",
@@ -104,6 +104,9 @@ def find_blame(
     ----------
     model, paths, thresholds, source, threads
         As for `l1distill.bit_comparison.compare_with_bits`.
+    published
+        Decisions that were published, bool (crossing, threshold); alternatives are compared with the
+        same ones, also where the other set of objects has decisions of its own.
     differs
         Which crossings differ, bool (crossing).
     """
@@ -113,13 +116,14 @@ def find_blame(
     n_ties = int((differs & explained).sum())
     for kind, description, other, other_source in _alternatives(model, source):
         try:
-            then = _differs(other, paths, thresholds, other_source, threads)
+            fires = _fires(other, paths, thresholds, other_source, threads)
         except L1Error as error:
             not_tried.append(f"{description}: {error}")
             continue
-        if len(then) != len(differs):
-            not_tried.append(f"{description}: it has {len(then)} crossings, not {len(differs)}")
+        if len(fires) != len(published):
+            not_tried.append(f"{description}: {len(fires)} crossings, not {len(published)}")
             continue
+        then = (fires != published).any(axis=1)
         resolved = differs & ~then
         counts = (int(each.sum()) for each in (then, resolved, then & ~differs))
         found.append((Alternative(kind, description, *counts), resolved))
@@ -197,7 +201,7 @@ def _with_layout(model: Model, layout: FeatureLayout) -> Model:
     return replace(model, layout=layout, graph=graph)
 
 
-def _differs(
+def _fires(
     model: Model,
     paths: Paths,
     thresholds: Sequence[NamedThreshold],
@@ -206,13 +210,8 @@ def _differs(
 ) -> NDArray[np.bool_]:
     scorer = Scorer(model, threads=threads)
     limits = np.array([threshold.threshold for threshold in thresholds])
-    parts = []
-    for chunk, bits in chunks_with_bits(paths, source=source, order=model.layout.order):
-        theirs = np.stack(
-            [decisions_of(bits, each.bit, each.seed, chunk.path) for each in thresholds], axis=1
-        )
-        parts.append((theirs != (scorer.scores(chunk.events)[:, None] >= limits)).any(axis=1))
-    return np.concatenate(parts)
+    chunks = chunks_of_events(paths, source=source, order=model.layout.order)
+    return np.concatenate([scorer.scores(events)[:, None] >= limits for events in chunks])
 
 
 def _ties(layout: FeatureLayout, paths: Paths, source: Source) -> NDArray[np.bool_]:
@@ -223,11 +222,11 @@ def _ties(layout: FeatureLayout, paths: Paths, source: Source) -> NDArray[np.boo
         if any(f.object == name for f in layout.features)
     }
     parts = []
-    for chunk, _ in chunks_with_bits(paths, source=source, order=layout.order):
-        tied = np.zeros(len(chunk.events), dtype=np.bool_)
+    for events in chunks_of_events(paths, source=source, order=layout.order):
+        tied = np.zeros(len(events), dtype=np.bool_)
         for name, slots in read.items():
             # Muons are not always in falling pt, so equal ones need not be neighbours.
-            pt: Any = ak.sort(chunk.events[name].pt[:, : slots + 1], axis=1)
+            pt: Any = ak.sort(events[name].pt[:, : slots + 1], axis=1)
             tied |= ak.to_numpy(ak.any(pt[:, 1:] == pt[:, :-1], axis=1))
         parts.append(tied)
     return np.concatenate(parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from emulator.errors import InputFileError, MissingNameError, SettingsError
-from emulator.objects import open_file
+from emulator.objects import expand_paths, open_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,7 +32,7 @@ def chunks_with_bits(
     InputFileError
         If a file cannot be read, or holds no decisions.
     """
-    for path in paths:
+    for path in expand_paths(paths):
         for chunk in open_file(path, source=source, order=order).chunks(bits=True):
             if chunk.bits is None or not chunk.bits.names:
                 raise InputFileError(chunk.path, "holds no decisions of the trigger")

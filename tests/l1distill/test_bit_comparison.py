@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import awkward as ak
 import numpy as np
 import pytest
+import uproot
 from published import (
     as_others_fill,
     deployed_model,
@@ -26,7 +28,6 @@ from l1distill.published_bits import thresholds_of_menu
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import awkward as ak
     from numpy.typing import NDArray
 
     from emulator.model import Model
@@ -148,6 +149,85 @@ def test_bits_of_other_missing_energy_and_of_another_order(
         assert result.blame is not None
         best = result.blame.alternatives[0]
         assert (best.kind, best.description, best.n_mismatch) == (kind, description, 0)
+
+
+def write_l1ntuple(
+    path: Path, unpacked: ak.Array, emulated: ak.Array, bits: NDArray[np.bool_]
+) -> Path:
+    """Write both sets of objects, and the 512 decisions that belong to the unpacked ones."""
+    names = {"eg": "eg", "tau": "tau", "jet": "jet"}
+    sums = {"ett": 0, "htt": 1, "etm": 2, "htm": 3, "etmhf": 8, "htmhf": 20}
+    with uproot.recreate(path) as file:
+        for tree, events in (("l1UpgradeTree", unpacked), ("l1UpgradeEmuTree", emulated)):
+            branches = {
+                f"muon{branch}": events.mu[field]
+                for branch, field in (
+                    ("IEt", "pt"),
+                    ("IEta", "eta_vtx"),
+                    ("IPhi", "phi"),
+                    ("IEtaAtVtx", "eta_vtx"),
+                    ("IPhiAtVtx", "phi_vtx"),
+                    ("Chg", "charge"),
+                    ("Qual", "qual"),
+                )
+            }
+            for name, prefix in names.items():
+                for branch, field in (("IEt", "pt"), ("IEta", "eta"), ("IPhi", "phi")):
+                    branches[f"{prefix}{branch}"] = events[name][field]
+            for prefix, name in (("muon", "mu"), ("eg", "eg"), ("tau", "tau"), ("jet", "jet")):
+                branches[f"{prefix}Bx"] = ak.values_astype(events[name].pt * 0, np.int16)
+            parts = [events[name] for name in sums]
+            branches["sumIEt"] = ak.concatenate([part.pt for part in parts], axis=1)
+            branches["sumType"] = ak.concatenate(
+                [
+                    ak.values_astype(p.pt * 0 + code, np.int16)
+                    for p, code in zip(parts, sums.values(), strict=True)
+                ],
+                axis=1,
+            )
+            branches["sumIPhi"] = ak.concatenate(
+                [
+                    p.phi if "phi" in p.fields else ak.values_astype(p.pt * 0, np.int16)
+                    for p in parts
+                ],
+                axis=1,
+            )
+            branches["sumBx"] = ak.values_astype(branches["sumType"] * 0, np.float32)
+            types = {
+                name: ak.type(ak.to_packed(values)).content for name, values in branches.items()
+            }
+            file.mktree(f"{tree}/L1UpgradeTree", types)
+            file[f"{tree}/L1UpgradeTree"].extend({n: ak.to_packed(v) for n, v in branches.items()})
+        numbers = np.arange(len(unpacked))
+        file["l1EventTree/L1EventTree"] = {
+            "run": numbers.astype(np.uint32),
+            "lumi": numbers.astype(np.uint32),
+            "event": numbers.astype(np.uint64),
+            "orbit": numbers.astype(np.uint64),
+        }
+        vector = ak.from_regular(ak.Array(bits))
+        for tree in ("l1uGTTree", "l1uGTEmuTree"):
+            file.mktree(f"{tree}/L1uGTTree", {"m_algoDecisionInitial": ak.type(vector).content})
+            written = vector if tree == "l1uGTTree" else ak.from_regular(ak.Array(bits & False))
+            file[f"{tree}/L1uGTTree"].extend({"m_algoDecisionInitial": written})
+    return path
+
+
+def test_bits_of_the_other_objects_are_traced_to_them(
+    deployed: Model, events: ak.Array, tmp_path: Path
+) -> None:
+    emulated = vector_events(len(events), 9)
+    bits = np.zeros((len(events), 512), dtype=bool)
+    # What was published was decided on the emulated objects.
+    bits[:, 438:441] = published_decisions(deployed, emulated)
+    path = write_l1ntuple(tmp_path / "a.root", events, emulated, bits)
+    result = compared(deployed, path)
+    assert result.n_mismatch > 0
+    assert result.blame is not None
+    best = result.blame.alternatives[0]
+    assert (best.kind, best.description, best.n_mismatch) == ("tree", "emulated objects", 0)
+    assert result.blame.n_remaining == 0
+    assert result.blame.not_tried == ()
 
 
 def test_mismatches_among_equal_pt_are_set_aside(
