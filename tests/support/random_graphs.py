@@ -37,6 +37,7 @@ from emulator.graph import (
     UnaryLut,
 )
 from emulator.graph.tables import sigmoid_table, tanh_table
+from emulator.graph.windows import BEYOND, patches, weight_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -258,6 +259,21 @@ def random_rows(rng: Generator, graph: Graph, n: int) -> NDArray[np.int64]:
     rows[kind == 2] = picked[kind == 2]
     rows[:3] = extremes[: len(rows[:3]), None]
     return rows
+
+
+def bound_rows(node: Dense | Conv2d | Sum, source: Tensor) -> NDArray[np.int64]:
+    """Return two rows for each result of a layer: those that make its sum smallest and largest."""
+    low, high = source.format.raw_min, source.format.raw_max
+    rows = []
+    for patch in patches(node, source):
+        for weights in weight_columns(node, len(patch.places)):
+            smallest = np.zeros(source.size, dtype=np.int64)
+            largest = smallest.copy()
+            for at, weight in zip(patch.places, weights, strict=True):
+                if at != BEYOND:
+                    smallest[at], largest[at] = (low, high) if weight > 0 else (high, low)
+            rows += [smallest, largest]
+    return np.array(rows)
 
 
 def _single(kind: Callable[[str, tuple[str, ...], FixedFormat], Node], factor: int = 1) -> Maker:

@@ -22,6 +22,8 @@ class OffsetShift(Node):
     the result is cast to ``format``.
     """
 
+    rtl: ClassVar[bool] = True
+
     offset: tuple[int, ...]
     offset_format: FixedFormat
     shift: tuple[int, ...]
@@ -46,6 +48,7 @@ class Relu(Node):
     """``max(x, 0)``, cast to ``format``."""
 
     hls4ml_layer: ClassVar[bool] = True
+    rtl: ClassVar[bool] = True
 
     def infer(self, inputs: Sequence[Tensor]) -> Tensor:
         """Keep the shape."""
@@ -57,6 +60,7 @@ class Quantize(Node):
     """A cast of every element to ``format``."""
 
     hls4ml_layer: ClassVar[bool] = True
+    rtl: ClassVar[bool] = True
 
     def infer(self, inputs: Sequence[Tensor]) -> Tensor:
         """Keep the shape."""
@@ -81,15 +85,21 @@ class _Pair(Node):
 class Add(_Pair):
     """Element-wise sum of two inputs, exact, then cast to ``format``."""
 
+    rtl: ClassVar[bool] = True
+
 
 @dataclass(frozen=True, slots=True)
 class Subtract(_Pair):
     """First input minus second, element-wise and exact, then cast to ``format``."""
 
+    rtl: ClassVar[bool] = True
+
 
 @dataclass(frozen=True, slots=True)
 class Square(Node):
     """Exact square of every element, then cast to ``format``."""
+
+    rtl: ClassVar[bool] = True
 
     def infer(self, inputs: Sequence[Tensor]) -> Tensor:
         """Keep the shape."""

@@ -20,6 +20,7 @@ class Input(Node):
 
     arity: ClassVar[int] = 0
     hls4ml_layer: ClassVar[bool] = True
+    rtl: ClassVar[bool] = True
 
     size: int
 

@@ -30,6 +30,7 @@ class Dense(Node):
     """
 
     hls4ml_layer: ClassVar[bool] = True
+    rtl: ClassVar[bool] = True
 
     weights: tuple[tuple[int, ...], ...]
     weight_format: FixedFormat
@@ -62,6 +63,8 @@ class Sum(Node):
     Every element is cast to ``accumulator``; they are added in order, starting at 0, with the
     accumulator's overflow at each step; the sum is cast to ``format``.
     """
+
+    rtl: ClassVar[bool] = True
 
     accumulator: FixedFormat
 

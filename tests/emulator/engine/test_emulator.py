@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from random_graphs import Limits, random_graph, random_rows
+from random_graphs import MAKERS, Draft, Limits, bound_rows, random_graph, random_rows
 
 from emulator.engine import Emulator, evaluate, evaluate_rows, plan
+from emulator.engine.planner import exact_sum_fraction, sum_range, term_fraction
+from emulator.engine.reference import cast_exact
 from emulator.errors import RangeError
 from emulator.fixed import FixedFormat
 from emulator.fixed.format import OVERFLOWS, ROUNDINGS, Overflow, Rounding
-from emulator.graph import Dense, Graph, Input, Quantize, Square, Sum
+from emulator.graph import (
+    Conv2d,
+    Dense,
+    Graph,
+    Input,
+    Quantize,
+    Reshape,
+    Square,
+    Sum,
+    node_ranges,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
 #: Widths that need 32-bit tiles, 64-bit tiles, and Python integers now and then.
 LIMITS = {
@@ -54,6 +69,49 @@ def test_engine_equals_the_reference_on_thousands_of_random_networks(
         assert_engine_equals_reference(seed, LIMITS[width])
     record_property("networks", 250)
     record_property("events", 250 * 150)
+
+
+@pytest.mark.parametrize("operation", [Dense, Conv2d, Sum])
+def test_every_accumulator_is_driven_to_its_proved_bounds(
+    operation: type[Dense | Conv2d | Sum],
+) -> None:
+    exact = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        limits = Limits(width=10, accumulator_width=30, near=0.8)
+        source = FixedFormat(8, int(rng.integers(-2, 10)), signed=bool(rng.random() < 0.7))
+        draft = Draft(rng, limits, [Input("x", (), source, size=8)])
+        if operation is Conv2d:
+            draft.append(Reshape("image", ("x",), source, shape=(2, 2, 2)))
+        node = None
+        while node is None:
+            node = MAKERS[operation](draft, "y")
+        draft.append(node)
+        assert isinstance(node, Dense | Conv2d | Sum)
+        graph, tensor = draft.graph(("y",)), draft.tensors[node.inputs[0]]
+        rows = bound_rows(node, tensor)
+        expected = evaluate_rows(graph, rows)["y"]
+        np.testing.assert_array_equal(Emulator(graph, threads=1).run(rows)["y"], expected)
+        at = exact_sum_fraction(node, term_fraction(node, tensor))
+        if at is not None:
+            exact += 1
+            proved = sum_range(node, node_ranges(graph)[node.inputs[0]], tensor, at)
+            sums = _exact_sums(graph, rows, at)
+            assert (sums.min(), sums.max()) == (proved.low, proved.high)
+    assert exact > 5
+
+
+def _exact_sums(graph: Graph, rows: NDArray[np.int64], at: int) -> NDArray[np.int64]:
+    """Sums of a layer as a type that can hold them gives them, at ``at`` fraction bits."""
+    node, wide = graph["y"], FixedFormat(60, 60 - at)
+    assert isinstance(node, Dense | Conv2d | Sum)
+    changes: dict[str, Any] = {"accumulator": wide, "format": wide}
+    if not isinstance(node, Sum):  # the bias is cast to the accumulator of the layer, at first
+        starts = [cast_exact(b, node.bias_format.fraction, node.accumulator) for b in node.bias]
+        changes["bias"] = tuple(start >> node.accumulator.fraction - at for start in starts)
+        changes["bias_format"] = wide
+    nodes = (*graph.nodes[:-1], replace(node, **changes))
+    return evaluate_rows(Graph(nodes, ("y",)), rows)["y"]
 
 
 BYTE = FixedFormat(8, 8)
