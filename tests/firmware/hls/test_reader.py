@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from emulator.engine import evaluate_rows
 from emulator.errors import GraphError
-from emulator.fixed import FixedFormat
+from emulator.fixed import FixedFormat, to_float
 from emulator.graph import Dense, Quantize, Sigmoid
 from emulator.graph.tables import sigmoid_table
 from firmware.errors import UnreadableLayerError
@@ -16,7 +18,12 @@ from firmware.hls import read_model_graph
 from firmware.hls.library import load_extension, quiet_hls4ml
 
 
-def foreign(*layers: dict[str, Any], shape: tuple[int, ...] = (2,), **types: str) -> Any:
+def foreign(
+    *layers: dict[str, Any],
+    shape: tuple[int, ...] = (2,),
+    folder: Path = Path("unused"),
+    **types: str,
+) -> Any:
     """A model as another converter would hand it over."""
     load_extension()
     from hls4ml.model import ModelGraph
@@ -25,7 +32,16 @@ def foreign(*layers: dict[str, Any], shape: tuple[int, ...] = (2,), **types: str
     configuration = {
         "Backend": "Vitis",
         "ProjectName": "foreign",
-        "OutputDir": "unused",
+        "OutputDir": str(folder),
+        "Part": "xcvu13p-flga2577-2-e",
+        "ClockPeriod": 5,
+        "Version": "1.0.0",
+        "WriterConfig": {
+            "Namespace": None,
+            "WriteWeightsTxt": True,
+            "WriteTar": False,
+            "TBOutputStream": "both",
+        },
         "IOType": "io_parallel",
         "HLSConfig": {
             "Model": {"Precision": "fixed<16,6>", "ReuseFactor": 1, "Strategy": "Latency"},
@@ -203,3 +219,100 @@ def test_broken_rules_are_the_graphs_own_errors() -> None:
     model.outputs = []
     with pytest.raises(GraphError, match="names no output"):
         read_model_graph(model)
+
+
+PADDING = {"pad_top": 1, "pad_bottom": 1, "pad_left": 0, "pad_right": 1}
+
+
+def convolutional_model(folder: Path) -> Any:
+    """A model with weights off the grid, as a converter hands it over."""
+    rng = np.random.default_rng(1)
+    image = {"in_height": 5, "in_width": 4, "data_format": "channels_last", "n_filt": 3}
+    layers: list[dict[str, Any]] = [
+        {
+            "class_name": "Conv2D",
+            "name": "c",
+            "inputs": ["x"],
+            "n_chan": 2,
+            **image,
+            "out_height": 5,
+            "out_width": 4,
+            "filt_height": 3,
+            "filt_width": 2,
+            "stride_height": 1,
+            "stride_width": 1,
+            **PADDING,
+            "use_bias": True,
+            "weight_data": rng.normal(0, 0.7, (3, 2, 2, 3)),
+            "bias_data": rng.normal(0, 1, 3),
+        },
+        {
+            "class_name": "BatchNormalization",
+            "name": "b",
+            "inputs": ["c"],
+            "n_in": 60,
+            "n_filt": 3,
+            "scale_data": rng.normal(0, 0.8, 3),
+            "bias_data": rng.normal(0, 1, 3),
+        },
+        {
+            "class_name": "AveragePooling2D",
+            "name": "p",
+            "inputs": ["b"],
+            **image,
+            "pool_height": 2,
+            "pool_width": 2,
+            "stride_height": 2,
+            "stride_width": 2,
+            "out_height": 2,
+            "out_width": 2,
+            **dict.fromkeys(PADDING, 0),
+        },
+        {"class_name": "Reshape", "name": "f", "inputs": ["p"], "target_shape": [12]},
+        {
+            "class_name": "Dense",
+            "name": "d",
+            "inputs": ["f"],
+            "n_in": 12,
+            "n_out": 2,
+            "weight_data": rng.normal(0, 0.7, (12, 2)),
+            "bias_data": rng.normal(0, 1, 2),
+            "data_format": "channels_last",
+        },
+        {
+            "class_name": "Activation",
+            "name": "s",
+            "inputs": ["d"],
+            "activation": "sigmoid",
+            "n_in": 2,
+        },
+    ]
+    types = {
+        "x": "fixed<8,6>",
+        "c": "fixed<10,6,RND_CONV,SAT>",
+        "b": "fixed<9,5,RND,SAT>",
+        "p": "fixed<9,6>",
+        "d": "fixed<12,8,RND,SAT>",
+        "s": "ufixed<8,0>",
+    }
+    return foreign(*layers, shape=(5, 4, 2), folder=folder, **types)
+
+
+def test_convolutional_model_is_read(tmp_path: Path) -> None:
+    graph = read_model_graph(convolutional_model(tmp_path))
+    kinds = ["Input", "Reshape", "Conv2d", "BatchNormalization", "AveragePool", "Flatten"]
+    assert [type(node).__name__ for node in graph.nodes] == [*kinds, "Dense", "Sigmoid"]
+    assert graph.tensors["p"].shape == (2, 2, 3)
+
+
+@pytest.mark.deep
+def test_convolutional_model_computes_what_was_read(tmp_path: Path) -> None:
+    model = convolutional_model(tmp_path)
+    graph = read_model_graph(model)
+    rows = np.random.default_rng(2).integers(-128, 128, (2_000, 40))
+    with quiet_hls4ml():
+        model.compile()
+        found = model.predict(to_float(rows, graph.input.format).reshape(-1, 5, 4, 2))
+    expected = to_float(evaluate_rows(graph, rows)["s"], graph.tensors["s"].format)
+    np.testing.assert_array_equal(found.reshape(expected.shape), expected)
+    assert len(np.unique(expected)) > 20
