@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +24,12 @@ from l1distill.console import print_table
 
 if TYPE_CHECKING:
     from emulator.features import FeatureLayout
+    from emulator.features.layout import MuonPosition
     from emulator.objects import FileSummary
+
+
+#: How the two eras of muons are said.
+MUON_POSITIONS: dict[MuonPosition, str] = {"measured": "as measured", "vertex": "at the vertex"}
 
 
 def inspect(files: Files, *, source: Source = SourceName.unpacked, as_json: AsJson = False) -> int:
@@ -41,7 +47,14 @@ def inspect(files: Files, *, source: Source = SourceName.unpacked, as_json: AsJs
     if as_json:
         print_json(
             [
-                {**summary.as_dict(), "missing_features": list(layout.missing_in(summary))}
+                {
+                    **summary.as_dict(),
+                    "missing_features": list(layout.missing_in(summary)),
+                    "eras": [
+                        {"muon_position": position, "missing": missing}
+                        for position, missing in _eras(layout, summary).items()
+                    ],
+                }
                 for summary in summaries
             ]
         )
@@ -49,6 +62,16 @@ def inspect(files: Files, *, source: Source = SourceName.unpacked, as_json: AsJs
     for summary in summaries:
         _print_summary(summary, layout)
     return 0
+
+
+def _eras(layout: FeatureLayout, summary: FileSummary) -> dict[MuonPosition, list[str]]:
+    """Return what a file lacks for the inputs of each era; rules of pT need nothing more."""
+    return {
+        position: list(
+            replace(layout, era=replace(layout.era, muon_position=position)).missing_in(summary)
+        )
+        for position in MUON_POSITIONS
+    }
 
 
 def _print_summary(summary: FileSummary, layout: FeatureLayout) -> None:
@@ -76,6 +99,9 @@ def _print_summary(summary: FileSummary, layout: FeatureLayout) -> None:
     typer.echo(f"fields that this file does not have: {', '.join(summary.missing) or 'none'}")
     missing = ", ".join(layout.missing_in(summary))
     typer.echo(f"layout {layout.name}: {'missing ' + missing if missing else 'complete'}")
+    for position, lacking in _eras(layout, summary).items():
+        said = f"missing {', '.join(lacking)}" if lacking else "complete"
+        typer.echo(f"  eras with muon phi {MUON_POSITIONS[position]}: {said}")
     typer.echo(f"weights: {'yes' if summary.weighted else 'no, every crossing counts the same'}")
     if summary.provenance:
         typer.echo(f"made by: {summary.provenance}")

@@ -25,6 +25,7 @@ def test_inspect_the_real_l1ntuple(program: Program, reference_data: Path) -> No
     assert "l1ntuple, 1 entries" in ended.out
     assert "objects: unpacked (offered: unpacked, emulated)" in ended.out
     assert "layout axol1tl_57: complete" in ended.out
+    assert "eras with muon phi as measured: complete" in ended.out
     assert "weights: no, every crossing counts the same" in ended.out
     rows = {line.split()[0]: line.split()[1:] for line in ended.out.splitlines() if line.strip()}
     assert rows["eg.pt"] == ["2", "6", "8", "0", "0"]
@@ -38,6 +39,10 @@ def test_inspect_as_json(program: Program, write_sample: WriteSample) -> None:
     assert (first["weighted"], second["weighted"]) == (True, False)
     assert first["provenance"] == {"seed": 1}
     assert first["missing_features"] == []
+    assert first["eras"] == [
+        {"muon_position": "measured", "missing": ["mu.phi"]},
+        {"muon_position": "vertex", "missing": []},
+    ]
     assert "mu.charge" in first["missing"]
 
 
@@ -47,6 +52,8 @@ def test_inspect_says_what_a_written_file_holds(
     ended = program("inspect", write_sample("a.root", 30, 1, crossings=(-1, 0)))
     assert "crossings (entries with objects): -1 (30), 0 (30)" in ended.out
     assert "weights: yes" in ended.out
+    assert "eras with muon phi as measured: missing mu.phi" in ended.out
+    assert "eras with muon phi at the vertex: complete" in ended.out
     assert "made by: {'seed': 1}" in ended.out
 
 
