@@ -14,6 +14,7 @@ import typer
 from emulator.errors import L1Error
 from l1distill.cli import (
     benching,
+    checking,
     comparing,
     files,
     menus,
@@ -45,6 +46,7 @@ app.command("report")(studies.report)
 app.command("inspect")(files.inspect)
 app.command("emulate")(files.emulate)
 app.command("compare")(comparing.compare)
+app.command("check")(checking.check)
 app.command("rates")(rating.rates)
 app.command("scan")(scanning.scan)
 samples_app.command("generate")(samples.generate)

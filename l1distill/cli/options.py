@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from emulator.errors import SettingsError
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
 
 #: How many processors this process may use.
@@ -59,6 +61,24 @@ def parse_rates(text: str, name: str) -> tuple[float, ...]:
         msg = f"{name} takes comma-separated rates in kHz, got {text!r}"
         raise typer.BadParameter(msg) from error
     return rates
+
+
+def named_files(texts: Sequence[str], *, reserved: Collection[str]) -> dict[str, list[Path]]:
+    """Return the files of each signal; a name that comes again adds a file.
+
+    ``reserved`` names are those of zero-bias samples.
+    """
+    signals: dict[str, list[Path]] = {}
+    for text in texts:
+        name, equals, path = text.partition("=")
+        if not (name and equals and path):
+            msg = f"--signal takes NAME=FILE, got {text!r}"
+            raise SettingsError(msg)
+        if name in reserved:
+            msg = f"--signal: {name!r} is a role of zero-bias crossings, take another name"
+            raise SettingsError(msg)
+        signals.setdefault(name, []).append(Path(path))
+    return signals
 
 
 def print_json(values: Mapping[str, Any] | list[Any]) -> None:

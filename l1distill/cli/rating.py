@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 
-from emulator.errors import SettingsError
 from l1distill.cli.options import (
     PROCESSORS,
     AsJson,
@@ -17,6 +16,7 @@ from l1distill.cli.options import (
     Seed,
     Source,
     SourceName,
+    named_files,
     parse_rates,
     print_json,
 )
@@ -72,7 +72,7 @@ def rates(
     # What was typed is checked before any file is read.
     chosen = _scenario(scenario, bunches)
     targets = parse_rates(at, "--at")
-    named = _named(signal or [])
+    named = named_files(signal or [], reserved={"setting", "measuring"})
     scorer = Scorer(load_model(model), threads=jobs)
     setting = _scored(scorer, background, source.value)
     if measure:
@@ -108,21 +108,6 @@ def _scenario(name: str, bunches: int | None) -> RateScenario:
 
     scenario = load_scenario(name)
     return scenario if bunches is None else replace(scenario, n_bunches=bunches)
-
-
-def _named(texts: Sequence[str]) -> dict[str, list[Path]]:
-    """Return the files of each signal; a name that comes again adds a file."""
-    signals: dict[str, list[Path]] = {}
-    for text in texts:
-        name, equals, path = text.partition("=")
-        if not (name and equals and path):
-            msg = f"--signal takes NAME=FILE, got {text!r}"
-            raise SettingsError(msg)
-        if name in {"setting", "measuring"}:
-            msg = f"--signal: {name!r} is a role of zero-bias crossings, take another name"
-            raise SettingsError(msg)
-        signals.setdefault(name, []).append(Path(path))
-    return signals
 
 
 def _scored(scorer: Scorer, paths: Sequence[Path], source: SourceKind) -> ScoreTable:
