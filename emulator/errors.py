@@ -64,6 +64,19 @@ class GraphError(L1Error):
         return f"node {self.node!r}: {self.rule}"
 
 
+class KernelError(L1Error):
+    """A kernel of the engine was asked for that is not proved exact for the network."""
+
+    def __init__(self, kernel: str, node: str, reason: str) -> None:
+        super().__init__(kernel, node, reason)
+        self.kernel = kernel
+        self.node = node
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"the kernel {self.kernel!r} cannot run node {self.node!r}: {self.reason}"
+
+
 class ModelFileError(L1Error):
     """A model file is damaged, of another schema version, or does not match its hash."""
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from emulator.engine.emulator import Emulator
 from emulator.engine.examples import check_example
-from emulator.engine.planner import NodePlan, Plan, plan
+from emulator.engine.planner import NodePlan, Plan
 from emulator.engine.reference import evaluate, evaluate_rows
+from emulator.engine.selection import KERNELS, KernelName
+from emulator.engine.selection import plan_network as plan
 
 __all__ = [
+    "KERNELS",
     "Emulator",
+    "KernelName",
     "NodePlan",
     "Plan",
     "check_example",

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache, cached_property
+from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from emulator.engine.execution import (
+    Execution,
+    PythonExecution,
+    TileExecution,
+    execution,
+)
 from emulator.engine.kernels import TILE
-from emulator.engine.machine import run_rows
-from emulator.engine.planner import Plan, plan
-from emulator.engine.program import Program, assemble
+from emulator.engine.program import assemble
 from emulator.engine.reference import evaluate_rows
+from emulator.engine.selection import KernelName, select
 from emulator.errors import RangeError
 
 if TYPE_CHECKING:
@@ -20,10 +27,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from emulator.engine.planner import Plan
     from emulator.graph.graph import Graph
 
 #: Below this number of events per thread, waking another thread costs more than it saves.
-MIN_EVENTS_PER_THREAD = 4_096
+MIN_EVENTS_PER_THREAD = 8_192
+
+#: Events that a thread takes at once: enough to forget what a call costs, few enough that one thread
+#: never waits long for another that was interrupted.
+MAX_BLOCK = 32_768
 
 
 class Emulator:
@@ -36,6 +48,14 @@ class Emulator:
     threads
         Threads to use at most; by default all processors this process may use. The result does not
         depend on it.
+    kernel
+        Run the network with this kernel instead of the fastest that is proved exact; see
+        `emulator.engine.KERNELS`. The result does not depend on it either.
+
+    Raises
+    ------
+    KernelError
+        If ``kernel`` is not proved exact for this network.
 
     Examples
     --------
@@ -51,14 +71,17 @@ class Emulator:
            [ 4]])}
     """
 
-    def __init__(self, graph: Graph, *, threads: int | None = None) -> None:
+    def __init__(
+        self, graph: Graph, *, threads: int | None = None, kernel: KernelName | None = None
+    ) -> None:
         self.graph = graph
         self.threads = threads if threads is not None else len(os.sched_getaffinity(0))
         if self.threads < 1:
             msg = f"needs at least one thread, got {threads}"
             raise ValueError(msg)
-        self._program: Program | None = assemble(graph)
-        self.plan: Plan = self._program.plan if self._program else plan(graph)
+        selection = select(graph, kernel)
+        self.plan: Plan = selection.plan
+        self._execution = execution(selection)
 
     def run(self, rows: NDArray[np.integer]) -> dict[str, NDArray[np.int64]]:
         """Return the raws of the graph's outputs.
@@ -66,7 +89,8 @@ class Emulator:
         Parameters
         ----------
         rows
-            Hardware integers, (n events, n features); int16 is read fastest.
+            Hardware integers, (n events, n features); int16 is read fastest, or int8 where the
+            network's input type is no wider.
 
         Returns
         -------
@@ -77,25 +101,37 @@ class Emulator:
         RangeError
             If an integer is out of the range of the network's input type.
         """
-        return self._run(rows, self.graph.outputs)
+        return self._run(self._execution, rows, self.graph.outputs)
 
     def trace(self, rows: NDArray[np.integer]) -> dict[str, NDArray[np.int64]]:
         """Return the raws of every node, in order of evaluation; see `run`."""
-        return self._run(rows, tuple(node.name for node in self.graph.nodes))
+        return self._run(self._tracing, rows, tuple(node.name for node in self.graph.nodes))
 
-    def _run(self, rows: NDArray[np.integer], names: Sequence[str]) -> dict[str, NDArray[np.int64]]:
+    @cached_property
+    def _tracing(self) -> Execution:
+        names = tuple(node.name for node in self.graph.nodes)
+        program = assemble(self.graph)
+        if program is None:
+            return PythonExecution(self.graph.with_outputs(names))
+        return TileExecution.of(program, names)
+
+    def _run(
+        self, execution: Execution, rows: NDArray[np.integer], names: Sequence[str]
+    ) -> dict[str, NDArray[np.int64]]:
         checked = self._check(rows)
-        if self._program is None:
-            return evaluate_rows(self.graph.with_outputs(tuple(names)), checked, jobs=self.threads)
-        slices = [self._program.tile_rows[name] for name in names]
-        output_rows = np.concatenate([np.arange(part.start, part.stop) for part in slices])
-        outputs = np.empty((len(checked), len(output_rows)), dtype=np.int64)
-        self._run_threads(self._program, checked, output_rows, outputs)
-        ends = np.cumsum([part.stop - part.start for part in slices])
-        parts = np.split(outputs, ends[:-1], axis=1)
-        return dict(zip(names, parts, strict=True))
+        if isinstance(execution, PythonExecution):
+            return evaluate_rows(execution.graph, checked, jobs=self.threads)
+        sizes = [self.graph.tensors[name].size for name in names]
+        outputs = np.empty((len(checked), sum(sizes)), dtype=np.int64)
+        self._run_threads(execution, execution.readable(checked), outputs)
+        ends = np.cumsum(sizes).tolist()
+        starts = [0, *ends[:-1]]
+        return {
+            name: outputs[:, start:end]
+            for name, start, end in zip(names, starts, ends, strict=True)
+        }
 
-    def _check(self, rows: NDArray[np.integer]) -> NDArray[np.signedinteger]:
+    def _check(self, rows: NDArray[np.integer]) -> NDArray[np.integer]:
         source = self.graph.input
         array = np.asarray(rows)
         if array.ndim != 2 or array.shape[1] != source.size or array.dtype.kind not in "iu":
@@ -116,37 +152,31 @@ class Emulator:
                     f"of the network's input, {source.format}"
                 )
                 raise RangeError(msg)
-        # Kernels are compiled for these three; anything else is widened.
-        known = array.dtype in {np.dtype(np.int16), np.dtype(np.int32)}
-        return np.ascontiguousarray(array, dtype=array.dtype if known else np.int64)
+        return array
 
     def _run_threads(
-        self,
-        program: Program,
-        rows: NDArray[np.signedinteger],
-        output_rows: NDArray[np.int64],
-        outputs: NDArray[np.int64],
+        self, execution: Execution, rows: NDArray[np.integer], outputs: NDArray[np.int64]
     ) -> None:
-        n_tiles = -(-len(rows) // TILE)
-        threads = max(1, min(self.threads, len(rows) // MIN_EVENTS_PER_THREAD))
-        bounds = [min(n_tiles * part // threads * TILE, len(rows)) for part in range(threads + 1)]
-
-        def work(part: int) -> None:
-            tile = np.zeros(program.n_tile_rows * TILE, dtype=program.tile_dtype)
-            run_rows(
-                rows,
-                bounds[part],
-                bounds[part + 1],
-                program.steps,
-                program.pool,
-                program.wide_pool,
-                tile,
-                output_rows,
-                outputs,
-            )
-
+        n_events = len(rows)
+        threads = max(1, min(self.threads, n_events // MIN_EVENTS_PER_THREAD))
         if threads == 1:
-            work(0)
+            execution.run(rows, 0, n_events, outputs)
             return
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(work, range(threads)))
+        # Blocks are taken by turns: a thread that is interrupted leaves the others its work.
+        block = min(-(-n_events // (4 * threads * TILE)) * TILE, MAX_BLOCK)
+        following = count()
+
+        def work() -> None:
+            while (start := next(following) * block) < n_events:
+                execution.run(rows, start, min(start + block, n_events), outputs)
+
+        others = [_pool(threads - 1, os.getpid()).submit(work) for _ in range(threads - 1)]
+        work()
+        for other in others:
+            other.result()
+
+
+@cache
+def _pool(threads: int, process: int) -> ThreadPoolExecutor:
+    """Return threads that stay, of this process: a forked one has none of its parent's."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="emulator")

@@ -52,8 +52,20 @@ if TYPE_CHECKING:
 
 #: How a node is run. ``exact sum``: one integer sum and one wrap; ``stepwise``: each product and
 #: each partial sum is cast; ``element``: no sum at all; ``table``: one look-up; ``pool``:
-#: windows; ``none``: its input's numbers are its result.
-Kernel = Literal["load", "none", "element", "table", "pool", "exact sum", "stepwise"]
+#: windows; ``none``: its input's numbers are its result. The others are the lane kernels.
+Kernel = Literal[
+    "load",
+    "none",
+    "element",
+    "table",
+    "pool",
+    "exact sum",
+    "stepwise",
+    "scale16",
+    "dot8",
+    "dot16",
+    "dot32",
+]
 
 #: Most entries of a table.
 MAX_TABLE = 1 << 20
@@ -137,13 +149,14 @@ def _node_plan(node: Node, proof: _Proof, ranges: Mapping[str, Ranges]) -> NodeP
         kernel=proof.kernel,
         low=result.low,
         high=result.high,
-        stored_bits=_signed_bits(proof.stored),
-        computed_bits=_signed_bits(proof.computed),
+        stored_bits=signed_bits(proof.stored),
+        computed_bits=signed_bits(proof.computed),
         reason=proof.reason,
     )
 
 
-def _signed_bits(interval: Interval) -> int:
+def signed_bits(interval: Interval) -> int:
+    """Return the bits, sign included, that hold every number of an interval."""
     return 1 + max(
         (~interval.low if interval.low < 0 else interval.low).bit_length(),
         (~interval.high if interval.high < 0 else interval.high).bit_length(),

@@ -94,11 +94,16 @@ class Program:
         return self.pool.dtype
 
 
-def assemble(graph: Graph) -> Program | None:
-    """Translate a network into a program, or return None if it needs Python integers."""
+def assemble(graph: Graph, *, tile_bits: int | None = None) -> Program | None:
+    """Translate a network into a program, or return None if it needs Python integers.
+
+    ``tile_bits`` may ask for 64-bit tiles where 32 bits suffice.
+    """
     planned = plan(graph)
     if planned.tile_bits == 0:
         return None
+    if tile_bits == 64:
+        planned = replace(planned, tile_bits=64)
     assembler = _Assembler(graph)
     for node in graph.nodes[1:]:
         assembler.add(node)

@@ -160,8 +160,7 @@ def check(
         return 0
     if plan:
         _print_plan(planned)
-    tiles = f"{planned.tile_bits}-bit tiles" if planned.tile_bits else "Python integers (slow)"
-    typer.echo(f"{loaded.name}: all rules hold; the engine runs it with {tiles}")
+    typer.echo(f"{loaded.name}: all rules hold; the engine runs it with {_kernels(planned)}")
     if on and report.counts:
         columns = ["node", "place", "type", "effect", "crossings", "share", "overflows"]
         print_table(columns, report.table())
@@ -172,12 +171,31 @@ def check(
 
 def _print_plan(planned: Plan) -> None:
     print_table(
-        ["node", "kernel", "stored bits", "computed bits", "reason"],
+        ["node", "kernel", "raws", "stored bits", "computed bits", "reason"],
         [
-            [node.node, node.kernel, str(node.stored_bits), str(node.computed_bits), node.reason]
+            [
+                node.node,
+                node.kernel,
+                f"{node.low} … {node.high}",
+                str(node.stored_bits),
+                str(node.computed_bits),
+                node.reason,
+            ]
             for node in planned.nodes
         ],
     )
+
+
+def _kernels(planned: Plan) -> str:
+    """Name the kernels of a plan: those of lanes, then the tiles that run the rest."""
+    lanes = [node.kernel for node in planned.nodes if node.kernel.startswith(("scale", "dot"))]
+    names: list[str] = list(dict.fromkeys(lanes))
+    others = [node for node in planned.nodes if node.kernel not in {"load", "none", *lanes}]
+    if others and planned.tile_bits:
+        names.append(f"{planned.tile_bits}-bit tiles")
+    elif others:
+        names.append("Python integers (slow)")
+    return ", ".join(names) or "nothing: its inputs are its outputs"
 
 
 def _score_fraction(model: Model) -> int:

@@ -63,7 +63,8 @@ def test_check(program: Program, model_file: Path) -> None:
 
 def test_check_shows_the_plan(program: Program, model_file: Path) -> None:
     lines = program("model", "check", "--plan", model_file).out.splitlines()
-    assert lines[0].split() == ["node", "kernel", "stored", "bits", "computed", "bits", "reason"]
+    columns = ["node", "kernel", "raws", "stored", "bits", "computed", "bits", "reason"]
+    assert lines[0].split() == columns
     assert [line.split()[0] for line in lines[1:4]] == ["features", "scaled", "score"]
     assert "all rules hold" in lines[-2]
 

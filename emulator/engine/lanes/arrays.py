@@ -1,0 +1,233 @@
+"""A chain as the arrays that the lane kernels read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from emulator.engine.lanes.casts import CastRow
+from emulator.engine.lanes.dots import SHIFT_AND_CLIP, WITH_BIT
+from emulator.engine.lanes.inputs import IDENTITY, INT8, INT16
+from emulator.engine.lanes.scaling import CHUNK, SCALE_COLUMNS
+from emulator.engine.lanes.target import LANES, OUTPUTS, TILE, VECTOR_BYTES
+from emulator.engine.planner import INT32
+from emulator.fixed import Interval
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from emulator.engine.lanes.chain import Chain, Layer
+    from emulator.engine.lanes.inputs import ScaleRow
+
+#: Columns of a layer: places in bytes from the start of the numbers.
+PACKED, WEIGHTS, STARTS, N_GROUPS, N_BLOCKS, PACKED_OUT, N_CASTS, CASTS, BASE = range(9)
+LAYER_COLUMNS = 9
+
+#: Columns of how rows are read: the bytes of a row, the vectors that hold one, where its scales begin;
+#: whether it is scaled, to bytes, with rounding bits, with clips; then of the scaled (or same) row its bytes and
+#: vectors, and the bits to invert in each word; rows of a tile for inputs and for results.
+(
+    ROW_BYTES,
+    ROW_VECTORS,
+    SCALES,
+    IS_SCALED,
+    TO_BYTES,
+    HAS_BITS,
+    HAS_CLIPS,
+    LOADED_BYTES,
+    LOADED_VECTORS,
+    FLIP,
+    SOURCE_ROWS,
+    RESULT_ROWS,
+) = range(12)
+READING_COLUMNS = 12
+
+#: Every byte's highest bit: what turns signed bytes into unsigned ones, 128 higher.
+BYTE_SIGNS = -0x7F7F7F80
+
+_NOTHING = CastRow(INT32.low, 0, 0, 0, 0, 0, -1, INT32.low, INT32.high, -1)
+
+
+@dataclass(frozen=True)
+class ChainArrays:
+    """Arrays for `machine.run_chain`.
+
+    Attributes
+    ----------
+    numbers
+        Weights, start values, casts and scales, int32.
+    layers
+        int64, (layers, `LAYER_COLUMNS`).
+    reading
+        For each number of bytes in which rows may hold a feature, how to read them.
+    n_outputs
+        Results of the last layer.
+    scratch_words
+        Size of a thread's working space.
+    """
+
+    numbers: NDArray[np.int32]
+    layers: NDArray[np.int64]
+    reading: dict[int, NDArray[np.int64]]
+    n_outputs: int
+    scratch_words: int
+
+
+def assemble_chain(chain: Chain) -> ChainArrays:
+    """Translate a chain."""
+    numbers = _Numbers()
+    table = []
+    layers = chain.layers
+    packed_out = [layer.packed for layer in layers[1:]] + [1]
+    bases = [layer.base for layer in layers[1:]] + [0]
+    for layer, packed, base in zip(layers, packed_out, bases, strict=True):
+        table.append(_layer_row(layer, packed, base, numbers))
+    first = layers[0]
+    readings = _readings(chain, first, numbers)
+    widest = max(_padded(len(layer.starts), OUTPUTS) for layer in layers)
+    vectors = max(int(reading[ROW_VECTORS]) for reading in readings.values())
+    for reading in readings.values():
+        reading[SOURCE_ROWS], reading[RESULT_ROWS] = vectors * LANES, widest
+    # Two times the rows of a tile: copied, and scaled.
+    copies = 2 * (TILE + 1) * vectors * VECTOR_BYTES
+    return ChainArrays(
+        numbers=np.array(numbers.words, dtype=np.int64).astype(np.int32),
+        layers=np.array(table, dtype=np.int64).reshape(-1, LAYER_COLUMNS),
+        reading=readings,
+        n_outputs=len(layers[-1].starts),
+        scratch_words=(vectors * LANES + 2 * widest) * TILE + VECTOR_BYTES + copies // 4,
+    )
+
+
+class _Numbers:
+    """32-bit integers in the order in which they are added."""
+
+    def __init__(self) -> None:
+        self.words: list[int] = []
+
+    def add(self, words: Sequence[int]) -> int:
+        """Append words, modulo 2**32, and return their place in bytes."""
+        place = 4 * len(self.words)
+        self.words += [(word + 2**31) % 2**32 - 2**31 for word in words]
+        return place
+
+
+def _padded(count: int, unit: int) -> int:
+    return -(-count // unit) * unit
+
+
+def _layer_row(layer: Layer, packed_out: int, base: int, numbers: _Numbers) -> list[int]:
+    n_out = len(layer.starts)
+    outputs = 1 if n_out == 1 and packed_out == 1 else OUTPUTS
+    words = _weight_words(layer, outputs)
+    starts = [
+        start + layer.base * sum(column)
+        for start, column in zip(layer.starts, zip(*layer.weights, strict=True), strict=True)
+    ]
+    short = _short_cast(layer, base)
+    casts, shift, mode = short or (layer.casts, 0, len(layer.casts))
+    starts = [start + shift for start in starts]
+    row = [0] * LAYER_COLUMNS
+    row[PACKED], row[N_GROUPS] = (
+        layer.packed,
+        _padded(len(layer.weights), layer.packed) // layer.packed,
+    )
+    row[N_BLOCKS] = _padded(n_out, outputs) // outputs if outputs > 1 else 0
+    row[WEIGHTS] = numbers.add(words)
+    row[STARTS] = numbers.add(starts + [0] * (_padded(n_out, outputs) - n_out))
+    row[PACKED_OUT] = packed_out
+    row[N_CASTS] = mode
+    row[CASTS] = numbers.add([column for cast in casts for column in cast.columns])
+    row[BASE] = 0 if short else base
+    return row
+
+
+def _short_cast(layer: Layer, base: int) -> tuple[tuple[CastRow], int, int] | None:
+    """Return the cast as `dots.shift_and_clip` reads it, what the sums start higher, and its mode.
+
+    A floor of 0 becomes a clip at 0; ``base`` is subtracted before the shift.
+    """
+    cast = layer.casts[0] if layer.casts else _NOTHING
+    plain, with_bit = cast.only_shifts_and_clips, cast.only_rounds_and_clips
+    moved = -(base << cast.right)
+    start = moved + (cast.add if plain else 0)
+    reached = Interval(layer.sums.low, layer.sums.high + moved + 2 * abs(cast.add) + 1)
+    if len(layer.casts) > 1 or not (plain or with_bit) or not reached.within(INT32):
+        return None
+    low = max(cast.low, 0) if cast.floor == 0 else cast.low
+    row = replace(
+        cast,
+        floor=INT32.low,
+        add=0 if plain else cast.add,
+        low=max(low - base, INT32.low),
+        high=min(cast.high - base, INT32.high),
+    )
+    return (row,), start, SHIFT_AND_CLIP if plain else WITH_BIT
+
+
+def _weight_words(layer: Layer, outputs: int) -> list[int]:
+    """Pack the weights of each group of inputs into words, in the order that `dots` reads."""
+    n_in, n_out = len(layer.weights), len(layer.starts)
+    matrix = np.zeros(
+        (_padded(n_out, outputs), _padded(n_in, layer.packed)),
+        dtype={4: np.int8, 2: np.int16, 1: np.int32}[layer.packed],
+    )
+    matrix[:n_out, :n_in] = np.array(layer.weights, dtype=matrix.dtype).T
+    words = matrix.view(np.int32)
+    blocks = words.reshape(-1, outputs, words.shape[1]).transpose(0, 2, 1)
+    flat: list[int] = blocks.ravel().tolist()
+    return flat
+
+
+def _readings(chain: Chain, first: Layer, numbers: _Numbers) -> dict[int, NDArray[np.int64]]:
+    """Return how to read rows: narrow ones as they are, 16-bit ones by way of the scaling."""
+    if first.packed == 1:
+        return {4: _reading(chain.n_features, 4, first)}
+    readings = {2: _reading(chain.n_features, 2, first)}
+    scales = chain.scales
+    if first.packed == 4 and not scales:
+        readings[1] = _reading(chain.n_features, 1, first)
+        scales = (_same_bytes(first),) * chain.n_features
+    if scales:
+        to_bytes = first.packed == 4
+        if to_bytes and max(scale.top for scale in scales) > INT8.high:
+            # Unsigned bytes are written as signed ones, 128 lower, and turned when they are loaded.
+            scales = tuple(scale.lowered(128) for scale in scales)
+            readings[2][FLIP] = BYTE_SIGNS
+        _scale_reading(readings[2], scales, numbers, to_bytes=to_bytes)
+    return readings
+
+
+def _same_bytes(first: Layer) -> ScaleRow:
+    """Return a scaling that changes nothing: 16-bit rows whose numbers are bytes."""
+    low = first.base
+    return replace(IDENTITY, low=low, high=low + 255, bottom=low, top=low + 255)
+
+
+def _reading(n_features: int, item_bytes: int, first: Layer) -> NDArray[np.int64]:
+    reading = np.zeros(READING_COLUMNS, dtype=np.int64)
+    reading[[ROW_BYTES, LOADED_BYTES]] = n_features * item_bytes
+    vectors = _padded(n_features * item_bytes, VECTOR_BYTES) // VECTOR_BYTES
+    reading[[ROW_VECTORS, LOADED_VECTORS]] = vectors
+    reading[FLIP] = BYTE_SIGNS if first.base else 0
+    return reading
+
+
+def _scale_reading(
+    reading: NDArray[np.int64], scales: Sequence[ScaleRow], numbers: _Numbers, *, to_bytes: bool
+) -> None:
+    """Add the scaling to a reading of 16-bit rows."""
+    padded = [*scales, *[IDENTITY] * (int(reading[ROW_VECTORS]) * CHUNK - len(scales))]
+    columns = np.array([scale.columns for scale in padded], dtype=np.int16)
+    words = columns.reshape(-1, CHUNK, SCALE_COLUMNS).transpose(0, 2, 1).ravel().view(np.int32)
+    reading[SCALES] = numbers.add(words.tolist())
+    reading[IS_SCALED], reading[TO_BYTES] = 1, int(to_bytes)
+    reading[HAS_BITS] = int(any(scale.bit_mask for scale in scales))
+    saturation = INT8 if to_bytes else INT16
+    reading[HAS_CLIPS] = int(any(scale.needs_clip(saturation) for scale in scales))
+    reading[LOADED_BYTES] = reading[ROW_VECTORS] * VECTOR_BYTES // (2 if to_bytes else 1)
+    reading[LOADED_VECTORS] = _padded(int(reading[LOADED_BYTES]), VECTOR_BYTES) // VECTOR_BYTES

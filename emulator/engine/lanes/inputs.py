@@ -1,0 +1,243 @@
+"""The node before the first dense layer as a monotone cast in 16-bit lanes, where that is exact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from emulator.engine.lanes.casts import NotProvedError, rounding_columns
+from emulator.fixed import FixedFormat, Interval
+from emulator.graph.operations import OffsetShift, Quantize, Relu
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+INT8 = Interval(-(2**7), 2**7 - 1)
+UINT8 = Interval(0, 2**8 - 1)
+INT16 = Interval(-(2**15), 2**15 - 1)
+BITS = 16
+
+#: Operations of one number that may stand before the first dense layer.
+Monotone = OffsetShift | Quantize | Relu
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleRow:
+    """The columns of one input; see `scaling` for what they do."""
+
+    low: int
+    high: int
+    left: int
+    offset: int
+    bit_shift: int
+    bit_mask: int
+    add: int
+    right: int
+    kept: int
+    bottom: int
+    top: int
+
+    @property
+    def columns(self) -> tuple[int, ...]:
+        """All columns in the order of the table."""
+        return (
+            self.low,
+            self.high,
+            self.left,
+            self.offset,
+            self.bit_shift,
+            self.bit_mask,
+            self.add,
+            self.right,
+            self.kept,
+            self.bottom,
+            self.top,
+        )
+
+    def apply(self, number: int) -> int:
+        """Return what the kernel computes, in Python integers."""
+        clipped = min(max(number, self.low), self.high)
+        moved = (clipped << self.left) - self.offset
+        bit = moved >> self.bit_shift & self.bit_mask
+        kept = (moved + self.add + bit) >> self.right & self.kept
+        return min(max(kept, self.bottom), self.top)
+
+    def lowered(self, by: int) -> ScaleRow:
+        """Return the same with results lower by a number, which ``kept`` must divide."""
+        return replace(
+            self, add=self.add - (by << self.right), bottom=self.bottom - by, top=self.top - by
+        )
+
+    def needs_clip(self, saturation: Interval) -> bool:
+        """Whether ``kept``, ``bottom`` or ``top`` do more than a clip to ``saturation``."""
+        ends = [
+            replace(self, kept=-1, bottom=saturation.low, top=saturation.high).apply(x)
+            for x in (self.low, self.high)
+        ]
+        return self.kept != -1 or ends != [self.bottom, self.top]
+
+
+IDENTITY = ScaleRow(INT16.low, INT16.high, 0, 0, 0, 0, 0, 0, -1, INT16.low, INT16.high)
+
+
+@dataclass(frozen=True, slots=True)
+class _Element:
+    """What a node does to one element, all at exact fractions: move, inner cast, shift, cast."""
+
+    unit: int
+    offset: int
+    fraction: int
+    inner: FixedFormat
+    shift: int
+    result: FixedFormat
+    relu: bool
+
+    def moved(self, number: int) -> int:
+        number = max(number, 0) if self.relu else number
+        return number * self.unit - self.offset
+
+    def evaluate(self, number: int) -> int:
+        """Return the result for one number."""
+        moved = self.moved(number)
+        inner = Interval(moved, moved).cast(self.fraction, self.inner).low
+        shifted = inner >> self.shift if self.shift >= 0 else inner << -self.shift
+        return Interval(shifted, shifted).cast(self.inner.fraction, self.result).low
+
+
+def scale_rows(node: Monotone, source: FixedFormat, size: int) -> tuple[ScaleRow, ...]:
+    """Return the columns of each input, proved to give the node's results.
+
+    Raises
+    ------
+    NotProvedError
+        If the node is not monotone on its inputs, or 16 bits do not suffice.
+    """
+    known: dict[_Element, ScaleRow] = {}
+    rows = []
+    for place in range(size):
+        element = _element(node, source, place)
+        if element not in known:
+            known[element] = _scale_row(element, Interval.of(source))
+        rows.append(known[element])
+    return tuple(rows)
+
+
+def _element(node: Monotone, source: FixedFormat, place: int) -> _Element:
+    if not isinstance(node, OffsetShift):
+        # As if moved by nothing in a type that changes nothing.
+        same = FixedFormat(source.width + 1, source.integer + 1)
+        return _Element(1, 0, source.fraction, same, 0, node.format, isinstance(node, Relu))
+    fraction = max(source.fraction, node.offset_format.fraction)
+    return _Element(
+        unit=1 << fraction - source.fraction,
+        offset=node.offset[place] << fraction - node.offset_format.fraction,
+        fraction=fraction,
+        inner=node.inner,
+        shift=node.shift[place],
+        result=node.format,
+        relu=False,
+    )
+
+
+def _scale_row(element: _Element, inputs: Interval) -> ScaleRow:
+    if not inputs.within(INT16):
+        msg = "inputs need more than 16 bits"
+        raise NotProvedError(msg)
+    _require_monotone(element, inputs)
+    # All is monotone: between the turning points nothing has saturated yet but at the very ends,
+    # which the last clip sets right.
+    low, high = _turning_points(element.evaluate, inputs)
+    if element.relu:
+        low, high = max(low, 0), max(high, 0)
+    row = _columns(element, low, high)
+    if not _fits_16_bits(row):
+        msg = "a scaled input needs more than 16 bits"
+        raise NotProvedError(msg)
+    return row
+
+
+def _require_monotone(element: _Element, inputs: Interval) -> None:
+    """Check that nothing wraps or becomes 0, which a larger input could."""
+    moved = Interval(element.moved(inputs.low), element.moved(inputs.high))
+    inner = moved.cast(element.fraction, element.inner)
+    left = inner.times(1 << max(-element.shift, 0))
+    shifted = Interval(left.low >> max(element.shift, 0), left.high >> max(element.shift, 0))
+    casts = (
+        (moved, element.fraction, element.inner),
+        (
+            left,
+            element.inner.fraction,
+            FixedFormat(element.inner.width, element.inner.integer, element.inner.signed),
+        ),
+        (shifted, element.inner.fraction, element.result),
+    )
+    for numbers, fraction, target in casts:
+        rounded = numbers.shifted(fraction - target.fraction, target)
+        if target.overflow in {"WRAP", "SAT_ZERO"} and not rounded.within(Interval.of(target)):
+            msg = f"an input may overflow {target}"
+            raise NotProvedError(msg)
+
+
+def _turning_points(evaluate: Callable[[int], int], inputs: Interval) -> tuple[int, int]:
+    """Return the last input with the lowest result and the first one with the highest."""
+    lowest, highest = evaluate(inputs.low), evaluate(inputs.high)
+    if lowest == highest:
+        return inputs.low, inputs.low
+
+    def first(reached: Callable[[int], bool]) -> int:
+        low, high = inputs.low, inputs.high  # not reached at low, reached at high
+        while high - low > 1:
+            middle = (low + high) // 2
+            if reached(evaluate(middle)):
+                high = middle
+            else:
+                low = middle
+        return high
+
+    return first(lambda result: result > lowest) - 1, first(lambda result: result == highest)
+
+
+def _columns(element: _Element, low: int, high: int) -> ScaleRow:
+    """Merge all shifts: append bits, drop those of inner type and shift, drop those of the result."""
+    inner_drop = element.fraction - element.inner.fraction
+    if inner_drop > 0 and element.inner.rounding != "TRN":
+        msg = f"{element.inner} rounds before the shift"
+        raise NotProvedError(msg)
+    append = max(-inner_drop, 0) + max(-element.shift, 0)
+    floor = max(inner_drop, 0) + max(element.shift, 0)
+    if inner_drop > 0 and element.shift < 0:
+        msg = "bits are dropped before a left shift"
+        raise NotProvedError(msg)
+    drop = element.inner.fraction - element.result.fraction
+    left, offset = append + element.unit.bit_length() - 1, element.offset << append
+    # Low bits that are always zero need not be there to be dropped.
+    zeros = min(left, _trailing_zeros(offset, left), floor + max(drop, 0))
+    left, offset = left - zeros, offset >> zeros
+    floor, drop = max(floor - zeros, 0), drop - max(zeros - floor, 0)
+    add, bit_shift, bit_mask, kept = 0, 0, 0, -1
+    if drop > 0:
+        add, bit_shift, bit_mask = rounding_columns(drop, element.result.rounding, BITS - 1)
+        # The same in units that are not floored yet; the sign is where it was.
+        add, bit_mask = add << floor, bit_mask << floor
+    else:
+        kept = -(1 << -drop)
+        more = max(-drop - floor, 0)
+        left, offset = left + more, offset << more
+    right = max(floor + drop, 0)
+    bottom, top = element.evaluate(low), element.evaluate(high)
+    return ScaleRow(low, high, left, offset, bit_shift, bit_mask, add, right, kept, bottom, top)
+
+
+def _trailing_zeros(number: int, most: int) -> int:
+    return (number & -number).bit_length() - 1 if number else most
+
+
+def _fits_16_bits(row: ScaleRow) -> bool:
+    if max(row.left, row.right, row.bit_shift) >= BITS:
+        return False
+    ends = Interval((row.low << row.left) - row.offset, (row.high << row.left) - row.offset)
+    # What rounding adds is less than what the shift drops.
+    reached = Interval.hull([ends, ends + Interval(0, 1 << row.right)])
+    if INT8.high < row.top <= UINT8.high:  # they may be lowered by 128, to become signed bytes
+        reached = Interval(reached.low - (128 << row.right), reached.high)
+    return reached.within(INT16)
