@@ -129,7 +129,8 @@ def _layer_row(layer: Layer, packed_out: int, base: int, numbers: _Numbers) -> l
         for start, column in zip(layer.starts, zip(*layer.weights, strict=True), strict=True)
     ]
     short = _short_cast(layer, base)
-    casts, shift, mode = short or (layer.casts, 0, len(layer.casts))
+    full = layer.casts or (_NOTHING,)
+    casts, shift, mode = short or (full, 0, len(full))
     starts = [start + shift for start in starts]
     row = [0] * LAYER_COLUMNS
     row[PACKED], row[N_GROUPS] = (

@@ -154,9 +154,6 @@ def _prove_cast(total: Interval, step: Step, *, modular: bool) -> tuple[CastRow,
         _require(total, f"numbers before the cast to {target}")
     if drop > 0:
         _require(total + Interval(0, 1 << drop), f"numbers rounded to {target}")
-        if drop >= BITS:
-            msg = f"the cast to {target} drops {drop} bits"
-            raise NotProvedError(msg)
     result = total.cast(step.fraction, target)
     if wraps:
         left, right, mask = _wrap_columns(drop, target)

@@ -55,6 +55,6 @@ def assert_student_is_exact(seed: int, kind: str) -> Counter[str]:
 @pytest.mark.parametrize("kind", LIMITS)
 def test_every_kernel_equals_the_reference(kind: str) -> None:
     ran: Counter[str] = Counter()
-    for seed in range(100):
+    for seed in range(60):
         ran += assert_student_is_exact(seed, kind)
     assert min(ran[kernel] for kernel in ("scale16", "dot16", "dot32", "tiles32", "tiles64")) >= 5
