@@ -223,7 +223,8 @@ def _scale_reading(
 ) -> None:
     """Add the scaling to a reading of 16-bit rows."""
     padded = [*scales, *[IDENTITY] * (int(reading[ROW_VECTORS]) * CHUNK - len(scales))]
-    columns = np.array([scale.columns for scale in padded], dtype=np.int16)
+    # Modulo 2**16: offsets may exceed it where what is left of the input does not.
+    columns = np.array([scale.columns for scale in padded], dtype=np.int64).astype(np.int16)
     words = columns.reshape(-1, CHUNK, SCALE_COLUMNS).transpose(0, 2, 1).ravel().view(np.int32)
     reading[SCALES] = numbers.add(words.tolist())
     reading[IS_SCALED], reading[TO_BYTES] = 1, int(to_bytes)
