@@ -1,55 +1,234 @@
-"""The engine beside the hls4ml C-simulation: the same network, the same crossings, the same run."""
+"""The engine by shape, kind of rows and kernel, beside its issue limit and its peers, in one run.
+
+The limit is what one core of this machine can do if it only multiplies; on a loaded machine the fraction
+of it is the figure that counts.
+"""
 
 from __future__ import annotations
 
+import importlib.util
+from itertools import pairwise
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from emulator.engine import Emulator
+from emulator.engine.lanes.peak import limit_events_per_second
+from emulator.engine.lanes.target import HAS_QUADS
+from emulator.features import feature_rows, load_layout
 from firmware.csim import CSimulation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import awkward as ak
     from pytest_benchmark.fixture import BenchmarkFixture
 
+    from emulator.engine import KernelName
     from emulator.graph import Graph
 
+    Student = Callable[[tuple[int, ...], str], Graph]
+
 N_CSIM = 20_000
+SHAPES = {
+    "57-32-16-1": (57, 32, 16, 1),
+    "57-16-8-1": (57, 16, 8, 1),
+    "57-64-32-1": (57, 64, 32, 1),
+}
+ROUNDS = 15
 
 
-@pytest.fixture(scope="module")
-def csim(graph: Graph, tmp_path_factory: pytest.TempPathFactory) -> CSimulation:
-    return CSimulation.build(graph, tmp_path_factory.mktemp("csim"), threads=2)
-
-
-@pytest.fixture(scope="module")
-def expected(graph: Graph, rows: np.ndarray) -> np.ndarray:
-    return Emulator(graph, threads=1).run(rows)["score"]
-
-
-def events_per_second(benchmark: BenchmarkFixture, n_events: int) -> None:
+def record(benchmark: BenchmarkFixture, n_events: int, **more: float) -> None:
+    """Write the median rate, and what else there is, beside the times."""
     assert benchmark.stats is not None
-    median_seconds = benchmark.stats.stats.median
-    benchmark.extra_info["million_events_per_second"] = n_events / median_seconds / 1e6
+    rate = n_events / benchmark.stats.stats.median / 1e6
+    benchmark.extra_info["million_events_per_second"] = rate
+    benchmark.extra_info.update(more)
 
 
-@pytest.mark.benchmark(group="57-32-16-1, two threads")
-def test_csimulation(
-    benchmark: BenchmarkFixture, csim: CSimulation, rows: np.ndarray, expected: np.ndarray
-) -> None:
-    found = benchmark(csim.run, rows[:N_CSIM])
-    np.testing.assert_array_equal(found["score"], expected[:N_CSIM])
-    events_per_second(benchmark, N_CSIM)
+def rows_for(graph: Graph, rows: np.ndarray, kind: str) -> np.ndarray:
+    """Return rows of the kind that a network reads."""
+    if kind == "bytes":
+        return (rows & 0xFF).astype(np.int8)
+    return rows
 
 
-@pytest.mark.benchmark(group="57-32-16-1, two threads")
-@pytest.mark.parametrize("n_events", [N_CSIM, 1_000_000])
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("kind", ["hardware", "scaled", "bytes"])
+@pytest.mark.parametrize("shape", SHAPES)
 def test_engine(
-    benchmark: BenchmarkFixture, graph: Graph, rows: np.ndarray, expected: np.ndarray, n_events: int
+    benchmark: BenchmarkFixture,
+    student: Student,
+    rows: np.ndarray,
+    shape: str,
+    kind: str,
+    threads: int,
+) -> None:
+    """Rows in memory, larger than the caches; the limit is measured between the rounds."""
+    benchmark.group = f"engine, {threads} threads"
+    graph = student(SHAPES[shape], kind)
+    given = rows_for(graph, rows, kind)
+    emulator = Emulator(graph, threads=threads)
+    some = given[:N_CSIM]
+    expected = Emulator(graph, threads=1, kernel="tiles32").run(some)["score"]
+    np.testing.assert_array_equal(emulator.run(some)["score"], expected)
+    limits: list[float] = []
+
+    def measure_limit() -> None:
+        limits.append(limit_events_per_second(graph))
+
+    benchmark.pedantic(  # type: ignore[no-untyped-call]
+        emulator.run, args=(given,), setup=measure_limit, rounds=ROUNDS, warmup_rounds=1
+    )
+    assert benchmark.stats is not None
+    limit = float(np.median(limits))
+    record(
+        benchmark,
+        len(given),
+        limit_per_core=limit / 1e6,
+        fraction_of_limit=len(given) / benchmark.stats.stats.median / limit / threads,
+        best_fraction=len(given) / benchmark.stats.stats.min / max(limits) / threads,
+    )
+
+
+@pytest.mark.benchmark(group="kernels, one thread, 57-32-16-1")
+@pytest.mark.parametrize("kernel", ["dot8", "dot16", "dot32", "tiles32", "tiles64"])
+def test_kernel(
+    benchmark: BenchmarkFixture, student: Student, rows: np.ndarray, kernel: KernelName
+) -> None:
+    if kernel == "dot8" and not HAS_QUADS:
+        pytest.skip("this processor adds no four products of bytes")
+    graph = student(SHAPES["57-32-16-1"], "bytes")
+    given = (rows[:N_CSIM] & 0xFF).astype(np.int8)
+    emulator = Emulator(graph, threads=1, kernel=kernel)
+    expected = Emulator(graph, threads=1).run(given)["score"]
+    emulator.run(given[:1])
+    found = benchmark(emulator.run, given)
+    np.testing.assert_array_equal(found["score"], expected)
+    record(benchmark, N_CSIM)
+
+
+@pytest.mark.benchmark(group="small batches, one thread, 57-32-16-1")
+@pytest.mark.parametrize("n_events", [1, 100, 1_000, 10_000])
+def test_small_batch(
+    benchmark: BenchmarkFixture, graph: Graph, rows: np.ndarray, n_events: int
 ) -> None:
     emulator = Emulator(graph, threads=2)
-    emulator.run(rows[:1])  # compiles, or loads what was compiled
+    expected = Emulator(graph, threads=1, kernel="tiles32").run(rows[:n_events])["score"]
+    emulator.run(rows[:1])
     found = benchmark(emulator.run, rows[:n_events])
-    np.testing.assert_array_equal(found["score"], expected[:n_events])
-    events_per_second(benchmark, n_events)
+    np.testing.assert_array_equal(found["score"], expected)
+    record(benchmark, n_events)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_from_jagged_objects(
+    benchmark: BenchmarkFixture, student: Student, jagged: ak.Array, shape: str, threads: int
+) -> None:
+    benchmark.group = f"jagged objects to scores, {threads} threads"
+    layout = load_layout("axol1tl_57")
+    graph = student(SHAPES[shape], "scaled")
+    emulator = Emulator(graph, threads=threads)
+    expected = emulator.run(feature_rows(jagged, layout))["score"]
+    emulator.run_events(jagged, layout)
+    found = benchmark(emulator.run_events, jagged, layout)
+    np.testing.assert_array_equal(found["score"], expected)
+    record(benchmark, len(jagged), limit_per_core=limit_events_per_second(graph) / 1e6)
+
+
+@pytest.mark.benchmark(group="peers, 57-32-16-1")
+def test_csimulation(
+    benchmark: BenchmarkFixture,
+    graph: Graph,
+    rows: np.ndarray,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    csim = CSimulation.build(graph, tmp_path_factory.mktemp("csim"), threads=1)
+    expected = Emulator(graph, threads=1).run(rows[:N_CSIM])["score"]
+    found = benchmark(csim.run, rows[:N_CSIM])
+    np.testing.assert_array_equal(found["score"], expected)
+    record(benchmark, N_CSIM)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_torch(benchmark: BenchmarkFixture, rows: np.ndarray, precision: str, threads: int) -> None:
+    """The same shape in torch, in batches that stay in the caches; its numbers are not the network's."""
+    import torch
+
+    benchmark.group = "peers, 57-32-16-1"
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    sizes = SHAPES["57-32-16-1"]
+    layers: list[torch.nn.Module] = []
+    for n_in, n_out in pairwise(sizes):
+        layers += [torch.nn.Linear(n_in, n_out), torch.nn.ReLU()]
+    model: torch.nn.Module = torch.nn.Sequential(*layers[:-1]).eval()
+    if precision == "int8":
+        quantized: torch.nn.Module = torch.ao.quantization.quantize_dynamic(
+            model, {torch.nn.Linear}, dtype=torch.qint8
+        )
+        model = quantized
+    inputs = torch.from_numpy(rows[:100_000].astype(np.float32) / 64)
+
+    def run() -> torch.Tensor:
+        with torch.inference_mode():
+            return torch.cat([model(batch) for batch in inputs.split(2_048)])
+
+    assert benchmark(run).shape == (100_000, 1)
+    record(benchmark, 100_000)
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("onnxruntime") is None, reason="needs the extra 'bench'"
+)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_onnxruntime(benchmark: BenchmarkFixture, rows: np.ndarray, threads: int) -> None:
+    """The same shape in onnxruntime, float32, one call."""
+    import onnx
+    import onnxruntime
+    from onnx import TensorProto, helper, numpy_helper
+
+    benchmark.group = "peers, 57-32-16-1"
+    rng = np.random.default_rng(1)
+    sizes, nodes, constants, name = SHAPES["57-32-16-1"], [], [], "x"
+    for place, (n_in, n_out) in enumerate(pairwise(sizes)):
+        weights = rng.normal(0, 0.2, (n_in, n_out)).astype(np.float32)
+        constants += [
+            numpy_helper.from_array(weights, f"w{place}"),
+            numpy_helper.from_array(np.zeros(n_out, np.float32), f"b{place}"),
+        ]
+        nodes.append(helper.make_node("Gemm", [name, f"w{place}", f"b{place}"], [f"d{place}"]))
+        name = f"d{place}"
+        if place < len(sizes) - 2:
+            nodes.append(helper.make_node("Relu", [name], [f"r{place}"]))
+            name = f"r{place}"
+    graph = helper.make_graph(
+        nodes,
+        "student",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, sizes[0]])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 1])],
+        constants,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(model)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    inputs = rows[:100_000].astype(np.float32) / 64
+    (found,) = benchmark(session.run, None, {"x": inputs})
+    assert found.shape == (100_000, 1)
+    record(benchmark, 100_000)
+
+
+def test_a_second_model_costs_no_compilation(student: Student, rows: np.ndarray) -> None:
+    """Kernels are compiled, or loaded, by the first network of any shape."""
+    Emulator(student((57, 8, 4, 1), "scaled"), threads=1).run(rows[:10])
+    start = perf_counter()
+    Emulator(student((57, 24, 12, 3), "scaled"), threads=1).run(rows[:10])
+    assert perf_counter() - start < 1

@@ -12,22 +12,27 @@ import numpy as np
 
 from emulator.engine.execution import (
     Execution,
+    JaggedExecution,
     PythonExecution,
     TileExecution,
     execution,
 )
+from emulator.engine.jagged import Columns, JaggedRows, copied_columns, in_columns, reordered
 from emulator.engine.kernels import TILE
 from emulator.engine.program import assemble
 from emulator.engine.reference import evaluate_rows
 from emulator.engine.selection import KernelName, select
 from emulator.errors import RangeError
+from emulator.features import feature_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import awkward as ak
     from numpy.typing import NDArray
 
     from emulator.engine.planner import Plan
+    from emulator.features import FeatureLayout
     from emulator.graph.graph import Graph
 
 #: Below this number of events per thread, waking another thread costs more than it saves.
@@ -81,7 +86,10 @@ class Emulator:
             raise ValueError(msg)
         selection = select(graph, kernel)
         self.plan: Plan = selection.plan
+        self._kernel = kernel
         self._execution = execution(selection)
+        self._n_outputs = sum(graph.tensors[name].size for name in graph.outputs)
+        self._gatherings: dict[FeatureLayout, tuple[Columns, Execution] | None] = {}
 
     def run(self, rows: NDArray[np.integer]) -> dict[str, NDArray[np.int64]]:
         """Return the raws of the graph's outputs.
@@ -103,6 +111,57 @@ class Emulator:
         """
         return self._run(self._execution, rows, self.graph.outputs)
 
+    def run_events(self, events: ak.Array, layout: FeatureLayout) -> dict[str, NDArray[np.int64]]:
+        """Return the raws of the graph's outputs for jagged objects.
+
+        The same as `run` on `emulator.features.feature_rows`, without the rows in between: they are
+        made for a block of events at a time, field by field, and the network's first weights stand
+        in that order.
+
+        Parameters
+        ----------
+        events
+            An events array; slots count its objects in the order in which they stand.
+        layout
+            The network's inputs.
+
+        Raises
+        ------
+        MissingNameError
+            If the events lack an optional field that the layout reads.
+        RangeError
+            As `run` does.
+        """
+        if len(layout) != self.graph.input.size:
+            msg = f"the layout has {len(layout)} features, the network {self.graph.input.size}"
+            raise ValueError(msg)
+        gathering = self._gathering(layout)
+        missing = any(field not in events[name].fields for name, field in layout.inputs)
+        if gathering is None or missing:
+            return self.run(feature_rows(events, layout))
+        columns, inner = gathering
+        jagged = JaggedRows.of(events, columns)
+        outputs = np.empty((len(events), self._n_outputs), dtype=np.int64)
+        if jagged.n_safe:
+            self._run_threads(
+                JaggedExecution(jagged, inner), jagged.buffer(), outputs, jagged.n_safe
+            )
+        last = in_columns(feature_rows(events[jagged.n_safe :], layout), columns)
+        inner.run(inner.readable(last), 0, len(last), outputs[jagged.n_safe :])
+        return self._split(outputs, self.graph.outputs)
+
+    def _gathering(self, layout: FeatureLayout) -> tuple[Columns, Execution] | None:
+        """Return the columns in which a layout's rows are gathered and the network for them."""
+        if layout not in self._gatherings:
+            columns = copied_columns(layout)
+            source = self.graph.input.format
+            holds = source.lowest <= np.iinfo(np.int16).min and source.raw_max >= 2**15 - 1
+            graph = reordered(self.graph, columns.features) if columns and holds else None
+            self._gatherings[layout] = (
+                (columns, execution(select(graph, self._kernel))) if columns and graph else None
+            )
+        return self._gatherings[layout]
+
     def trace(self, rows: NDArray[np.integer]) -> dict[str, NDArray[np.int64]]:
         """Return the raws of every node, in order of evaluation; see `run`."""
         return self._run(self._tracing, rows, tuple(node.name for node in self.graph.nodes))
@@ -121,10 +180,15 @@ class Emulator:
         checked = self._check(rows)
         if isinstance(execution, PythonExecution):
             return evaluate_rows(execution.graph, checked, jobs=self.threads)
-        sizes = [self.graph.tensors[name].size for name in names]
-        outputs = np.empty((len(checked), sum(sizes)), dtype=np.int64)
-        self._run_threads(execution, execution.readable(checked), outputs)
-        ends = np.cumsum(sizes).tolist()
+        width = sum(self.graph.tensors[name].size for name in names)
+        outputs = np.empty((len(checked), width), dtype=np.int64)
+        self._run_threads(execution, execution.readable(checked), outputs, len(checked))
+        return self._split(outputs, names)
+
+    def _split(
+        self, outputs: NDArray[np.int64], names: Sequence[str]
+    ) -> dict[str, NDArray[np.int64]]:
+        ends = np.cumsum([self.graph.tensors[name].size for name in names]).tolist()
         starts = [0, *ends[:-1]]
         return {
             name: outputs[:, start:end]
@@ -155,9 +219,12 @@ class Emulator:
         return array
 
     def _run_threads(
-        self, execution: Execution, rows: NDArray[np.integer], outputs: NDArray[np.int64]
+        self,
+        execution: Execution,
+        rows: NDArray[np.integer],
+        outputs: NDArray[np.int64],
+        n_events: int,
     ) -> None:
-        n_events = len(rows)
         threads = max(1, min(self.threads, n_events // MIN_EVENTS_PER_THREAD))
         if threads == 1:
             execution.run(rows, 0, n_events, outputs)

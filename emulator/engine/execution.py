@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from emulator.engine.jagged import BLOCK as EVENTS
 from emulator.engine.kernels import TILE
 from emulator.engine.lanes.arrays import ChainArrays, assemble_chain
 from emulator.engine.program import Program, assemble
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from emulator.engine.jagged import JaggedRows
     from emulator.engine.selection import Selection
     from emulator.graph.graph import Graph
 
@@ -141,6 +143,26 @@ class ChainExecution:
             to,
             arrays.n_outputs,
         )
+
+
+@dataclass(frozen=True)
+class JaggedExecution:
+    """Makes the rows of a block of events and runs them while they are in a cache."""
+
+    events: JaggedRows
+    inner: Execution
+
+    def readable(self, rows: Rows) -> Rows:
+        """Rows are made here."""
+        return rows
+
+    def run(self, rows: Rows, first: int, last: int, outputs: NDArray[np.int64]) -> None:
+        """Run events ``first`` to ``last``; ``rows`` is `JaggedRows.buffer`, copied for each thread."""
+        buffer = rows.copy()
+        for start in range(first, last, EVENTS):
+            stop = min(start + EVENTS, last)
+            made = self.events.write(start, stop, buffer)
+            self.inner.run(self.inner.readable(made), 0, stop - start, outputs[start:stop])
 
 
 def execution(selection: Selection) -> Execution:
