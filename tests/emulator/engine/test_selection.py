@@ -90,7 +90,7 @@ def test_the_result_does_not_depend_on_threads_batches_or_types_of_rows() -> Non
     rows = rng.integers(-128, 128, (40_000, 9))
     expected = Emulator(graph, threads=1, kernel="tiles32").run(rows)["d"]
     for threads in (1, 2, 3):
-        for dtype in (np.int8, np.int16, np.int32, np.int64):
+        for dtype in ("int8", "int16", "int32", "int64"):
             found = Emulator(graph, threads=threads).run(rows.astype(dtype))["d"]
             np.testing.assert_array_equal(found, expected)
     emulator = Emulator(graph, threads=1)
@@ -114,7 +114,7 @@ def test_every_byte_by_every_weight_is_exact(signed: bool) -> None:
     graph = Graph((x, dense), ("d",))
     for kernel in ("dot8", "dot16", "dot32") if HAS_QUADS else ("dot16", "dot32"):
         for dtype in (np.int16, np.int8 if signed else np.uint8):
-            emulator = Emulator(graph, threads=1, kernel=kernel)  # type: ignore[arg-type]
+            emulator = Emulator(graph, threads=1, kernel=kernel)
             np.testing.assert_array_equal(emulator.run(rows.astype(dtype))["d"], expected)
 
 
