@@ -95,7 +95,7 @@ def test_the_result_does_not_depend_on_threads_batches_or_types_of_rows() -> Non
             np.testing.assert_array_equal(found, expected)
     emulator = Emulator(graph, threads=1)
     for size in (0, 1, 15, 16, 17, 63, 64, 65, 127, 129):
-        for dtype in (np.int8, np.int16):
+        for dtype in ("int8", "int16"):
             some = rows[:size].astype(dtype)
             np.testing.assert_array_equal(emulator.run(some)["d"], expected[:size])
     every_other = rows.astype(np.int16)[::2]
