@@ -29,7 +29,9 @@ _RANGES: Final = (
     re.compile(rf"(?P<low>{_NUMBER})_?to_?(?P<high>{_NUMBER})", re.IGNORECASE),
 )
 _BARE: Final = re.compile(rf"(?:d[A-Z][a-z]+)?(?P<edge>{_NUMBER})")
-_PREFIX: Final = re.compile(r"(?P<overlap>ORM)?(?P<quantity>DETA|DPHI|DR|MASS)_(?P<range>.+)")
+_PREFIX: Final = re.compile(
+    r"(?P<overlap>ORM)?(?P<quantity>DETA|DPHI|DR|MASS)(?:(?<=MASS)UPT)?_(?P<range>.+)"
+)
 
 #: What a number alone limits: a distance from above, an angle that names itself from below.
 _BARE_IS_HIGHEST: Final[Mapping[str, bool]] = {"DR": True, "DETA": True, "DPHI": False}

@@ -109,6 +109,10 @@ class SeedEvaluator:
             "mass_trv": self._pair,
             "mass_inv_3": self._triple,
         }
+        unconstrained = any(cut.startswith("MASSUPT_") for cut in condition.cuts)
+        if unconstrained != (condition.function == "mass_inv_upt"):
+            msg = "mass_inv_upt and a cut MASSUPT go together"
+            raise UnsupportedSeedError(msg)
         if condition.function not in known:
             msg = f"the function {condition.function!r} is not known"
             raise UnsupportedSeedError(msg)

@@ -59,6 +59,7 @@ PAIRS: dict[str, tuple[str, float, float]] = {
     "ORMDR_0p5": ("dr", 0, 250_000),
     "ORMDR_0p2": ("dr", 0, 41_000),
     "MASS_MIN_1": ("mass", 1, math.inf),
+    "MASSUPT_MIN_100": ("mass_upt", 100, math.inf),
     "MASS_MASS_7to18": ("mass", 7, 18),
     "MASS_MAX_80": ("mass", 0, 80),
     "MASS_MIN_40": ("mass", 40, math.inf),
@@ -136,6 +137,8 @@ def quantity(name: str, legs: tuple[str, str], pair: tuple[Object, Object], *, f
     pts = [
         5 * (o["pt"] - (1 if kind == "MU" else 0)) + 3 for o, kind in zip(pair, legs, strict=True)
     ]
+    if name == "mass_upt":  # in steps of 1 GeV; code 0 is no momentum at all
+        pts = [10 * o["pt_unconstrained"] - 5 if o["pt_unconstrained"] else 0 for o in pair]
     cosh = unit if flat else rounded(unit * math.cosh(deta))
     mass: int = pts[0] * pts[1] * (cosh - rounded(unit * math.cos(dphi_rad)))
     return mass
@@ -152,7 +155,7 @@ def pair_keeps(
             continue
         name, low, high = PAIRS[cut]
         value: float = quantity(name, legs, pair, flat=flat)
-        if name == "mass":
+        if name.startswith("mass"):
             unit = 100 * (10**4 if "MU" in legs else 10**3)
             low, high = low**2 / 2 * unit, high**2 / 2 * unit
         if not low <= value <= high:
