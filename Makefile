@@ -36,8 +36,11 @@ deep: $(INSTALLED)
 	$(BIN)/pytest -n $(JOBS) -m deep tests --junitxml=build/deep.xml
 	$(BIN)/python tests/support/deep_summary.py build/deep.xml docs/deep.md
 
+# All suites; writes benchmarks/RESULTS.md and the record of this commit in benchmarks/history.
 bench: $(INSTALLED)
-	$(BIN)/pytest benchmarks --benchmark-only
+	mkdir -p build
+	$(BIN)/pytest benchmarks --benchmark-only --benchmark-json=build/bench.json
+	$(BIN)/python -m benchmarks.results build/bench.json
 
 # After a change of the reference's facts that is right: make accept WHY='...'
 accept: $(INSTALLED)

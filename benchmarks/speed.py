@@ -121,13 +121,17 @@ def repeat(times: Annotated[int, typer.Option(min=1, help="Runs of the whole gat
     outcomes: dict[str, Counter[str]] = {}
     worst: dict[str, float] = {}
     failed = 0
-    for _ in range(times):
+    for number in range(times):
         verdicts = _verdicts()
         failed += any(verdict.outcome == "fail" for verdict in verdicts)
         for verdict in verdicts:
             name = verdict.cost.name
             outcomes.setdefault(name, Counter())[verdict.outcome] += 1
             worst[name] = max(worst.get(name, -1.0), verdict.change or 0.0)
+        attempts = sum(verdict.attempts for verdict in verdicts)
+        typer.echo(
+            f"run {number + 1}: {attempts} measurements of {len(verdicts)} subjects", err=True
+        )
     rows = [
         [
             name,
