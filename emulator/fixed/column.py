@@ -79,7 +79,7 @@ class Column:
         if drop < 0:
             return Column(self.raws << -drop)
         if self.raws.dtype != object:
-            drop = min(drop, 62)  # of int64 below 62 bits, only the sign is left
+            drop = min(drop, 63)  # of int64 below 62 bits, only the sign is left
         return Column(drop_bits(self.raws, drop, target.rounding))
 
     def outside(self, target: FixedFormat) -> NDArray[np.bool_]:

@@ -62,3 +62,12 @@ def test_intervals_hold_what_columns_give() -> None:
 def test_partial_sums_may_wrap_around_64_bits() -> None:
     large = Column(np.array([3, 0])).times(1 << 61).plus(1 << 63)
     assert large.plus(-(1 << 63)).plus(-3 << 61).raws.tolist() == [0, -3 << 61]
+
+
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+def test_more_bits_may_be_dropped_than_there_are(rounding: str) -> None:
+    raws = [sign * raw for raw in (1, 2**60, 2**61, 2**62 - 1) for sign in (1, -1)]
+    for fraction in range(58, 70):
+        target = FixedFormat.parse(f"fixed<8,8,{rounding},SAT>")
+        found = Column(np.array(raws)).rounded(fraction, target).overflowed(target).raws.tolist()
+        assert found == [cast_exact(raw, fraction, target) for raw in raws]

@@ -203,3 +203,25 @@ def test_ranges_are_reached() -> None:
         for place, part in enumerate(ranges):
             raws = [result[name][place] for result in results]
             assert (min(raws), max(raws)) == (part.low, part.high), name
+
+
+@pytest.mark.parametrize(("low", "high"), [(-3, 0), (-2, 1), (-3, -1), (0, 3), (2, 3)])
+def test_range_of_a_table_is_that_of_the_entries_that_are_found(low: int, high: int) -> None:
+    small = FixedFormat(3, 3)
+    entries = {x: 10 * x + 40 for x in range(-4, 4)}
+    table = tuple(entries[x] for x in (0, 1, 2, 3, -4, -3, -2, -1))
+    # The input is 0 or 1, and the number that is looked up is one of the two ends.
+    ends = Dense(
+        "e",
+        ("x",),
+        small,
+        weights=((high - low,),),
+        weight_format=BYTE,
+        bias=(low,),
+        bias_format=BYTE,
+        accumulator=BYTE,
+    )
+    found = UnaryLut("u", ("e",), BYTE, table=table, table_format=BYTE)
+    source = Input("x", (), FixedFormat(1, 1, signed=False), size=1)
+    (part,) = node_ranges(Graph((source, ends, found), ("u",)))["u"]
+    assert (part.low, part.high) == (entries[low], entries[high])
