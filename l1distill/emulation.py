@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from emulator.model import Model
-    from emulator.objects.chunks import Order, Source
+    from emulator.objects.chunks import Chunk, Order, Source
 
     Paths = Sequence[str | PathLike[str]]
 
@@ -148,7 +148,20 @@ def chunks_of_events(
     crossings: Sequence[int] = (0,),
     order: Order = "pt",
 ) -> Iterator[ak.Array]:
-    """Yield the events of all files, chunk by chunk, with bounded memory; see `open_file`.
+    """Yield the events of all files, chunk by chunk, with bounded memory; see `chunks_of_files`."""
+    for chunk in chunks_of_files(paths, source=source, crossings=crossings, order=order):
+        yield chunk.events
+
+
+def chunks_of_files(
+    paths: Paths,
+    *,
+    source: Source = "unpacked",
+    crossings: Sequence[int] = (0,),
+    order: Order = "pt",
+    bits: bool = False,
+) -> Iterator[Chunk]:
+    """Yield all files chunk by chunk, with the decisions they store if `bits`; see `open_file`.
 
     Raises
     ------
@@ -157,7 +170,8 @@ def chunks_of_events(
     """
     first: set[str] | None = None
     for path in expand_paths(paths):
-        for chunk in open_file(path, source=source, order=order).chunks(crossings=crossings):
+        reader = open_file(path, source=source, order=order)
+        for chunk in reader.chunks(crossings=crossings, bits=bits):
             present = set(chunk.events.fields) & set(OPTIONAL_SCALARS)
             first = present if first is None else first
             if present != first:
@@ -166,4 +180,4 @@ def chunks_of_events(
                 raise InputFileError(
                     fspath(path), f"{which} {names}, unlike {paths[0]}; do not mix such files"
                 )
-            yield chunk.events
+            yield chunk

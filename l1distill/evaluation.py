@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emulator.rates import (
+    Crossings,
     Efficiency,
     PairedComparison,
     RateScenario,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from emulator.rates import PrescaleColumn
     from l1distill.score_table import ScoreTable
 
 
@@ -62,16 +64,42 @@ class Evaluation:
     efficiency_curves: Mapping[tuple[str, str], pd.DataFrame]
 
 
-def count_scores(table: ScoreTable, model: str, bootstrap: Bootstrap, stream: str) -> ScoreCounts:
-    """Count one model's scores of a table; ``stream`` names the sample."""
-    return ScoreCounts.from_scores(
-        table.scores[model],
+def crossings_of(table: ScoreTable, bootstrap: Bootstrap, stream: str) -> Crossings:
+    """Return weights and blocks of a table's crossings; ``stream`` names the sample."""
+    return Crossings.of(
+        len(table),
         weights=table.weights,
         pool_ids=table.pool_ids,
         stream=stream,
         replicas=bootstrap.replicas,
         seed=bootstrap.seed,
     )
+
+
+def count_scores(
+    table: ScoreTable,
+    model: str,
+    bootstrap: Bootstrap,
+    stream: str,
+    *,
+    on_top_of: PrescaleColumn | None = None,
+) -> ScoreCounts:
+    """Count one model's scores of a table.
+
+    Parameters
+    ----------
+    table, model
+        The crossings, and whose scores.
+    bootstrap, stream
+        Replicas and seed, and the name of the sample.
+    on_top_of
+        Seeds and prescales of the table's decisions: count only what they leave.
+    """
+    kept = None
+    if on_top_of is not None and table.decisions is not None:
+        kept = on_top_of.none_accepts(table.decisions)
+    crossings = crossings_of(table, bootstrap, stream)
+    return ScoreCounts.from_crossings(table.scores[model], crossings, kept=kept)
 
 
 def evaluate(
@@ -83,6 +111,7 @@ def evaluate(
     targets_khz: Sequence[float],
     bootstrap: Bootstrap | None = None,
     denominators: Mapping[str, str] | None = None,
+    on_top_of: PrescaleColumn | None = None,
 ) -> Evaluation:
     """Set thresholds at fixed rates, measure the rates elsewhere, and take the efficiencies there.
 
@@ -100,6 +129,9 @@ def evaluate(
         Replicas and seed.
     denominators
         For each signal, what its efficiency is a fraction of.
+    on_top_of
+        Seeds and prescales of the tables' decisions. All rates and efficiencies are then *pure* ones: of
+        crossings that the menu does not accept.
 
     Returns
     -------
@@ -117,8 +149,8 @@ def evaluate(
     rates: dict[str, pd.DataFrame] = {}
     kept: dict[tuple[str, str], pd.DataFrame] = {}
     for model in measuring.scores:
-        background = count_scores(setting, model, drawn, "setting")
-        independent = count_scores(measuring, model, drawn, "measuring")
+        background = count_scores(setting, model, drawn, "setting", on_top_of=on_top_of)
+        independent = count_scores(measuring, model, drawn, "measuring", on_top_of=on_top_of)
         rates[model] = rate_curve(independent, scenario)
         points += [
             working_point(
@@ -127,7 +159,7 @@ def evaluate(
             for target in targets_khz
         ]
         for signal, table in signals.items():
-            counts = count_scores(table, model, drawn, signal)
+            counts = count_scores(table, model, drawn, signal, on_top_of=on_top_of)
             options = {"denominator": named[signal]} if signal in named else {}
             efficiencies += [
                 efficiency_at(

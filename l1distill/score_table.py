@@ -38,10 +38,14 @@ class ScoreTable:
         them; each with axis (crossing).
     scores
         For each model or baseline its integer scores, int64, axis (crossing).
+    decisions
+        Which seeds of a menu fire, before prescales, bool, axes (crossing, seed), if there is a menu;
+        not written to files.
     """
 
     identity: Columns
     scores: Columns
+    decisions: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.identity["event"])
@@ -62,6 +66,14 @@ class ScoreTable:
         return cls(
             {name: np.concatenate([p.identity[name] for p in parts]) for name in parts[0].identity},
             {name: np.concatenate([p.scores[name] for p in parts]) for name in parts[0].scores},
+        )
+
+    def taken(self, chosen: NDArray[np.bool_]) -> ScoreTable:
+        """Return some of the crossings."""
+        return ScoreTable(
+            {name: column[chosen] for name, column in self.identity.items()},
+            {name: column[chosen] for name, column in self.scores.items()},
+            None if self.decisions is None else self.decisions[chosen],
         )
 
     def write(self, path: str | Path) -> None:

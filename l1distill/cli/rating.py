@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 
+from emulator.errors import SettingsError
 from l1distill.cli.options import (
     PROCESSORS,
     AsJson,
@@ -20,7 +21,12 @@ from l1distill.cli.options import (
     parse_rates,
     print_json,
 )
-from l1distill.console import print_table
+from l1distill.cli.rating_output import (
+    plain_rates,
+    print_rates,
+    save_named_model,
+    write_tables,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +34,7 @@ if TYPE_CHECKING:
     from emulator.objects.chunks import Source as SourceKind
     from emulator.rates import RateScenario
     from l1distill.emulation import Scorer
-    from l1distill.evaluation import Evaluation
+    from l1distill.menu_file import RatedMenu
     from l1distill.score_table import ScoreTable
 
 
@@ -46,12 +52,20 @@ def rates(
         list[str] | None, typer.Option(help="A signal's file as NAME=FILE; repeatable.")
     ] = None,
     at: Annotated[str, typer.Option(help="Target rates in kHz, comma-separated.")] = "1,5,10",
+    menu: Annotated[
+        Path | None,
+        typer.Option(help="A menu with prescales: its rates, and pure rates on top of it."),
+    ] = None,
+    names: Annotated[
+        str | None,
+        typer.Option(help="A name for each target; the thresholds go into a model file under -o."),
+    ] = None,
     scenario: Annotated[str, typer.Option(help="Rate scenario.")] = "run3",
     bunches: Annotated[
         int | None, typer.Option(min=1, help="Colliding bunches, instead of the scenario's.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for tables as CSV.")
+        Path | None, typer.Option("--output", "-o", help="Folder for tables and the model file.")
     ] = None,
     source: Source = SourceName.unpacked,
     seed: Seed = 0,
@@ -68,37 +82,66 @@ def rates(
     from l1distill.caveats import sample_caveats
     from l1distill.emulation import Scorer
     from l1distill.evaluation import Bootstrap, evaluate
+    from l1distill.menu_file import load_rated_menu
+    from l1distill.menu_rating import rate_menu
 
     # What was typed is checked before any file is read.
     chosen = _scenario(scenario, bunches)
     targets = parse_rates(at, "--at")
+    point_names = _point_names(names, targets, output)
     named = named_files(signal or [], reserved={"setting", "measuring"})
     scorer = Scorer(load_model(model), threads=jobs)
-    setting = _scored(scorer, background, source.value)
+    seeds = None if menu is None else load_rated_menu(menu, scorer.model)
+    setting = _scored(scorer, background, source.value, seeds)
     if measure:
-        measuring = _scored(scorer, measure, source.value)
+        measuring = _scored(scorer, measure, source.value, seeds)
     else:
         setting, measuring = _halves(setting)
-    signals = {name: _scored(scorer, paths, source.value) for name, paths in named.items()}
+    signals = {name: _scored(scorer, paths, source.value, seeds) for name, paths in named.items()}
+    bootstrap = Bootstrap(seed=seed)
     result = evaluate(
-        setting,
-        measuring,
-        signals,
-        scenario=chosen,
-        targets_khz=targets,
-        bootstrap=Bootstrap(seed=seed),
+        setting, measuring, signals, scenario=chosen, targets_khz=targets, bootstrap=bootstrap
     )
+    rated = None
+    if seeds is not None:
+        rated = rate_menu(
+            seeds.column,
+            setting,
+            measuring,
+            signals,
+            scenario=chosen,
+            targets_khz=targets,
+            bootstrap=bootstrap,
+        )
     zero_bias = {"background": background, **({"measure": measure} if measure else {})}
     caveats = sample_caveats({**zero_bias, **named}, chosen, background=zero_bias)
     if output is not None:
-        _write(result, output)
+        write_tables(result, rated, output)
+        if point_names:
+            save_named_model(scorer.model, result, setting, point_names, output)
     if as_json:
-        print_json({**_plain(result), "caveats": list(caveats)})
+        print_json({**plain_rates(result, rated), "caveats": list(caveats)})
     else:
-        _print(result)
+        print_rates(result, rated)
         for caveat in caveats:
             typer.echo(f"note: {caveat}")
     return 0
+
+
+def _point_names(
+    text: str | None, targets: Sequence[float], output: Path | None
+) -> dict[float, str]:
+    """Return the name of each target rate; empty if none is asked for."""
+    if text is None:
+        return {}
+    names = [name.strip() for name in text.split(",")]
+    if len(names) != len(targets) or len(set(names)) != len(names) or not all(names):
+        msg = f"--names takes one name for each of the {len(targets)} rates of --at, got {text!r}"
+        raise SettingsError(msg)
+    if output is None:
+        msg = "--names writes a model file: say into which folder with -o"
+        raise SettingsError(msg)
+    return dict(zip(targets, names, strict=True))
 
 
 def _scenario(name: str, bunches: int | None) -> RateScenario:
@@ -110,17 +153,26 @@ def _scenario(name: str, bunches: int | None) -> RateScenario:
     return scenario if bunches is None else replace(scenario, n_bunches=bunches)
 
 
-def _scored(scorer: Scorer, paths: Sequence[Path], source: SourceKind) -> ScoreTable:
+def _scored(
+    scorer: Scorer, paths: Sequence[Path], source: SourceKind, menu: RatedMenu | None
+) -> ScoreTable:
     from l1distill.baselines import baseline_scores
-    from l1distill.emulation import chunks_of_events
+    from l1distill.emulation import chunks_of_files
     from l1distill.score_table import ScoreTable, identity_columns
 
     identity: list[dict[str, np.ndarray]] = []
     scores: list[dict[str, np.ndarray]] = []
-    for events in chunks_of_events(paths, source=source, order=scorer.model.layout.order):
-        identity.append(identity_columns(events))
-        scores.append({scorer.model.name: scorer.scores(events), **baseline_scores(events)})
-    return ScoreTable(_joined(identity), _joined(scores))
+    decisions: list[np.ndarray] = []
+    bits = menu is not None and menu.reads_bits
+    order = scorer.model.layout.order
+    for chunk in chunks_of_files(paths, source=source, order=order, bits=bits):
+        score = scorer.scores(chunk.events)
+        identity.append(identity_columns(chunk.events))
+        scores.append({scorer.model.name: score, **baseline_scores(chunk.events)})
+        if menu is not None:
+            decisions.append(menu.decisions(chunk, score))
+    fired = np.concatenate(decisions) if menu is not None else None
+    return ScoreTable(_joined(identity), _joined(scores), fired)
 
 
 def _joined(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
@@ -131,80 +183,4 @@ def _halves(table: ScoreTable) -> tuple[ScoreTable, ScoreTable]:
     """Cut crossings in two; those that share a pool event stay on one side."""
     blocks = table.pool_ids if table.pool_ids is not None else np.arange(len(table))
     first = np.asarray(blocks).astype(np.uint64) % 2 == 0
-    return _taken(table, first), _taken(table, ~first)
-
-
-def _taken(table: ScoreTable, chosen: np.ndarray) -> ScoreTable:
-    from l1distill.score_table import ScoreTable
-
-    return ScoreTable(
-        {name: column[chosen] for name, column in table.identity.items()},
-        {name: column[chosen] for name, column in table.scores.items()},
-    )
-
-
-def _plain(result: Evaluation) -> dict[str, object]:
-    return {
-        "scenario": result.scenario.as_dict(),
-        "working_points": [record.as_dict() for record in result.working_points],
-        "efficiencies": [record.as_dict() for record in result.efficiencies],
-    }
-
-
-def _write(result: Evaluation, folder: Path) -> None:
-    from emulator.files import replace_file
-    from emulator.results import table
-
-    frames = {
-        "working_points": table(result.working_points),
-        "efficiencies": table(result.efficiencies),
-    }
-    for name, frame in frames.items():
-        with replace_file(folder / f"{name}.csv") as temporary:
-            frame.to_csv(temporary, index=False)
-
-
-def _print(result: Evaluation) -> None:
-    scenario = result.scenario
-    typer.echo(
-        f"scenario {scenario.name}: {scenario.sqrt_s_tev:g} TeV, {scenario.n_bunches} bunches, "
-        f"pile-up {scenario.pileup:g}, {scenario.crossing_rate_khz:.0f} kHz of crossings"
-    )
-    print_table(
-        ["model", "target kHz", "threshold", "rate kHz", "± naive", "± bootstrap", ""],
-        [
-            [
-                point.model,
-                f"{point.target_khz:g}",
-                str(point.threshold),
-                f"{point.rate_khz:.3g}",
-                f"{point.error_naive_khz:.2g}",
-                f"{point.error_khz:.2g}",
-                "" if point.for_ranking else "not for ranking",
-            ]
-            for point in result.working_points
-        ],
-    )
-    if not result.efficiencies:
-        return
-    print_table(
-        [
-            "signal",
-            "model",
-            "target kHz",
-            "efficiency %",
-            "68 % interval",
-            "with threshold's error",
-        ],
-        [
-            [
-                item.signal,
-                item.model,
-                f"{item.target_khz:g}",
-                f"{100 * item.efficiency:.3g}",
-                f"{100 * item.low:.3g} … {100 * item.high:.3g}",
-                f"{100 * item.low_total:.3g} … {100 * item.high_total:.3g}",
-            ]
-            for item in result.efficiencies
-        ],
-    )
+    return table.taken(first), table.taken(~first)

@@ -8,12 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from emulator.model import load_model
 from emulator.objects import write_nano
 from emulator.rates import load_scenario
 from l1distill.emulation import Scorer
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import awkward as ak
 
     from emulator.model import Model
     from tests.l1distill.cli.conftest import Program, Refused
@@ -177,3 +180,116 @@ def test_refused(
     refused: Refused, words: tuple[object, ...], more: tuple[str, ...], sentence: str
 ) -> None:
     assert sentence in refused(*words, "-o", "out", *more)
+
+
+MENU = """
+schema: l1distill-menu/1
+seeds:
+  L1_HTT: {expression: HTT200, prescale: 2}
+  L1_Jet: {expression: JET80}
+  L1_Off: {expression: MU10, prescale: 0}
+"""
+
+
+def kept_by_hand(events: ak.Array) -> np.ndarray:
+    """Probability that the menu above does not accept a crossing."""
+    htt = np.array([sum(each) for each in events["htt", "pt"].tolist()]) >= 400
+    jet = np.array([max(each, default=0) for each in events["jet", "pt"].tolist()]) >= 160
+    return np.where(jet, 0.0, np.where(htt, 0.5, 1.0))
+
+
+def test_pure_rates_and_gains_on_top_of_a_menu_by_a_plain_count(
+    program: Program,
+    words: tuple[object, ...],
+    tmp_path: Path,
+    small_model: Model,
+    make_events: MakeEvents,
+) -> None:
+    (tmp_path / "menu.yaml").write_text(MENU)
+    found = program(*words, "--menu", tmp_path / "menu.yaml", "-o", tmp_path / "out", "--json").json
+    rate = load_scenario("run3").crossing_rate_khz
+    scorer = Scorer(small_model, threads=1)
+    samples = [
+        make_events(n, seed, boost=boost, weighted=False)
+        for n, seed, boost in ((400, 1, 1), (300, 2, 1), (60, 3, 4))
+    ]
+    kept = [kept_by_hand(events) for events in samples]
+    assert all((each == 0.5).sum() > 0 and (each == 0).sum() > 0 for each in kept)
+    setting, measuring, signal = (scorer.scores(events) for events in samples)
+    menu = found["menu"]
+    seeds = {each["seed"]: each for each in menu["seeds"]}
+    jet, htt = (
+        kept[1] == 0,
+        np.array([sum(each) for each in samples[1]["htt", "pt"].tolist()]) >= 400,
+    )
+    assert seeds["L1_HTT"]["before_khz"] == pytest.approx(htt.mean() * rate)
+    assert seeds["L1_HTT"]["rate_khz"] == pytest.approx(htt.mean() / 2 * rate)
+    assert seeds["L1_HTT"]["pure_khz"] == pytest.approx((htt & ~jet).mean() / 2 * rate)
+    assert seeds["L1_Jet"]["pure_khz"] == pytest.approx(
+        (jet & ~htt).mean() * rate + ((jet & htt).mean() / 2 * rate)
+    )
+    assert seeds["L1_Off"]["rate_khz"] == 0
+    assert seeds["any seed"]["rate_khz"] == pytest.approx((1 - kept[1]).mean() * rate)
+    assert menu["signals"][0]["efficiency"] == pytest.approx((1 - kept[2]).mean())
+    points = [each for each in menu["pure_working_points"] if each["model"] == "small"]
+    gains = [each for each in menu["pure_efficiencies"] if each["model"] == "small"]
+    assert len(points) == len(gains) == 2
+    for point, gain in zip(points, gains, strict=True):
+        target = point["target_khz"]
+        fits = [
+            t
+            for t in set(setting[kept[0] > 0].tolist())
+            if (kept[0] * (setting >= t)).mean() * rate <= target
+        ]
+        assert point["threshold"] == gain["threshold"] == min(fits)
+        fires = measuring >= point["threshold"]
+        assert point["rate_khz"] == pytest.approx((kept[1] * fires).mean() * rate)
+        expected = (kept[2] * (signal >= point["threshold"])).mean()
+        assert gain["efficiency"] == pytest.approx(expected)
+    names = {path.stem for path in (tmp_path / "out").iterdir()}
+    assert {"menu", "menu_overlap_khz", "menu_signals", "pure_efficiencies"} <= names
+    overlap = pd.read_csv(tmp_path / "out" / "menu_overlap_khz.csv", index_col="seed")
+    assert overlap.loc["L1_HTT", "L1_Jet"] == pytest.approx((htt & jet).mean() / 2 * rate)
+
+
+def test_the_menu_is_printed(program: Program, words: tuple[object, ...], tmp_path: Path) -> None:
+    (tmp_path / "menu.yaml").write_text(MENU)
+    lines = program(*words, "--menu", tmp_path / "menu.yaml").out.splitlines()
+    assert sum(line.split()[:2] == ["L1_HTT", "2"] for line in lines) == 1
+    assert any(line.startswith("the menu keeps ") for line in lines)
+    assert "on top of the menu, at fixed pure rates:" in lines
+
+
+def test_names_go_into_a_model_file(
+    program: Program, words: tuple[object, ...], tmp_path: Path, small_model: Model
+) -> None:
+    found = program(*words, "--names", "loose,VTight", "-o", tmp_path / "out", "--json").json
+    # 3000 kHz is called loose, which replaces the threshold of that name; tight stays.
+    model = load_model(tmp_path / "out" / "small.json")
+    named = {each.name: each for each in model.thresholds}
+    assert set(named) == {"loose", "VTight", "tight"}
+    points = points_of(found)
+    assert named["loose"].threshold == points[3000.0]["threshold"]
+    assert named["VTight"].threshold == points[9000.0]["threshold"]
+    assert (named["VTight"].target_khz, named["VTight"].scenario) == (9000.0, "run3")
+    assert len(named["VTight"].sample_sha256) == 64
+    assert named["tight"] == small_model.thresholds[1]
+    assert model.network_sha256 == small_model.network_sha256
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (("--names", "a"), "--names takes one name for each of the 2 rates of --at, got 'a'"),
+        (("--names", "a,a"), "--names takes one name for each of the 2 rates"),
+        (("--names", "a,"), "--names takes one name for each of the 2 rates"),
+        (("--menu", "none.yaml"), "none.yaml: no such menu file"),
+    ],
+)
+def test_names_and_menus_that_are_refused(
+    refused: Refused, words: tuple[object, ...], more: tuple[str, ...], sentence: str
+) -> None:
+    assert sentence in refused(*words, "-o", "out", *more)
+    if "--names" in more:
+        sentence = "--names writes a model file: say into which folder with -o"
+        assert sentence in refused(*words, "--names", "a,b")

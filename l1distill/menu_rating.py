@@ -1,0 +1,133 @@
+"""What a menu does under its prescales, and what a network adds to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from emulator.rates import MenuCounts, ScoreCounts
+from emulator.rates.efficiency import efficiency_interval
+from emulator.results import Record
+from l1distill.evaluation import Bootstrap, crossings_of, evaluate
+from l1distill.menu_file import plain_prescales
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from emulator.rates import PrescaleColumn, RateScenario, SeedRate
+    from l1distill.evaluation import Evaluation
+    from l1distill.score_table import ScoreTable
+
+
+@dataclass(frozen=True, slots=True)
+class MenuEfficiency(Record):
+    """What the menu as a whole keeps of a signal, prescales as expectations, with its 68 % interval."""
+
+    signal: str
+    efficiency: float
+    low: float
+    high: float
+    n_total: int
+
+
+@dataclass(frozen=True)
+class MenuRating:
+    """A menu's rates and overlaps, and what models and objects add at fixed pure rates.
+
+    Attributes
+    ----------
+    column
+        Seeds and prescales.
+    seeds
+        Rates of each seed; the last record is the menu as a whole.
+    overlap
+        Rates at which two seeds accept both, kHz.
+    signals
+        What the menu keeps of each signal.
+    pure
+        Thresholds at fixed *pure* rates on top of the menu, and the *pure* efficiencies there: what each
+        signal gains.
+    """
+
+    column: PrescaleColumn
+    seeds: tuple[SeedRate, ...]
+    overlap: pd.DataFrame
+    signals: tuple[MenuEfficiency, ...]
+    pure: Evaluation
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        return {
+            "prescales": plain_prescales(self.column),
+            "seeds": [record.as_dict() for record in self.seeds],
+            "overlap_khz": self.overlap.to_dict(),
+            "signals": [record.as_dict() for record in self.signals],
+            "pure_working_points": [record.as_dict() for record in self.pure.working_points],
+            "pure_efficiencies": [record.as_dict() for record in self.pure.efficiencies],
+        }
+
+
+def rate_menu(
+    column: PrescaleColumn,
+    setting: ScoreTable,
+    measuring: ScoreTable,
+    signals: Mapping[str, ScoreTable],
+    *,
+    scenario: RateScenario,
+    targets_khz: Sequence[float],
+    bootstrap: Bootstrap | None = None,
+) -> MenuRating:
+    """Rate a menu on the measuring crossings, and all that has a score on top of it.
+
+    Parameters
+    ----------
+    column
+        Seeds and prescales of the tables' decisions.
+    setting, measuring, signals
+        As for `evaluate`; each with decisions.
+    scenario, targets_khz, bootstrap
+        As for `evaluate`; the targets are pure rates here.
+
+    Raises
+    ------
+    L1Error
+        If a set is empty, or the menu leaves too little for a target.
+    """
+    drawn = bootstrap or Bootstrap()
+    assert measuring.decisions is not None  # noqa: S101 - tables of a menu have them
+    counts = MenuCounts.from_decisions(
+        measuring.decisions, column, crossings_of(measuring, drawn, "measuring")
+    )
+    return MenuRating(
+        column,
+        counts.rates(scenario),
+        counts.overlap(scenario),
+        tuple(_kept(column, name, table, drawn) for name, table in signals.items()),
+        evaluate(
+            setting,
+            measuring,
+            signals,
+            scenario=scenario,
+            targets_khz=targets_khz,
+            bootstrap=drawn,
+            on_top_of=column,
+        ),
+    )
+
+
+def _kept(
+    column: PrescaleColumn, signal: str, table: ScoreTable, bootstrap: Bootstrap
+) -> MenuEfficiency:
+    assert table.decisions is not None  # noqa: S101 - tables of a menu have them
+    accepted = 1.0 - column.none_accepts(table.decisions)
+    crossings = crossings_of(table, bootstrap, signal)
+    counts = ScoreCounts.from_crossings(
+        np.ones(len(table), dtype=np.int64), crossings, kept=accepted
+    )
+    passing, total = counts.passing(1), counts.total
+    low, high, _ = efficiency_interval(counts, passing)
+    return MenuEfficiency(signal, passing.weight / total.weight, low, high, total.entries)
