@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -16,6 +17,8 @@ from pydantic import (
 from emulator.errors import InputFileError, L1Error, SettingsError
 from emulator.features import Feature, FeatureLayout
 from emulator.model import load_model
+from emulator.objects.file_access import is_remote
+from emulator.objects.paths import expand_paths
 from emulator.scan import MEASURING, SETTING, Condition, Counting, Retries, ScanPlan
 from l1distill.baselines import BASELINES
 from l1distill.settings_file import Scenario, Section, first_sentence, read_mapping
@@ -27,7 +30,7 @@ SCHEMA = "l1distill-scan/1"
 
 _OBJECT = re.compile(r"(?P<object>[a-z]+)\[(?P<slot>\d+)\]\.(?P<field>[a-z_]+)")
 
-Paths = Annotated[list[Path], Field(min_length=1)]
+Paths = Annotated[list[str], Field(min_length=1)]
 
 
 def _not_zero_bias(name: str) -> str:
@@ -68,7 +71,7 @@ class ScanFile(Section):
     """A scan file; see docs/scans.md."""
 
     schema_: Literal["l1distill-scan/1"] = Field(alias="schema")
-    models: Annotated[list[Path], Field(min_length=1)]
+    models: Paths
     objects: dict[Name, str] | None = None
     conditions: Annotated[dict[Name, ConditionSection], Field(min_length=1)]
     targets_khz: Annotated[list[PositiveFloat], Field(min_length=1)] = Field(
@@ -110,8 +113,15 @@ def load_scan(path: str | Path) -> ScanPlan:
 
 
 def _plan(scan: ScanFile, folder: Path) -> ScanPlan:
-    def absolute(paths: Iterable[Path]) -> tuple[str, ...]:
-        return tuple(str((folder / path).resolve()) for path in paths)
+    def absolute(paths: Iterable[str]) -> tuple[str, ...]:
+        # Not resolved further: a link to a file is followed when the file is opened.
+        return tuple(
+            path if is_remote(path) else os.path.abspath(folder / path)  # noqa: PTH100 - keeps links
+            for path in paths
+        )
+
+    def files(paths: Iterable[str]) -> tuple[str, ...]:
+        return tuple(expand_paths(absolute(paths)))
 
     counting = Counting(
         models=_models(absolute(scan.models)),
@@ -140,9 +150,9 @@ def _plan(scan: ScanFile, folder: Path) -> ScanPlan:
                 name,
                 condition.scenario,
                 {
-                    SETTING: absolute(condition.setting),
-                    MEASURING: absolute(condition.measuring),
-                    **{signal: absolute(paths) for signal, paths in condition.signals.items()},
+                    SETTING: files(condition.setting),
+                    MEASURING: files(condition.measuring),
+                    **{signal: files(paths) for signal, paths in condition.signals.items()},
                 },
             )
             for name, condition in scan.conditions.items()

@@ -20,6 +20,7 @@ import numpy as np
 from emulator._cache import sources_sha256
 from emulator.features import FeatureLayout, feature_rows
 from emulator.objects import OPTIONAL_SCALARS, open_file, scalar_columns
+from emulator.objects.file_access import is_remote
 from emulator.rates import Crossings, EventRange, Passing
 from emulator.rates.checks import unit_weights
 
@@ -81,14 +82,15 @@ def decoded_chunks(
     wanted
         What to take.
     folder
-        Folder of decoded files, filled if this one is not in it; empty for none.
+        Folder of decoded files, filled if this one is not in it; empty for none. Remote files, which
+        tell neither size nor time, are decoded each time.
 
     Raises
     ------
     L1Error
         If the file cannot be read; nothing of it is kept then.
     """
-    if not folder:
+    if not folder or is_remote(path):
         yield from _decode(path, stream, wanted)
         return
     place = Path(folder) / cache_key(path, stream, wanted)

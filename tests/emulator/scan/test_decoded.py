@@ -105,7 +105,7 @@ def test_the_key_sees_all_that_matters(tmp_path: Path) -> None:
 def test_nothing_is_kept_of_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     path = tmp_path / "bad.root"
     path.write_bytes(b"rubbish")
-    with pytest.raises(InputFileError, match="not a ROOT file"):
+    with pytest.raises(InputFileError, match="its first bytes are of no format that is read"):
         list(decoded_chunks(str(path), "s", WANTED, folder=str(tmp_path / "cache")))
     assert not list(tmp_path.glob("cache/*"))
 

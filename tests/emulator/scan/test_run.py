@@ -200,7 +200,7 @@ def test_a_lost_file_leaves_the_denominator_openly(make_plan: MakePlan, tmp_path
     assert found.efficiencies == without.efficiencies
     (lost,) = found.lost
     assert (lost.condition, lost.sample) == ("pu60", SETTING)
-    assert "not a ROOT file" in lost.problem
+    assert "its first bytes are of no format that is read" in lost.problem
     assert (found.samples[0].n_files, found.samples[0].n_files_lost) == (3, 1)
     states = json.loads((tmp_path / "run" / "manifest.json").read_text())["pieces"]
     assert [each["state"] for each in states].count("lost") == 1

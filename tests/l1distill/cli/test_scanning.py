@@ -102,7 +102,7 @@ def test_a_killed_scan_goes_on_to_the_same_file(
         stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     )
-    while process.poll() is None and not list(tmp_path.glob("run/pieces/*.npz")):
+    while process.poll() is None and not list(tmp_path.glob("run/pieces/[0-9]*.npz")):
         time.sleep(0.01)
     process.kill()
     process.wait()
@@ -155,6 +155,18 @@ def test_paths_are_relative_to_the_scan_file(scan_file: Path, tmp_path: Path) ->
     plan = load_scan(changed(scan_file, cache="decoded"))
     assert plan.conditions[0].samples["measuring"] == (str(tmp_path / "c.root"),)
     assert plan.counting.cache == str(tmp_path / "decoded")
+
+
+def test_patterns_and_addresses_of_files(scan_file: Path, tmp_path: Path) -> None:
+    content = yaml.safe_load(scan_file.read_text())["conditions"]["pu60"]
+    content |= {"setting": ["[ab].root"], "measuring": ["root://eos.example//store/c.root"]}
+    plan = load_scan(changed(scan_file, conditions={"pu60": content}))
+    samples = plan.conditions[0].samples
+    assert samples["setting"] == (str(tmp_path / "a.root"), str(tmp_path / "b.root"))
+    assert samples["measuring"] == ("root://eos.example//store/c.root",)
+    content["setting"] = ["none*.root"]
+    with pytest.raises(InputFileError, match=r"none\*\.root: no file matches this pattern"):
+        load_scan(changed(scan_file, conditions={"pu60": content}))
 
 
 CONDITION = {"scenario": "run3", "setting": ["a.root"], "measuring": ["b.root"]}
