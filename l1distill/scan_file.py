@@ -80,6 +80,7 @@ class ScanFile(Section):
     reference: str = ""
     source: Literal["unpacked", "emulated"] = "unpacked"
     unreadable: Literal["fail", "skip"] = "fail"
+    duplicates: Literal["report", "ignore"] = "report"
     resolve: Literal["tail", "all"] = "tail"
     chunk_events: Annotated[int, Field(ge=1)] = 100_000
     cache: Path | None = None
@@ -131,6 +132,7 @@ def _plan(scan: ScanFile, folder: Path) -> ScanPlan:
         source=scan.source,
         chunk_events=scan.chunk_events,
         retries=Retries(scan.retries.tries, scan.retries.wait_seconds),
+        duplicates=scan.duplicates,
         cache="" if scan.cache is None else str((folder / scan.cache).resolve()),
     )
     if both := set(counting.models) & set(counting.objects):

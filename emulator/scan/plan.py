@@ -103,6 +103,8 @@ class Counting:
         How patient to be with a file.
     floors
         Lowest score that is resolved, for each condition and scorer; None resolves all.
+    duplicates
+        Whether hashes of all crossings are kept, so that those that come twice are found.
     cache
         Folder of decoded files; none if empty.
     """
@@ -115,6 +117,7 @@ class Counting:
     chunk_events: int = 100_000
     retries: Retries = Retries()
     floors: Mapping[str, Mapping[str, int | None]] | None = None
+    duplicates: Literal["report", "ignore"] = "report"
     cache: str = ""
 
     @property

@@ -150,7 +150,7 @@ def _score_piece(piece: Piece, counting: Counting) -> PieceResult:
         ranges = joined(ranges, chunk.crossings.ranges)
         has_pools |= chunk.crossings.has_pools
         scalars = chunk.scalars
-        keys.append(chunk.keys)
+        keys.append(chunk.keys if counting.duplicates == "report" else chunk.keys[:0])
         for name, scores in scorers.scores(chunk):
             floor = floors.get(name)
             lowest_floor = LOWEST_FLOOR if floor is None else floor

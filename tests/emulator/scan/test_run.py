@@ -241,6 +241,9 @@ def test_duplicate_events_are_reported(make_plan: MakePlan, tmp_path: Path) -> N
     found = run_scan(with_file(make_plan(), SETTING, tmp_path / "again.root"), tmp_path / "run")
     counted = {each.sample: each.n_events for each in found.result.duplicates}
     assert counted == {SETTING: 30, f"{SETTING} + {MEASURING}": 5}
+    ignoring = make_plan(counting={"duplicates": "ignore"})
+    plan = with_file(ignoring, SETTING, tmp_path / "again.root")
+    assert run_scan(plan, tmp_path / "ignore").result == replace(found.result, duplicates=())
 
 
 def test_a_file_that_is_listed_twice_is_refused(make_plan: MakePlan, tmp_path: Path) -> None:
