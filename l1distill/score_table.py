@@ -62,10 +62,12 @@ class ScoreTable:
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
-        """Join tables with the same columns, row after row."""
+        """Join tables with the same columns, row after row; decisions only if all have them."""
+        decisions = [part.decisions for part in parts if part.decisions is not None]
         return cls(
             {name: np.concatenate([p.identity[name] for p in parts]) for name in parts[0].identity},
             {name: np.concatenate([p.scores[name] for p in parts]) for name in parts[0].scores},
+            np.concatenate(decisions) if len(decisions) == len(parts) else None,
         )
 
     def taken(self, chosen: NDArray[np.bool_]) -> ScoreTable:

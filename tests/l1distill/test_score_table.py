@@ -128,3 +128,18 @@ def test_no_crossing_is_refused(tmp_path: Path, ending: str) -> None:
     with pytest.raises(InputFileError, match="not written: no crossing was read"):
         write_columns(path, [])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_decisions_go_with_their_crossings() -> None:
+    identity = {"event": np.arange(4, dtype=np.uint64)}
+    decisions = np.array([[True, False], [False, False], [False, True], [True, True]])
+    table = ScoreTable(identity, {"m": np.arange(4)}, decisions)
+    chosen = np.array([True, False, False, True])
+    parts = [table.taken(chosen), table.taken(~chosen)]
+    joined = ScoreTable.joined(parts)
+    assert joined.identity["event"].tolist() == [0, 3, 1, 2]
+    assert joined.decisions is not None
+    assert joined.decisions.tolist() == decisions[[0, 3, 1, 2]].tolist()
+    plain = ScoreTable(identity, {"m": np.arange(4)})
+    assert ScoreTable.joined([table, plain]).decisions is None
+    assert plain.taken(chosen).decisions is None
