@@ -50,7 +50,23 @@ def sample_caveats(
         for path, note in named
         for sentence in _other_pileup(path, note, scenario)
     ]
+    found += float_caveats(path for paths in files.values() for path in paths)
     return (*found, *_shared_pools({name: notes[name] for name in background}))
+
+
+def float_caveats(paths: Iterable[str | Path]) -> tuple[str, ...]:
+    """Return a sentence for each file whose integers are mapped from floats.
+
+    Parameters
+    ----------
+    paths
+        Files as `emulator.objects.open_file` takes them.
+    """
+    return tuple(
+        f"{path}: its integers are mapped from floats of a simulation; no hardware ever saw them"
+        for path in paths
+        if open_file(path).float_valued
+    )
 
 
 def _other_pileup(path: Path, note: Mapping[str, Any], scenario: RateScenario) -> list[str]:

@@ -54,7 +54,7 @@ class CrossingReader(ABC):
     #: What a row of the file is called in messages, and the number of the first one.
     row_name: ClassVar[str] = "entry"
     first_row: ClassVar[int] = 0
-    float_valued: ClassVar[bool] = False
+    float_valued: bool = False
     tables: tuple[str, ...] = ()
 
     def __init__(self, path: str, entries: int, *, order: Order) -> None:

@@ -111,6 +111,7 @@ class ParquetReader(CrossingReader):
         self._fields = {name: self._present_fields(path, name, scalars) for name in COLUMNS}
         self._seeds = self._seed_names(path, scalars.rows)
         super().__init__(path, scalars.rows, order=order)
+        self.float_valued = self.provenance().get("float_valued") is True
 
     def _present_fields(self, path: str, name: str, scalars: _Table) -> dict[str, str]:
         """Return the column of each field that the collection has in this file."""

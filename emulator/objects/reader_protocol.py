@@ -26,6 +26,14 @@ class Reader(Protocol):
     def entries(self) -> int:
         """Number of entries of the file."""
 
+    @property
+    def decisions(self) -> int:
+        """Number of decisions that the file holds for each entry; 0 if it holds none."""
+
+    @property
+    def float_valued(self) -> bool:
+        """Whether the integers are mapped from floats, so that no hardware ever saw them."""
+
     def describe(self) -> FileSummary:
         """Read the whole file and return what it holds."""
 

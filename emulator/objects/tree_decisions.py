@@ -36,6 +36,9 @@ class TreeDecisions:
     vector: str | None = None
     seeds: tuple[str, ...] = ()
 
+    def __len__(self) -> int:
+        return ALGORITHMS if self.vector is not None else len(self.seeds)
+
     def check(self, file: RootFile, entries: int) -> None:
         """Check that the tree has the entries of the objects' tree; `InputFileError` if not."""
         tree = file.tree(self.tree)

@@ -12,6 +12,7 @@ import awkward as ak
 import numpy as np
 
 from emulator.errors import InputFileError
+from emulator.objects.calo_regions import has_calo_regions
 from emulator.objects.chunks import (
     Chunk,
     Order,
@@ -99,6 +100,7 @@ class TreeReader:
         self._scales: HardwareScales = load_scales()
         with open_root(path) as file:
             self.entries = _checked_entries(file, layout)
+            self.float_valued = file.provenance().get("float_valued") is True
 
     def chunks(
         self,
@@ -122,6 +124,11 @@ class TreeReader:
         if bits:
             check_decisions_wanted(self.path, wanted, self._layout.decisions is not None)
         return self._chunks(wanted, entry_ranges(self.entries, chunk_events), bits)
+
+    @property
+    def decisions(self) -> int:
+        """Number of decisions that the file holds for each entry."""
+        return 0 if self._layout.decisions is None else len(self._layout.decisions)
 
     def provenance(self) -> dict[str, Any]:
         """Return what the writer of the file noted about it; empty for files of the experiment."""
@@ -162,6 +169,9 @@ class TreeReader:
                 ),
                 weighted=self._layout.optional_scalars.get("weight") in tree.branches,
                 provenance=file.provenance(),
+                decisions=self.decisions,
+                float_valued=self.float_valued,
+                notes=_notes(file),
             )
 
     def _chunks(
@@ -187,7 +197,15 @@ class TreeReader:
                     chosen = (own[:, None] == wanted).reshape(-1)
                     events = ak.to_packed(events[chosen])
                     bits = None if bits is None else SeedBits(bits.names, bits.values[chosen])
-                yield Chunk(self.path, self._layout.tree, start, stop, events, bits=bits)
+                yield Chunk(
+                    self.path,
+                    self._layout.tree,
+                    start,
+                    stop,
+                    events,
+                    bits=bits,
+                    float_valued=self.float_valued,
+                )
         if unseen:
             offered = ", ".join(str(each.crossing) for each in self.describe().crossings)
             asked = ", ".join(str(each) for each in sorted(unseen))
@@ -383,3 +401,9 @@ def _checked_entries(file: RootFile, layout: TreeLayout) -> int:
             f"{tree.name} has {tree.entries} entries, {scalar_tree.name} has {scalar_tree.entries}",
         )
     return tree.entries
+
+
+def _notes(file: RootFile) -> tuple[str, ...]:
+    if not has_calo_regions(file):
+        return ()
+    return ("CICADA's score and its 18 x 14 regions are there (read_calo_regions)",)

@@ -111,7 +111,7 @@ def compare(
 
 def _with_executions(
     model: Model,
-    files: list[Path],
+    files: list[str],
     names: list[str],
     source: SourceName,
     crossings: tuple[int, ...],
@@ -132,7 +132,7 @@ def _with_executions(
 
 def _with_bits(
     model: Model,
-    files: list[Path],
+    files: list[str],
     algorithms: Path | None,
     menu: str | None,
     source: SourceName,

@@ -1,4 +1,4 @@
-"""``l1distill inspect`` and ``l1distill emulate``."""
+"""``l1distill inspect``, ``l1distill convert`` and ``l1distill emulate``."""
 
 from __future__ import annotations
 
@@ -40,10 +40,11 @@ def inspect(files: Files, *, source: Source = SourceName.unpacked, as_json: AsJs
         l1distill inspect L1Ntuple.root
     """
     from emulator.features import load_layout
-    from emulator.objects import open_file
+    from emulator.features.support import era_inputs
+    from emulator.objects import expand_paths, open_file
 
     layout = load_layout("axol1tl_57")
-    summaries = [open_file(path, source=source.value).describe() for path in files]
+    summaries = [open_file(path, source=source.value).describe() for path in expand_paths(files)]
     if as_json:
         print_json(
             [
@@ -54,6 +55,7 @@ def inspect(files: Files, *, source: Source = SourceName.unpacked, as_json: AsJs
                         {"muon_position": position, "missing": missing}
                         for position, missing in _eras(layout, summary).items()
                     ],
+                    "era_inputs": [each.as_dict() for each in era_inputs(summary)],
                 }
                 for summary in summaries
             ]
@@ -75,8 +77,11 @@ def _eras(layout: FeatureLayout, summary: FileSummary) -> dict[MuonPosition, lis
 
 
 def _print_summary(summary: FileSummary, layout: FeatureLayout) -> None:
+    from emulator.features.support import era_inputs
+
     typer.echo(f"{summary.path}: {summary.format_name}, {summary.entries} entries")
-    typer.echo(f"trees: {', '.join(summary.trees)}")
+    if summary.trees:
+        typer.echo(f"trees: {', '.join(summary.trees)}")
     typer.echo(f"objects: {summary.source} (offered: {', '.join(summary.sources)})")
     crossings = ", ".join(f"{item.crossing} ({item.entries})" for item in summary.crossings)
     typer.echo(f"crossings (entries with objects): {crossings or 'none'}")
@@ -103,8 +108,54 @@ def _print_summary(summary: FileSummary, layout: FeatureLayout) -> None:
         said = f"missing {', '.join(lacking)}" if lacking else "complete"
         typer.echo(f"  eras with muon phi {MUON_POSITIONS[position]}: {said}")
     typer.echo(f"weights: {'yes' if summary.weighted else 'no, every crossing counts the same'}")
+    typer.echo(f"decisions: {summary.decisions or 'none'} for each entry")
+    typer.echo("values: " + ("mapped from floats" if summary.float_valued else "hardware integers"))
+    for each in era_inputs(summary):
+        typer.echo(f"input {each}")
+    for note in summary.notes:
+        typer.echo(f"note: {note}")
     if summary.provenance:
         typer.echo(f"made by: {summary.provenance}")
+
+
+def convert(
+    files: Files,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="A .root, .parquet, .txt, .txt.xz or .txt.gz file."),
+    ],
+    *,
+    source: Source = SourceName.unpacked,
+    crossings: Crossings = "0",
+    most: Annotated[
+        int | None, typer.Option(min=1, help="Take so many entries at most (an orbit has 3564).")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Write L1 objects in another format: L1 NanoAOD, Parquet (public data set) or uGT test vector.
+
+    Objects keep the order of the file. What the output cannot hold is named.
+
+    Example:
+
+        l1distill convert TestVector.txt.xz -o vector.root
+    """
+    from l1distill.convert import convert_files
+
+    result = convert_files(
+        files,
+        output,
+        source=source.value,
+        crossings=parse_integers(crossings, "--crossings"),
+        most=most,
+    )
+    if as_json:
+        print_json(result.as_dict())
+        return 0
+    typer.echo(f"{result.n_crossings} crossings written to {result.output} ({result.format_name})")
+    if result.left_out:
+        typer.echo(f"left out, {result.format_name} has no place: {', '.join(result.left_out)}")
+    return 0
 
 
 def emulate(
@@ -126,8 +177,11 @@ def emulate(
         l1distill emulate student.json L1Ntuple.root -o scores.parquet
     """
     from emulator.model import load_model
+    from emulator.objects import expand_paths
+    from l1distill.caveats import float_caveats
     from l1distill.emulation import emulate_files
 
+    caveats = float_caveats(expand_paths(files))
     result = emulate_files(
         load_model(model),
         files,
@@ -137,8 +191,10 @@ def emulate(
         threads=jobs,
     )
     if as_json:
-        print_json(result.as_dict())
+        print_json({**result.as_dict(), "caveats": list(caveats)})
         return 0
+    for caveat in caveats:
+        typer.echo(f"note: {caveat}")
     typer.echo(
         f"{result.n_crossings} crossings scored by {result.model}, scores {result.score_min} to "
         f"{result.score_max}, written to {result.output}"

@@ -44,6 +44,7 @@ model_app = typer.Typer(help="Look at model files, make them of other forms.", n
 app.command("study")(studies.study)
 app.command("report")(studies.report)
 app.command("inspect")(files.inspect)
+app.command("convert")(files.convert)
 app.command("emulate")(files.emulate)
 app.command("compare")(comparing.compare)
 app.command("check")(checking.check)

@@ -28,7 +28,12 @@ class SourceName(StrEnum):
 
 
 Files = Annotated[
-    list[Path], typer.Argument(help="ROOT files with L1 objects (L1Ntuple or L1 NanoAOD).")
+    list[str],
+    typer.Argument(
+        help="Files with L1 objects of any format that is read (L1Ntuple, L1 NanoAOD, uGT test vector, "
+        "Parquet, HDF5), patterns, folders, lists of files, or root:// addresses.",
+        metavar="FILE...",
+    ),
 ]
 ModelFile = Annotated[Path, typer.Argument(help="A model file.", metavar="MODEL.json")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

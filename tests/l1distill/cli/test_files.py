@@ -140,3 +140,34 @@ def test_emulate_never_writes_over_its_input(
 ) -> None:
     path = write_sample("a.root", 10, 1)
     assert "would be replaced" in refused("emulate", model_file, path, "-o", path)
+
+
+def test_inspect_says_which_eras_and_decisions_a_vector_supports(
+    program: Program, reference_data: Path
+) -> None:
+    name = "ugt/L1Menu_Collisions2024_v1_1_0_data.txt.xz"
+    ended = program("inspect", reference_data / name)
+    assert "ugt, 3564 entries" in ended.out
+    assert "decisions: 512 for each entry" in ended.out
+    # All six energy sums of this vector are 0.
+    assert "input ETM, without HF: yes, but never other than 0" in ended.out
+    (plain,) = program("inspect", reference_data / name, "--json").json
+    assert [each["exercised"] for each in plain["era_inputs"]] == [False, False]
+
+
+def test_convert_there_and_back(
+    program: Program, write_sample: WriteSample, tmp_path: Path
+) -> None:
+    sample = write_sample("a.root", 30, 1)
+    ended = program("convert", sample, "-o", tmp_path / "a.parquet")
+    assert ended.code == 0
+    assert "30 crossings written" in ended.out
+    back = program("convert", tmp_path / "a.parquet", "-o", tmp_path / "b.root", "--json").json
+    assert (back["n_crossings"], back["format_name"]) == (30, "l1nano")
+
+
+def test_convert_refuses_an_unknown_format(
+    refused: Refused, write_sample: WriteSample, tmp_path: Path
+) -> None:
+    sample = write_sample("a.root", 3, 1)
+    assert "must end in .root" in refused("convert", sample, "-o", tmp_path / "a.csv")

@@ -1,0 +1,198 @@
+"""Between the formats that are read and those that are written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from emulator.errors import InputFileError, SettingsError
+from emulator.objects import (
+    REQUIRED_FIELDS,
+    SHOWERS,
+    expand_paths,
+    open_file,
+    write_nano,
+    write_parquet,
+    write_ugt,
+)
+from emulator.objects.nano import FIELDS as NANO_FIELDS
+from emulator.objects.parquet_layout import COLUMNS as PARQUET_COLUMNS
+from emulator.objects.sum_types import SUM_PARTS
+from emulator.objects.tree_decisions import SEED_PREFIXES
+from emulator.objects.ugt_words import BIT_FIELDS
+from emulator.results import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from emulator.objects import Chunk, Reader
+    from emulator.objects.chunks import Source
+    from emulator.objects.paths import Paths
+
+_UGT: Final = (".txt", ".txt.xz", ".txt.gz")
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion(Record):
+    """What `convert_files` did.
+
+    Attributes
+    ----------
+    output, format_name
+        The file written, and its format.
+    n_crossings
+        Rows written.
+    left_out
+        What the files have and the output's format cannot hold.
+    float_valued
+        Whether the integers were mapped from floats.
+    """
+
+    output: str
+    format_name: str
+    n_crossings: int
+    left_out: tuple[str, ...]
+    float_valued: bool
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What passed by on the way from the readers to the writer."""
+
+    fields: set[str]
+    float_valued: bool = False
+
+
+def convert_files(
+    paths: Paths,
+    output: str | Path,
+    *,
+    source: Source = "unpacked",
+    crossings: Sequence[int] = (0,),
+    most: int | None = None,
+) -> Conversion:
+    """Write the events of files in another format; objects keep the order of the file.
+
+    Decisions go along where the output's format can hold them. A test vector that becomes a test
+    vector keeps every bit.
+
+    Parameters
+    ----------
+    paths
+        Files of any format that is read; see `expand_paths`.
+    output
+        ``.root``: Level-1 NanoAOD. ``.parquet``: the columns of the public data set. ``.txt``,
+        ``.txt.xz``, ``.txt.gz``: a uGT test vector.
+    source, crossings
+        As for `read_events`. Decisions are of crossing 0 and go along only if it is the only one.
+    most
+        Stop after so many entries.
+
+    Raises
+    ------
+    L1Error
+        If a file cannot be read, the output's format is not known, or cannot hold the events.
+    """
+    target = Path(output)
+    name, write = _writer(target)
+    files = expand_paths(paths)
+    if target.resolve() in {Path(path).resolve() for path in files}:
+        msg = f"{output}: is read from and would be replaced; give the output another name"
+        raise SettingsError(msg)
+    readers = [open_file(path, source=source, order="readout") for path in files]
+    with_bits = tuple(crossings) == (0,) and all(reader.decisions for reader in readers)
+    note = _provenance(readers, source)
+    seen = _Seen(set(), any(reader.float_valued for reader in readers))
+    chunks = _chunks(readers, crossings, with_bits, most, seen)
+    try:
+        written = write(target, chunks, note)
+    except ValueError as error:
+        raise InputFileError(output, f"cannot hold these files together: {error}") from error
+    left_out = sorted(field for field in seen.fields if not _holds(name, field))
+    return Conversion(str(output), name, written, tuple(left_out), seen.float_valued)
+
+
+def _writer(target: Path) -> tuple[str, Callable[[Path, Iterator[Chunk], dict[str, Any]], int]]:
+    name = target.name.lower()
+    if name.endswith(".root"):
+        return "l1nano", lambda path, chunks, note: write_nano(path, chunks, provenance=note)
+    if name.endswith(".parquet"):
+        return "parquet", lambda path, chunks, note: write_parquet(path, chunks, provenance=note)
+    if name.endswith(_UGT):
+        return "ugt", lambda path, chunks, _: write_ugt(path, chunks)
+    msg = f"{target}: the name must end in .root, .parquet, {', '.join(_UGT)}"
+    raise SettingsError(msg)
+
+
+def _provenance(readers: Sequence[Reader], source: Source) -> dict[str, Any]:
+    """Return what all files say of themselves alike, and what was done to them."""
+    notes = [reader.provenance() for reader in readers]
+    common = {
+        key: value
+        for key, value in notes[0].items()
+        if all(key in note and note[key] == value for note in notes)
+    }
+    done: dict[str, Any] = {
+        "converted_from": [Path(reader.path).name for reader in readers],
+        "source": source,
+    }
+    if any(reader.float_valued for reader in readers):
+        done["float_valued"] = True
+    return {**common, **done}
+
+
+def _chunks(
+    readers: Sequence[Reader],
+    crossings: Sequence[int],
+    with_bits: bool,
+    most: int | None,
+    seen: _Seen,
+) -> Iterator[Chunk]:
+    left = most
+    for reader in readers:
+        size = 100_000 if left is None else min(left, 100_000)
+        if size == 0:
+            return
+        for chunk in reader.chunks(crossings=crossings, chunk_events=size, bits=with_bits):
+            if left is not None and chunk.entry_stop - chunk.entry_start > left:
+                return
+            _note_fields(chunk, seen.fields)
+            yield chunk
+            if left is not None:
+                left -= chunk.entry_stop - chunk.entry_start
+                if left == 0:
+                    return
+
+
+def _note_fields(chunk: Chunk, fields: set[str]) -> None:
+    # A test vector has no numbers of events that could be left out.
+    unset = {"run", "lumi", "orbit", "event"} if chunk.words is not None else set()
+    names = set(chunk.events.fields) - unset
+    fields |= {name for name in names if name not in REQUIRED_FIELDS}
+    fields |= {f"{name}.{field}" for name in REQUIRED_FIELDS for field in chunk.events[name].fields}
+    if chunk.bits is not None:
+        named = all(name.startswith(SEED_PREFIXES) for name in chunk.bits.names)
+        fields.add("decisions by name" if named else "decisions by index")
+
+
+_SCALARS: Final = {"run", "lumi", "event", "orbit", "weight", "stratum", "pool_id"}
+
+
+def _holds(format_name: str, field: str) -> bool:
+    """Tell whether a format holds a field, a scalar or decisions."""
+    name, _, part = field.partition(".")
+    if format_name == "ugt":
+        # The crossing's number in the orbit is all that a line has.
+        held = {"decisions by index", "crossing", *SHOWERS}
+        return field in held or part in BIT_FIELDS.get(name, {})
+    if format_name == "parquet":
+        held = {"decisions by index", "decisions by name", "crossing", *_SCALARS}
+        return field in held or part in PARQUET_COLUMNS.get(name, ("", {}))[1]
+    held = {"decisions by name", "crossing", *_SCALARS, *SHOWERS}
+    nano = {*NANO_FIELDS.get(name, {}), *SUM_PARTS.get(name, {}), *_sum_fields(name)}
+    return field in held or part in nano
+
+
+def _sum_fields(name: str) -> tuple[str, ...]:
+    return REQUIRED_FIELDS[name] if name in SUM_PARTS else ()
