@@ -63,14 +63,34 @@ def first_bytes(path: str) -> bytes:
     return head
 
 
-def whole_numbers(values: NDArray[Any], where: str) -> NDArray[Any]:
-    """Return integers as they are, floats if each is a whole number (the crossing of sums is)."""
+def whole_numbers(
+    values: NDArray[Any], where: str, *, decisions: bool = False
+) -> NDArray[np.integer[Any]]:
+    """Return integers as they are, floats if each is a whole number (the crossing of sums is).
+
+    Booleans are numbers only where ``decisions`` says so: an object's field that became a boolean has
+    lost its value.
+    """
     if values.dtype.kind in "iu":
         return values
-    if values.dtype.kind == "b":
+    if values.dtype.kind == "b" and decisions:
         return values.astype(np.int8)
     if values.dtype.kind == "f" and bool(
         np.all((values == np.rint(values)) & (abs(values) < 2**53))
     ):
         return values.astype(np.int64)
     raise InputFileError(where, f"holds {values.dtype} values that are no integers")
+
+
+def charge_bits(signs: NDArray[np.integer[Any]], where: str) -> NDArray[np.int16]:
+    """Return the hardware's sign bit, 1 for a negative muon, of charges +1 and -1 (0: not measured).
+
+    Raises
+    ------
+    InputFileError
+        If a charge is none of these.
+    """
+    if np.any(abs(signs.astype(np.int64)) > 1):
+        worst = signs[int(np.argmax(abs(signs.astype(np.int64)) > 1))]
+        raise InputFileError(where, f"holds a charge of {worst}, which must be +1 or -1")
+    return (signs < 0).astype(np.int16)

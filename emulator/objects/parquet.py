@@ -14,7 +14,7 @@ from emulator.errors import InputFileError, MissingNameError
 from emulator.objects.crossing_reader import CrossingReader, Part, require_unpacked
 from emulator.objects.decisions import SeedBits
 from emulator.objects.events import REQUIRED_FIELDS, Columns
-from emulator.objects.file_access import as_input_error, whole_numbers
+from emulator.objects.file_access import as_input_error, charge_bits, whole_numbers
 from emulator.objects.parquet_layout import (
     COLUMNS,
     NO_SEEDS,
@@ -81,7 +81,7 @@ class _Table:
 
     def _batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
         for path in self.files:
-            with pq.ParquetFile(path) as file:
+            with pq.ParquetFile(path, page_checksum_verification=True) as file:
                 for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=columns):
                     if batch.num_columns != len(columns):
                         raise InputFileError(path, f"lacks one of the columns {', '.join(columns)}")
@@ -192,7 +192,7 @@ class ParquetReader(CrossingReader):
                 raise InputFileError(where, "has lists of another length than its neighbours")
         fields = {field: values for field, (_, values) in lists.items()}
         if "charge" in fields:
-            fields["charge"] = (fields["charge"] < 0).astype(np.int16)
+            fields["charge"] = charge_bits(fields["charge"], f"{self.path}: muonChg")
         return _present(name, Columns(lists["pt"][0], fields))
 
     def _seed_tables(self, sizes: Sequence[int]) -> Iterator[pa.Table]:
@@ -210,7 +210,8 @@ class ParquetReader(CrossingReader):
                 raise InputFileError(self.path, problem)
         values = np.zeros((seeds.num_rows, len(self._seeds)), dtype=bool)
         for place, name in enumerate(self._seeds):
-            values[:, place] = _flat(seeds[name], f"{self.path}: seed {name}") != 0
+            where = f"{self.path}: seed {name}"
+            values[:, place] = _flat(seeds[name], where, decisions=True) != 0
         return SeedBits(self._seeds, values)
 
 
@@ -223,14 +224,14 @@ def _present(name: str, part: Columns) -> Columns:
     return part.taken(np.flatnonzero(there), kept)
 
 
-def _flat(column: pa.ChunkedArray, where: str) -> NDArray[Any]:
-    """Return a column with one number a row."""
+def _flat(column: pa.ChunkedArray, where: str, *, decisions: bool = False) -> NDArray[Any]:
+    """Return a column with one number (or decision) a row."""
     if column.null_count:
         raise InputFileError(where, "has rows without a value")
     if not (pa.types.is_integer(column.type) or pa.types.is_boolean(column.type)
             or pa.types.is_floating(column.type)):  # fmt: skip
         raise InputFileError(where, f"holds {column.type}, not numbers")
-    return whole_numbers(column.to_numpy(), where)
+    return whole_numbers(column.to_numpy(), where, decisions=decisions)
 
 
 def _lists(column: pa.ChunkedArray, where: str) -> tuple[NDArray[np.int64], NDArray[Any]]:

@@ -45,7 +45,9 @@ class _Writer:
         """Write the next rows."""
         if self._writer is None:
             schema = table.schema.with_metadata(self._metadata)
-            self._writer = pq.ParquetWriter(self._path, schema, compression=_COMPRESSION)
+            self._writer = pq.ParquetWriter(
+                self._path, schema, compression=_COMPRESSION, write_page_checksum=True
+            )
             self._names = table.column_names
         if table.column_names != self._names:
             changed = sorted(set(table.column_names) ^ set(self._names))

@@ -87,22 +87,24 @@ class RootTree:
         if branch not in self._keys:
             raise MissingNameError("branch", branch, self.branches, self.where)
 
-    def flat(self, branch: str, start: int, stop: int) -> NDArray[Any]:
-        """Return a branch with one integer an entry, shape (stop - start,)."""
+    def flat(self, branch: str, start: int, stop: int, *, decisions: bool = False) -> NDArray[Any]:
+        """Return a branch with one integer (or decision) an entry, shape (stop - start,)."""
         array = self._array(branch, start, stop)
         if array.layout.is_numpy and array.layout.purelist_depth == 1:
-            return whole_numbers(np.asarray(array.layout.data), f"{self.where} branch {branch}")
+            where = f"{self.where} branch {branch}"
+            return whole_numbers(np.asarray(array.layout.data), where, decisions=decisions)
         raise InputFileError(self.where, f"branch {branch} must hold one integer an entry")
 
-    def jagged(self, branch: str, start: int, stop: int) -> Jagged:
-        """Return a branch with a list of integers an entry."""
+    def jagged(self, branch: str, start: int, stop: int, *, decisions: bool = False) -> Jagged:
+        """Return a branch with a list of integers (or decisions) an entry."""
         layout = self._array(branch, start, stop).layout
         if not (layout.is_list and layout.content.is_numpy and layout.purelist_depth == 2):
             raise InputFileError(self.where, f"branch {branch} must hold lists of integers")
         packed = layout.to_ListOffsetArray64(True)
         offsets = np.asarray(packed.offsets.data, dtype=np.int64)
         contents = np.asarray(packed.content.data)[: offsets[-1]]
-        return Jagged(offsets, whole_numbers(contents, f"{self.where} branch {branch}"))
+        where = f"{self.where} branch {branch}"
+        return Jagged(offsets, whole_numbers(contents, where, decisions=decisions))
 
     def block(self, branch: str, start: int, stop: int, shape: tuple[int, ...]) -> NDArray[Any]:
         """Return a branch with numbers of a fixed shape an entry, axes (entry, *shape)."""

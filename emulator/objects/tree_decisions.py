@@ -60,9 +60,9 @@ class TreeDecisions:
         if self.vector is None:
             values = np.zeros((stop - start, len(self.seeds)), dtype=bool)
             for place, seed in enumerate(self.seeds):
-                values[:, place] = tree.flat(seed, start, stop) != 0
+                values[:, place] = tree.flat(seed, start, stop, decisions=True) != 0
             return SeedBits(self.seeds, values)
-        bits = tree.jagged(self.vector, start, stop)
+        bits = tree.jagged(self.vector, start, stop, decisions=True)
         counts = np.diff(bits.offsets)
         wrong = np.flatnonzero(counts != ALGORITHMS)
         if len(wrong):

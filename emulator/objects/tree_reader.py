@@ -31,6 +31,7 @@ from emulator.objects.events import (
     build_events,
     known_fields,
 )
+from emulator.objects.file_access import charge_bits
 from emulator.objects.ordering import select_objects
 from emulator.objects.root_file import Jagged, RootFile, RootTree, open_root
 from emulator.objects.scales import HardwareScales, load_scales
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from emulator.objects.tree_layout import ObjectBranches, TreeLayout
+
+#: Sums have types up to 28 so far (CMSSW); a byte leaves room for more.
+_LARGEST_SUM_TYPE: Final = 255
 
 _DESCRIBE_ENTRIES: Final = 100_000
 
@@ -307,6 +311,7 @@ class TreeReader:
         }
         sums = self._raw_objects(tree, self._layout.sums, "sums", start, stop)
         kind = tree.jagged(self._layout.sum_type, start, stop)
+        _check_codes(tree, self._layout.sum_type, kind, 0, _LARGEST_SUM_TYPE)
         _same_lengths(tree, self._layout.sum_type, kind, sums.offsets)
         raw["sums"] = _Raw(sums.offsets, sums.crossing, kind.contents.astype(np.int64), sums.fields)
         return raw
@@ -315,13 +320,16 @@ class TreeReader:
         self, tree: RootTree, branches: ObjectBranches, name: str, start: int, stop: int
     ) -> _Raw:
         crossing = tree.jagged(branches.crossing, start, stop)
+        limits = np.iinfo(np.int16)
+        _check_codes(tree, branches.crossing, crossing, int(limits.min), int(limits.max))
         fields: dict[str, NDArray[Any]] = {}
         for each in self._present_fields(tree, name):
             values = tree.jagged(branches.fields[each], start, stop)
             _same_lengths(tree, branches.fields[each], values, crossing.offsets)
             fields[each] = values.contents
         if self._layout.charge_is_sign and "charge" in fields:
-            fields["charge"] = (fields["charge"] < 0).astype(np.int16)
+            where = f"{tree.where} branch {branches.fields['charge']}"
+            fields["charge"] = charge_bits(fields["charge"], where)
         kind = np.zeros(len(crossing.contents), dtype=np.int64)
         return _Raw(crossing.offsets, crossing.contents.astype(np.int64), kind, fields)
 
@@ -370,6 +378,15 @@ class TreeReader:
 
 
 _FIELDS: Final = {name: known_fields(name) for name in REQUIRED_FIELDS}
+
+
+def _check_codes(tree: RootTree, branch: str, values: Jagged, low: int, high: int) -> None:
+    """Check codes by which objects are chosen: with a wrong one an object would silently be away."""
+    contents = values.contents
+    if len(contents) and not (low <= int(contents.min()) and int(contents.max()) <= high):
+        raise InputFileError(
+            tree.where, f"branch {branch} holds values outside of {low} to {high}; damaged?"
+        )
 
 
 def _same_lengths(tree: RootTree, branch: str, values: Jagged, offsets: NDArray[np.int64]) -> None:

@@ -173,6 +173,20 @@ def test_showers_are_flags_of_their_crossing(tmp_path: Path) -> None:
     assert "mus0" not in read_events(write(tmp_path / "b.root", [{"egIEt": [1]}])).fields
 
 
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"egIEt": [5], "egBx": [1 << 20]}, "branch egBx holds values outside of -32768 to 32767"),
+        ({"sumIEt": [5], "sumType": [-1]}, "branch sumType holds values outside of 0 to 255"),
+        ({"muonIEt": [5], "muonChg": [3]}, r"branch muonChg: holds a charge of 3, .* \+1 or -1"),
+    ],
+)
+def test_codes_that_cannot_be(tmp_path: Path, entry: dict[str, list[int]], message: str) -> None:
+    wide = [dict.fromkeys(group, "int64") for group in GROUPS]
+    with pytest.raises(InputFileError, match=message):
+        read_events(write(tmp_path / "a.root", [entry], groups=wide))
+
+
 def test_the_layout_of_2016_is_named(tmp_path: Path) -> None:
     path = write(tmp_path / "a.root", [{"egIEt": [5]}], drop=("sumType", "muonQual"))
     with pytest.raises(InputFileError, match=r"layout of 2016 .* use an L1Ntuple of 2017 or later"):
