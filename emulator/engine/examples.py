@@ -30,7 +30,9 @@ def check_example(model: Model, example: WorkedExample) -> None:
         msg = f"its worked example cannot be evaluated: {error}"
         raise ModelFileError(msg) from error
     for name, expected in example.raws.items():
-        for place, (ours, theirs) in enumerate(zip(found[name], expected, strict=True)):
+        for place, (ours, theirs) in enumerate(
+            zip(found[example.nodes[name]], expected, strict=True)
+        ):
             if ours != theirs:
                 msg = (
                     f"its worked example differs first at layer {name!r}, element {place}: "

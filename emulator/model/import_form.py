@@ -2,7 +2,8 @@
 
 The form's layers become nodes of the graph: ``dense`` with relu becomes a `Dense` whose result is
 its accumulator, and a `Relu`; ``sum_of_squares`` a `Square` and a `Sum`. Every layer keeps its name,
-for the node that holds its result; ``input`` is the scaled input.
+for the node that holds its result; the scaled input, which layers call ``input``, becomes the node
+``scaled``, since hls4ml uses that name itself.
 """
 
 from __future__ import annotations
@@ -56,11 +57,15 @@ class WorkedExample:
     row
         Its features, as raws of the network's input.
     raws
-        Raws of some nodes, by their names, in order of evaluation; the score is among them.
+        Raws of some layers, by their names in the file, in order of evaluation; the score is among
+        them.
+    nodes
+        The node of each of these layers.
     """
 
     row: tuple[int, ...]
     raws: Mapping[str, tuple[int, ...]]
+    nodes: Mapping[str, str]
 
 
 def import_network_form(path: str | Path) -> tuple[Model, WorkedExample | None]:
@@ -94,6 +99,7 @@ def import_network_form(path: str | Path) -> tuple[Model, WorkedExample | None]:
 def _model(form: NetworkForm) -> Model:
     layout = _layout(form)
     nodes = _input_nodes(form, layout)
+    scaled = nodes[-1].name
     sizes = {INPUT: len(layout)}
     for number, layer in enumerate(form.layers):
         place = layer_place(number, layer.name)
@@ -101,7 +107,8 @@ def _model(form: NetworkForm) -> Model:
         is_name = _NAME.fullmatch(layer.name) is not None
         _require(is_name, place, "its name is no C identifier (letters, digits, _)")
         _check_layer(layer, sizes, place)
-        nodes += _layer_nodes(layer, {node.name for node in nodes} | _layer_names(form))
+        names = {node.name for node in nodes} | _layer_names(form)
+        nodes += _layer_nodes(layer, names, scaled=scaled)
         sizes[layer.name] = _size(layer, sizes)
     _check_score(form)
     return Model(
@@ -168,7 +175,7 @@ def _input_nodes(form: NetworkForm, layout: FeatureLayout) -> list[Node]:
         rule = f"is {shift}, beyond the {given.raw_type.width} bits of {given.raw_type}"
         _require(abs(shift) < given.raw_type.width, f"input.shift[{place}]", rule)
     scaled = OffsetShift(
-        INPUT,
+        _free_name("scaled", taken),
         (nodes[-1].name,),
         given.type,
         offset=offsets,
@@ -241,9 +248,9 @@ def _size(layer: LayerEntry, sizes: Mapping[str, int]) -> int:
     return sizes[layer.inputs[0]] if isinstance(layer, SubtractEntry) else 1
 
 
-def _layer_nodes(layer: LayerEntry, taken: set[str]) -> list[Node]:
+def _layer_nodes(layer: LayerEntry, taken: set[str], *, scaled: str) -> list[Node]:
     """Return the nodes of a layer; helper nodes get names that no layer and no node has."""
-    inputs = tuple(layer.inputs)
+    inputs = tuple(scaled if name == INPUT else name for name in layer.inputs)
     if isinstance(layer, SubtractEntry):
         return [Subtract(layer.name, inputs, layer.output_type)]
     if not isinstance(layer, DenseEntry):
@@ -314,14 +321,16 @@ def _example(form: NetworkForm, graph: Graph) -> WorkedExample | None:
     raws = {
         name: _as_tuple(example.mantissas[name]) for name in layers if name in example.mantissas
     }
+    scaled = next(node.name for node in graph.nodes if isinstance(node, OffsetShift))
+    nodes = {name: scaled if name == INPUT else name for name in layers}
     for name, numbers in raws.items():
-        found = graph.tensors[name].size
+        found = graph.tensors[nodes[name]].size
         rule = f"has {len(numbers)} numbers, the layer {found}"
         _require(len(numbers) == found, f"example.mantissas.{name}", rule)
     stated = (example.score,)
     rule = f"is {example.score}, but example.mantissas.{form.score.layer} is another number"
     _require(raws.get(form.score.layer, stated) == stated, "example.score", rule)
-    return WorkedExample(row, {**raws, form.score.layer: stated})
+    return WorkedExample(row, {**raws, form.score.layer: stated}, nodes)
 
 
 def _as_tuple(numbers: int | list[int]) -> tuple[int, ...]:

@@ -96,7 +96,8 @@ def test_the_model_decides_as_the_words_say(
         for place, event in enumerate(events.tolist()):
             expected = evaluate_form(form, features_by_hand(event, era))
             reference = evaluate(model.graph, rows[place].tolist())
-            for name, numbers in expected.items():
+            for layer, numbers in expected.items():
+                name = "scaled" if layer == "input" else layer
                 assert reference[name] == numbers, (seed, place, name)
                 assert engine[name][place].tolist() == numbers, (seed, place, name)
 
@@ -132,13 +133,14 @@ def test_the_model_file_holds_all(tmp_path: Path) -> None:
 
 def test_layers_keep_their_names_whatever_helpers_are_called(tmp_path: Path) -> None:
     form = encoder_form()
-    for old, new in (("mu", "loss_squares"), ("h1", "features")):
+    for old, new in (("mu", "loss_squares"), ("h1", "scaled")):
         text = json.dumps(form).replace(f'"name": "{old}"', f'"name": "{new}"')
         form = json.loads(text.replace(f'"inputs": ["{old}"]', f'"inputs": ["{new}"]'))
     model = imported(form, tmp_path)
     row = [1] * len(FEATURES)
     expected = evaluate_form(form, [Fraction(x) for x in row])
     found = evaluate(model.graph, row)
+    assert found.pop("scaled_") == expected.pop("input")
     assert {name: found[name] for name in expected} == expected
 
 
