@@ -65,3 +65,14 @@ class CompileError(L1Error):
 
     def __str__(self) -> str:
         return f"the C++ of the network does not compile: {self.first} (all of it in {self.log})"
+
+
+class SynthesisError(L1Error):
+    """Yosys failed; the first error is shown."""
+
+    def __init__(self, first: str) -> None:
+        super().__init__(first)
+        self.first = first
+
+    def __str__(self) -> str:
+        return f"Yosys cannot synthesise the network: {self.first}"

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emulator.errors import InputFileError
@@ -18,8 +19,6 @@ from firmware.rtl.timing import RtlTiming, measure_timing
 from firmware.rtl.tracing import trace_graph
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from emulator.graph import Graph
     from firmware.rtl.settings import RtlSettings
 
@@ -160,7 +159,8 @@ def build_project(
     verilator = Verilator.find()
     program = trace_graph(graph)
     with complete_folder(folder, lambda: False) as temporary:
-        model = _write(program, temporary, settings)
+        model = _model(program, temporary, settings)
+        model.write()
         log = folder.with_name(f"{folder.name}.log")
         build = _compile(temporary, settings, verilator, jobs, log)
         (output,) = model.fsm.out_signals
@@ -176,6 +176,26 @@ def build_project(
         text = json.dumps(project.as_dict(), indent=1) + "\n"
         (temporary / SUMMARY).write_text(text, encoding="utf-8")
     return load_project(folder)
+
+
+def plan_rtl(graph: Graph, settings: RtlSettings) -> tuple[RtlEstimate, int]:
+    """Return size and latency in clocks as alkaid plans them; nothing is written or simulated.
+
+    Raises
+    ------
+    UnsupportedRtlError
+        If a node cannot be written exactly.
+    MissingToolError
+        If alkaid is not installed.
+    """
+    model = _model(trace_graph(graph), Path("unused"), settings)
+    (output,) = model.fsm.out_signals
+    return _estimate(model), int(output.schedule.bias)
+
+
+def write_verilog(graph: Graph, folder: Path, settings: RtlSettings) -> None:
+    """Write the Verilog of a graph into a folder, without compiling its simulation; see `plan_rtl`."""
+    _model(trace_graph(graph), folder, settings).write()
 
 
 def n_outputs(graph: Graph) -> int:
@@ -199,9 +219,9 @@ def _timing(graph: Graph, folder: Path, settings: RtlSettings, scheduled: int) -
     return timing
 
 
-def _write(program: Any, folder: Path, settings: RtlSettings) -> Any:
-    """Write the Verilog, and return alkaid's model of it."""
-    model = alkaid_rtl_model()(
+def _model(program: Any, folder: Path, settings: RtlSettings) -> Any:
+    """Return alkaid's model of the pipeline."""
+    return alkaid_rtl_model()(
         program,
         folder,
         settings.project_name,
@@ -211,8 +231,6 @@ def _write(program: Any, folder: Path, settings: RtlSettings) -> Any:
         clock_period=settings.clock_period_ns,
         clock_uncertainty=settings.clock_uncertainty_percent / 100,
     )
-    model.write()
-    return model
 
 
 def _estimate(model: Any) -> RtlEstimate:

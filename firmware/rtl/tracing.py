@@ -49,9 +49,15 @@ if TYPE_CHECKING:
 #: alkaid holds ranges in doubles; a few bits are left for partial sums in another order.
 COMPUTED_BITS = 48
 
-#: alkaid keeps integer and fraction bits in one byte each, the input's raws being integers; the square
-#: of a number has twice as many.
+#: alkaid keeps integer and fraction bits in one byte each; the square of a type has twice as many.
 EXPONENT_BITS = 50
+
+#: alkaid's number of the operation that gives a constant.
+CONSTANT = 5
+
+#: It keeps a power of two beside each number, which sums and selections move away from the number's own
+#: point; what is left must fit the byte too.
+MOVED_BITS = 120
 
 
 def trace_graph(graph: Graph) -> Any:
@@ -110,7 +116,15 @@ def trace_graph(graph: Graph) -> Any:
         program = library.trace(inputs, outputs, optimize=False, keep_dead_inputs=True)
         # Not traced again: alkaid then narrows ranges, and a selection by the sign of a number that
         # turned out positive is taken for one by its highest bit.
-        return library.optimize(program, keep_dead_inputs=True, retrace=False)
+        program = library.optimize(program, keep_dead_inputs=True, retrace=False)
+    try:
+        # Inside of the nodes too, and not of constants, which have no bits to keep.
+        for operation in program.ops:
+            if operation.opcode != CONSTANT:
+                _check_point(operation.qint)
+    except InexactError as error:
+        raise UnsupportedRtlError(graph.outputs[0], str(error)) from error
+    return program
 
 
 def _check_widths(graph: Graph) -> None:
@@ -132,12 +146,15 @@ def _check_widths(graph: Graph) -> None:
 
 def _check_points(variables: Variables) -> None:
     for variable in variables:
-        if is_constant(variable):
-            continue
-        _, integer, fraction = variable.unscaled.kif
-        if max(abs(integer), abs(fraction)) > EXPONENT_BITS:
-            msg = f"alkaid would keep its point more than {EXPONENT_BITS} bits away"
-            raise InexactError(msg)
+        if not is_constant(variable):
+            _check_point(variable.unscaled)
+
+
+def _check_point(number: Any) -> None:
+    _, integer, fraction = number.kif
+    if max(abs(integer), abs(fraction)) > MOVED_BITS:
+        msg = f"alkaid would keep its point more than {MOVED_BITS} bits away"
+        raise InexactError(msg)
 
 
 @singledispatch

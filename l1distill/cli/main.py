@@ -17,6 +17,7 @@ from l1distill.cli import (
     checking,
     comparing,
     files,
+    firmware,
     menus,
     models,
     rating,
@@ -55,6 +56,14 @@ model_app.command("show")(models.show)
 model_app.command("check")(models.check)
 model_app.command("import")(models.import_network)
 menu_app.command("check")(menus.check)
+firmware_app = typer.Typer(
+    help="Build, simulate and cost firmware of a model.", no_args_is_help=True
+)
+firmware_app.command("build")(firmware.build)
+firmware_app.command("csim")(firmware.csim)
+firmware_app.command("rtl")(firmware.rtl)
+firmware_app.command("estimate")(firmware.estimate)
+app.add_typer(firmware_app, name="firmware")
 app.add_typer(samples_app, name="samples")
 app.add_typer(menu_app, name="menu")
 bench_app.command("compare")(benching.compare)

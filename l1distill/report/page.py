@@ -148,6 +148,7 @@ def _sections(run: RunResults, plots: Mapping[str, SavedPlot]) -> list[Section]:
             (),
             (
                 (tables.model_table(run), "No network is described."),
+                (tables.cost_table(run), "No cost was estimated."),
                 (tables.sample_table(run), "No sample is described."),
                 (tables.scenario_table(run), ""),
             ),

@@ -6,8 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from emulator.files import replace_file
-from emulator.graph import Dense
+from emulator.graph import Dense, total_ebops
 from emulator.model import Model, load_model
+from firmware.cost import analytic_figures
 from l1distill.baselines import BASELINES
 from l1distill.report import write_report
 from l1distill.study.manifest import Manifest, versions
@@ -16,6 +17,7 @@ from l1distill.study.stages.scoring import EMULATOR, FLOAT_STUDENT, QUANTIZED_ST
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from firmware.cost import CostFigure
     from l1distill.study.context import Context
 
 SCHEMA = "l1distill-results/1"
@@ -64,6 +66,28 @@ def _results(context: Context) -> dict[str, Any]:
     }
 
 
+def _costs(model: Model) -> dict[str, Any]:
+    """Return the quick estimates of a model; ``costs`` holds all of them with ranges and sources."""
+    figures = analytic_figures(model.graph)
+
+    def chosen(quantity: str, flow: str, stage: str) -> CostFigure:
+        key = (quantity, flow, stage)
+        return next(one for one in figures if (one.quantity, one.flow, one.stage) == key)
+
+    luts = chosen("luts", "latency", "HLS report")
+    latency = chosen("latency_ns", "distributed arithmetic", "estimate")
+    return {
+        "ebops": total_ebops(model.graph),
+        "luts_estimate": round(luts.value),
+        "luts_flow": luts.flow,
+        "luts_stage": luts.stage,
+        "latency_ns_estimate": round(latency.value, 1),
+        "latency_flow": latency.flow,
+        "latency_stage": latency.stage,
+        "costs": [figure.as_dict() for figure in figures],
+    }
+
+
 def _models(model: Model) -> list[dict[str, Any]]:
     """Return what is known of each model; costs that nobody has estimated stay null."""
     unknown = {
@@ -83,6 +107,7 @@ def _models(model: Model) -> list[dict[str, Any]]:
         **unknown,
         "model_file": f"models/{model.name}.json",
         "sha256": model.network_sha256,
+        **_costs(model),
         "multiplications": sum(
             sum(weight != 0 for row in node.weights for weight in row)
             for node in model.graph.nodes

@@ -17,6 +17,7 @@ from firmware.compare import compare
 from firmware.errors import MissingToolError
 from firmware.rtl import RtlSettings, RtlSimulation, RtlTiming, load_project
 from firmware.rtl.errors import RtlCompileError, RtlTimingError
+from firmware.rtl.project import plan_rtl
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,17 +155,14 @@ def test_constant_result_has_no_latency_and_the_trace_all_nodes(tmp_path: Path) 
 
 
 def test_settings_decide_the_stages(scores: Graph, simulation: RtlSimulation) -> None:
-    from firmware.rtl.project import _write
-    from firmware.rtl.tracing import trace_graph
-
-    assert simulation.project.scheduled_clocks > 3
-    program = trace_graph(scores)
-    import tempfile
-    from pathlib import Path
-
-    with tempfile.TemporaryDirectory() as folder:
-        slow = _write(program, Path(folder), RtlSettings(clock_period_ns=25.0))
-    assert slow.fsm.out_signals[0].schedule.bias < simulation.project.scheduled_clocks
+    estimate, clocks = plan_rtl(scores, RtlSettings())
+    assert (estimate, clocks) == (
+        simulation.project.estimate,
+        simulation.project.scheduled_clocks,
+    )
+    slow, few = plan_rtl(scores, RtlSettings(clock_period_ns=25.0))
+    assert few < clocks
+    assert slow.ffs < estimate.ffs
 
 
 def test_compile_error_is_short_and_leaves_a_log(

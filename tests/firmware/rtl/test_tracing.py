@@ -127,25 +127,6 @@ REFUSED: dict[str, tuple[Graph, str]] = {
         Graph((Input("x", (), FixedFormat(8, -45), size=1),), ("x",)),
         r"'x' .* fixed<8,-45> has more than 50 integer or fraction bits",
     ),
-    "a point that alkaid moves away": (
-        Graph(
-            (
-                Input("x", (), FixedFormat(15, 18, signed=False), size=1),
-                OffsetShift(
-                    "n",
-                    ("x",),
-                    FixedFormat(18, 21, False, "RND_MIN_INF", "SAT"),
-                    offset=(3541,),
-                    offset_format=FixedFormat(13, 18),
-                    shift=(1,),
-                    inner=FixedFormat(17, 21),
-                ),
-                Square("s", ("n",), FixedFormat(24, 28, True, "RND_INF", "SAT_ZERO")),
-            ),
-            ("s",),
-        ),
-        r"'s' .* alkaid would keep its point more than 50 bits away",
-    ),
     "a constant": (
         one_node(Quantize("y", ("x",), FixedFormat(8, 12, rounding="RND")), width=4),
         r"'y' .* no output depends on the input, there is nothing to build",
@@ -158,6 +139,14 @@ def test_refused_by_name(case: str) -> None:
     graph, message = REFUSED[case]
     with pytest.raises(UnsupportedNodeError, match=message):
         trace_graph(graph)
+
+
+def test_point_that_alkaid_moves_away_is_refused(
+    scores: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("firmware.rtl.tracing.MOVED_BITS", 1)
+    with pytest.raises(UnsupportedNodeError, match=r"'x' .* its point more than 1 bits away"):
+        trace_graph(scores)
 
 
 def test_unknown_operation_is_refused_by_name() -> None:

@@ -1,0 +1,15 @@
+"""What a network costs in an FPGA: each figure with its flow, stage, range and source."""
+
+from __future__ import annotations
+
+from firmware.cost.analytic import analytic_figures
+from firmware.cost.estimate import estimate_cost, planned_figures, simulated_latency
+from firmware.cost.figures import CostFigure
+
+__all__ = [
+    "CostFigure",
+    "analytic_figures",
+    "estimate_cost",
+    "planned_figures",
+    "simulated_latency",
+]

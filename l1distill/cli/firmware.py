@@ -1,0 +1,154 @@
+"""``l1distill firmware``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from l1distill.cli.options import PROCESSORS, AsJson, Jobs, ModelFile, print_json
+from l1distill.console import print_table
+
+if TYPE_CHECKING:
+    from firmware.cost import CostFigure
+
+Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder of the project; replaced.")]
+Clock = Annotated[float, typer.Option("--clock", help="Period of the clock in ns.")]
+Part = Annotated[str, typer.Option(help="Name of the FPGA.")]
+PART = "xcvu13p-flga2577-2-e"
+
+
+def build(
+    model: ModelFile,
+    output: Folder,
+    *,
+    backend: Annotated[str, typer.Option(help="Vitis or Vivado.")] = "Vitis",
+    strategy: Annotated[str, typer.Option(help="Latency or Resource.")] = "Latency",
+    reuse_factor: Annotated[int, typer.Option(help="Multiplications per multiplier.")] = 1,
+    clock: Clock = 5.0,
+    part: Part = PART,
+) -> int:
+    """Write the hls4ml project of a model file: C++, weights, test bench, Tcl scripts.
+
+    Example:
+
+        l1distill firmware build student.json -o hls
+    """
+    from emulator.model import load_model
+    from firmware.hls import HlsSettings, write_project
+
+    settings = HlsSettings(
+        backend=backend,  # type: ignore[arg-type] # HlsSettings refuses what it does not know
+        strategy=strategy,  # type: ignore[arg-type]
+        reuse_factor=reuse_factor,
+        clock_period_ns=clock,
+        part=part,
+    )
+    folder = write_project(load_model(model).graph, output, settings)
+    typer.echo(f"hls4ml project ({backend}, {strategy}) written to {folder}")
+    return 0
+
+
+def csim(
+    model: ModelFile, output: Folder, *, jobs: Jobs = PROCESSORS, as_json: AsJson = False
+) -> int:
+    """Compile the C-simulation of a model file, or find it compiled; show what that took.
+
+    Example:
+
+        l1distill firmware csim student.json -o simulations
+    """
+    from emulator.model import load_model
+    from firmware.csim import CSimulation
+
+    simulation = CSimulation.build(load_model(model).graph, output, threads=jobs)
+    cost = simulation.build_cost
+    if as_json:
+        print_json({"folder": str(simulation.project), **cost.as_dict()})
+        return 0
+    typer.echo(
+        f"C-simulation in {simulation.project}, compiled in {cost.seconds:.1f} s with at most "
+        f"{cost.peak_mib:.0f} MiB"
+    )
+    return 0
+
+
+def rtl(
+    model: ModelFile,
+    output: Folder,
+    *,
+    clock: Clock = 5.0,
+    part: Part = PART,
+    jobs: Jobs = PROCESSORS,
+    as_json: AsJson = False,
+) -> int:
+    """Write pipelined Verilog of a model file, simulate it, and measure its latency.
+
+    Example:
+
+        l1distill firmware rtl student.json -o rtl --clock 5
+    """
+    from emulator.model import load_model
+    from firmware.rtl import RtlSettings, build_project
+
+    settings = RtlSettings(clock_period_ns=clock, part=part)
+    project = build_project(load_model(model).graph, output.resolve(), settings, jobs=jobs)
+    if as_json:
+        print_json(project.as_dict())
+        return 0
+    typer.echo(f"Verilog written to {project.folder / 'src'}, top module {project.top}")
+    if project.timing is None:
+        typer.echo("latency: not measured, no input that was tried moves the outputs")
+    else:
+        typer.echo(
+            f"latency: {project.timing.latency_clocks} clocks, {project.latency_ns:g} ns at "
+            f"{clock:g} ns a clock; a new crossing every "
+            f"{project.timing.initiation_interval_clocks} clock (measured in the RTL simulation)"
+        )
+    typer.echo(
+        f"size: {project.estimate.luts} LUTs and {project.estimate.ffs} flip-flops "
+        f"(estimate of {project.estimate.source})"
+    )
+    return 0
+
+
+def estimate(
+    model: ModelFile,
+    *,
+    clock: Clock = 5.0,
+    part: Part = PART,
+    plan: Annotated[
+        bool, typer.Option(help="Ask alkaid too, about ten seconds (extra rtl).")
+    ] = True,
+    synthesis: Annotated[
+        bool, typer.Option("--yosys", help="Ask Yosys too, minutes (extra yosys).")
+    ] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Estimate what a model file costs, flow by flow; each figure has its range and source.
+
+    Example:
+
+        l1distill firmware estimate student.json --yosys
+    """
+    from emulator.model import load_model
+    from firmware.cost import estimate_cost
+    from firmware.rtl import RtlSettings
+
+    settings = RtlSettings(clock_period_ns=clock, part=part)
+    figures = estimate_cost(load_model(model).graph, settings, plan=plan, synthesis=synthesis)
+    if as_json:
+        print_json([figure.as_dict() for figure in figures])
+        return 0
+    print_table(
+        ["quantity", "value", "range", "flow", "stage", "source"],
+        [_row(figure) for figure in figures],
+    )
+    return 0
+
+
+def _row(figure: CostFigure) -> list[str]:
+    span = "counted" if figure.low == figure.high else f"{figure.low:,.0f} to {figure.high:,.0f}"
+    value = f"{figure.value:,.0f}"
+    return [figure.quantity, value, span, figure.flow, figure.stage, figure.source]

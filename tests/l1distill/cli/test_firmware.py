@@ -1,0 +1,64 @@
+"""``l1distill firmware``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.l1distill.cli.conftest import Program, Refused
+
+
+def test_estimate_shows_the_flows_side_by_side(program: Program, model_file: Path) -> None:
+    ended = program("firmware", "estimate", model_file)
+    assert ended.code == 0
+    for word in ("latency", "distributed arithmetic", "HLS report", "technology-mapped", "alkaid"):
+        assert word in ended.out
+    figures = program("firmware", "estimate", model_file, "--no-plan", "--json").json
+    assert {one["quantity"] for one in figures} == {"ebops", "luts", "latency_ns"}
+    assert all(one["low"] <= one["value"] <= one["high"] and one["source"] for one in figures)
+
+
+def test_build_writes_a_project(program: Program, model_file: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "hls"
+    ended = program("firmware", "build", model_file, "-o", folder, "--backend", "Vivado")
+    assert ended.code == 0
+    assert f"hls4ml project (Vivado, Latency) written to {folder}" in ended.out
+    assert (folder / "firmware" / "l1network.cpp").exists()
+
+
+def test_csim_tells_what_compiling_took(program: Program, model_file: Path, tmp_path: Path) -> None:
+    words = ("firmware", "csim", model_file, "-o", tmp_path, "-j", 1)
+    first = program(*words, "--json").json
+    assert first["seconds"] > 0
+    assert first["peak_mib"] > 10
+    again = program(*words)
+    assert f"compiled in {first['seconds']:.1f} s with at most" in again.out
+
+
+def test_rtl_measures_its_latency(program: Program, model_file: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "rtl"
+    ended = program("firmware", "rtl", model_file, "-o", folder, "--clock", 10, "-j", 1)
+    assert ended.code == 0
+    assert "a new crossing every 1 clock (measured in the RTL simulation)" in ended.out
+    assert (folder / "src" / "l1network.v").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("build", "--backend", "Quartus"), "unknown backend 'Quartus'; known: Vitis, Vivado"),
+        (("build", "--reuse-factor", "0"), "reuse_factor must be at least 1, got 0"),
+        (("rtl", "--clock", "0"), "clock_period_ns must be positive, got 0"),
+    ],
+)
+def test_refused(
+    refused: Refused, model_file: Path, tmp_path: Path, words: tuple[str, ...], sentence: str
+) -> None:
+    command, *options = words
+    folder = tmp_path / "out"
+    assert sentence in refused("firmware", command, model_file, "-o", folder, *options)
+    assert not folder.exists()
