@@ -159,10 +159,38 @@ class JaggedExecution:
     def run(self, rows: Rows, first: int, last: int, outputs: NDArray[np.int64]) -> None:
         """Run events ``first`` to ``last``; ``rows`` is `JaggedRows.buffer`, copied for each thread."""
         buffer = rows.copy()
+        if isinstance(self.inner, ChainExecution) and self.inner.rest is None:
+            self._run_fused(self.inner.arrays, buffer, first, last, outputs)
+            return
         for start in range(first, last, EVENTS):
             stop = min(start + EVENTS, last)
             made = self.events.write(start, stop, buffer)
             self.inner.run(self.inner.readable(made), 0, stop - start, outputs[start:stop])
+
+    def _run_fused(
+        self,
+        arrays: ChainArrays,
+        buffer: NDArray[np.int16],
+        first: int,
+        last: int,
+        outputs: NDArray[np.int64],
+    ) -> None:
+        from emulator.engine.lanes.fused import run_jagged
+
+        run_jagged(
+            first,
+            last,
+            self.events.collections,
+            self.events.fields,
+            buffer,
+            2 * self.events.n_columns,
+            arrays.reading[2],
+            arrays.layers,
+            arrays.numbers,
+            np.zeros(arrays.scratch_words, dtype=np.int32),
+            outputs.reshape(-1),
+            arrays.n_outputs,
+        )
 
 
 def execution(selection: Selection) -> Execution:

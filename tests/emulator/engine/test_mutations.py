@@ -1,0 +1,19 @@
+"""Every listed mutation of the engine makes a test fail."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.deep
+def test_no_mutation_survives() -> None:
+    command = [sys.executable, str(ROOT / "tests" / "support" / "mutations.py")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "**nothing**" not in done.stdout
