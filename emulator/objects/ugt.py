@@ -99,7 +99,9 @@ class UgtReader(CrossingReader):
     first_row = 1
 
     def __init__(self, path: str, *, order: Order = "pt") -> None:
-        super().__init__(path, len(read_words(path)), order=order)
+        # An orbit at most, a megabyte: kept, so that the file is decompressed and read once.
+        self._words = read_words(path)
+        super().__init__(path, len(self._words), order=order)
 
     @property
     def decisions(self) -> int:
@@ -116,9 +118,8 @@ class UgtReader(CrossingReader):
 
     def parts(self, ranges: Sequence[tuple[int, int]], *, bits: bool) -> Iterator[Part]:
         """Return the words of each range, decoded."""
-        words = read_words(self.path)
         for start, stop in ranges:
-            part = words[start:stop]
+            part = self._words[start:stop]
             yield Part(
                 decode_scalars(part), decode_objects(part), part.bits() if bits else None, part
             )

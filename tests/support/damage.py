@@ -93,7 +93,8 @@ def some_events(rng: np.random.Generator, rows: int = ROWS) -> ak.Array:
     return build_events({**numbers, "crossing": np.zeros(rows, int)}, parts)
 
 
-def _l1ntuple(path: Path, events: ak.Array) -> None:
+def write_l1ntuple(path: Path, events: ak.Array) -> None:
+    """Write events as an L1Ntuple of the older layout, branches compressed with zlib."""
     content: dict[str, Any] = {}
     for name, branches in _OBJECTS.items():
         for field, branch in branches.fields.items():
@@ -146,7 +147,7 @@ def write_originals(folder: Path, seed: int) -> dict[str, Path]:
     }
     found = {name: folder / file for name, file in names.items()}
     write_nano(found["l1nano"], [chunk], provenance={})
-    _l1ntuple(found["l1ntuple"], events)
+    write_l1ntuple(found["l1ntuple"], events)
     _rntuple(found["rntuple"], found["l1nano"])
     for name in ("ugt", "ugt.xz", "ugt.gz"):
         write_ugt(found[name], [index])
