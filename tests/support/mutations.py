@@ -20,7 +20,7 @@ ENGINE = "emulator/engine"
 LANES = f"{ENGINE}/lanes"
 CASTS = ("tests/emulator/engine/lanes/test_casts.py",)
 INPUTS = ("tests/emulator/engine/lanes/test_inputs.py",)
-STUDENTS = ("tests/emulator/engine/test_selection.py",)
+DOTS = ("tests/emulator/engine/lanes/test_dots.py",)
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,31 @@ MUTATIONS = (
         f"{LANES}/dots.py",
         "value = builder.ashr(value, columns[RIGHT])\n        results",
         "results",
-        STUDENTS,
+        DOTS,
+    ),
+    Mutation(
+        f"{LANES}/dots.py",
+        "            value = builder.add(builder.add(value, columns[ADD]), bit)\n        value",
+        "            value = builder.add(value, columns[ADD])\n        value",
+        DOTS,
+    ),
+    Mutation(
+        f"{LANES}/dots.py",
+        "    value = emitter.larger(value, columns[FLOOR])\n",
+        "",
+        DOTS,
+    ),
+    Mutation(
+        f"{LANES}/dots.py",
+        "    value = builder.and_(value, columns[MASK])\n",
+        "",
+        DOTS,
+    ),
+    Mutation(
+        f"{LANES}/dots.py",
+        "return builder.and_(clipped, builder.or_(same, columns[KEEP]))",
+        "return clipped",
+        DOTS,
     ),
 )
 

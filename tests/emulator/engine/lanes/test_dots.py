@@ -1,0 +1,56 @@
+"""Every cast of all bytes by the lane kernels, in blocks of outputs and alone, equals the reference."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from emulator.engine import Emulator, evaluate_rows
+from emulator.engine.lanes.target import HAS_QUADS
+from emulator.fixed import FixedFormat
+from emulator.fixed.format import OVERFLOWS, ROUNDINGS
+from emulator.graph import Dense, Graph, Input, Node, Relu
+
+if TYPE_CHECKING:
+    from emulator.engine import KernelName
+    from emulator.fixed.format import Overflow, Rounding
+
+BYTE = FixedFormat(8, 4)
+TOTAL = FixedFormat(20, 12)
+KERNELS: tuple[KernelName, ...] = ("dot8", "dot16", "dot32") if HAS_QUADS else ("dot16", "dot32")
+ALL_BYTES = np.arange(-128, 128, dtype=np.int16).reshape(-1, 1)
+
+
+def network(target: FixedFormat, n_outputs: int, *, relu: bool, more: bool) -> Graph:
+    """Return a layer that casts each byte to a type, and one that hands the results on, if asked."""
+    one = FixedFormat(4, 4)
+    weights = ((1, -1, 2, 3, -2)[:n_outputs],)
+    x = Input("x", (), BYTE, 1)
+    nodes: list[Node] = [x]
+    dense_format = TOTAL if relu else target
+    bias = (0,) * n_outputs
+    nodes.append(Dense("d", ("x",), dense_format, weights, one, bias, one, TOTAL))
+    if relu:
+        nodes.append(Relu("r", ("d",), target))
+    if more:
+        wide = FixedFormat(32, 32 - target.fraction)
+        identity = tuple(tuple(int(i == j) for j in range(n_outputs)) for i in range(n_outputs))
+        nodes.append(Dense("e", (nodes[-1].name,), wide, identity, one, bias, one, wide))
+    return Graph(tuple(nodes), (nodes[-1].name,))
+
+
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+@pytest.mark.parametrize("overflow", OVERFLOWS)
+def test_every_cast_of_all_bytes(rounding: Rounding, overflow: Overflow) -> None:
+    for signed, width, fraction, relu in product((True, False), (3, 6), (1, 2, 3), (True, False)):
+        target = FixedFormat(width, width - fraction, signed, rounding, overflow)
+        for n_outputs, more in ((1, False), (5, True)):
+            graph = network(target, n_outputs, relu=relu, more=more)
+            (name,) = graph.outputs
+            expected = evaluate_rows(graph, ALL_BYTES)[name]
+            for kernel in KERNELS:
+                found = Emulator(graph, threads=1, kernel=kernel).run(ALL_BYTES)[name]
+                np.testing.assert_array_equal(found, expected, err_msg=f"{kernel}: {target}")
