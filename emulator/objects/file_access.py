@@ -72,11 +72,15 @@ def whole_numbers(
     lost its value.
     """
     if values.dtype.kind in "iu":
+        if decisions and np.any((values != 0) & (values != 1)):
+            raise InputFileError(where, "holds decisions that are neither 0 nor 1")
         return values
     if values.dtype.kind == "b" and decisions:
         return values.astype(np.int8)
-    if values.dtype.kind == "f" and bool(
-        np.all((values == np.rint(values)) & (abs(values) < 2**53))
+    if (
+        values.dtype.kind == "f"
+        and not decisions
+        and bool(np.all((values == np.rint(values)) & (abs(values) < 2**53)))
     ):
         return values.astype(np.int64)
     raise InputFileError(where, f"holds {values.dtype} values that are no integers")

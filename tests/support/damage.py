@@ -253,7 +253,7 @@ def _retyped_array(values: ak.Array, rng: np.random.Generator) -> ak.Array:
         lambda: ak.values_astype(values, np.int64),
         lambda: ak.values_astype(values, np.float64) * np.nan,
         lambda: ak.num(values) if lists else ak.unflatten(values, counts),
-        lambda: ak.values_astype(values, np.int64) + (1 << 40),
+        lambda: ak.values_astype(values, np.int64) - (1 << 40),
     ]
     return choices[int(rng.integers(0, len(choices)))]()
 

@@ -233,6 +233,14 @@ def test_seeds_and_paths_come_by_name(tmp_path: Path) -> None:
     ]
 
 
+def test_decisions_that_are_no_booleans_are_refused(tmp_path: Path) -> None:
+    for number, values in enumerate((np.array([2, 0]), np.array([1.0, 0.0]))):
+        entries = [{"Mu": [muon(9)]}, {}]
+        path = write(tmp_path / f"{number}.root", entries, extra={"L1_X": values})
+        with pytest.raises(InputFileError, match=r"branch L1_X.* holds"):
+            read_events_and_bits(path)
+
+
 def test_decisions_are_of_crossing_0_only(tmp_path: Path) -> None:
     path = write(tmp_path / "a.root", [{"Mu": [muon(9)]}], extra={"L1_X": np.array([True])})
     with pytest.raises(SettingsError, match=r"decisions are of crossing 0; .* \[0, 1\] with them"):
