@@ -326,6 +326,8 @@ class TreeReader:
         for each in self._present_fields(tree, name):
             values = tree.jagged(branches.fields[each], start, stop)
             _same_lengths(tree, branches.fields[each], values, crossing.offsets)
+            if each == "pt":
+                _check_codes(tree, branches.fields[each], values, 0, np.iinfo(np.int64).max)
             fields[each] = values.contents
         if self._layout.charge_is_sign and "charge" in fields:
             where = f"{tree.where} branch {branches.fields['charge']}"

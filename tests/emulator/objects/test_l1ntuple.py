@@ -177,6 +177,7 @@ def test_showers_are_flags_of_their_crossing(tmp_path: Path) -> None:
     ("entry", "message"),
     [
         ({"egIEt": [5], "egBx": [1 << 20]}, "branch egBx holds values outside of -32768 to 32767"),
+        ({"egIEt": [-5]}, "branch egIEt holds values outside of 0 to"),
         ({"sumIEt": [5], "sumType": [-1]}, "branch sumType holds values outside of 0 to 255"),
         ({"muonIEt": [5], "muonChg": [3]}, r"branch muonChg: holds a charge of 3, .* \+1 or -1"),
     ],
