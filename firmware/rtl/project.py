@@ -239,6 +239,10 @@ def _estimate(model: Any) -> RtlEstimate:
     return RtlEstimate(luts=round(luts), ffs=int(model.reg_bits), source=source)
 
 
+#: How a make that runs this program would reach into the one that is started here.
+_OF_AN_OUTER_MAKE = frozenset({"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"})
+
+
 def _compile(
     folder: Path, settings: RtlSettings, verilator: Verilator, jobs: int, log: Path
 ) -> Build:
@@ -246,7 +250,7 @@ def _compile(
     verilator.link(programs)
     # By the environment, which Verilator's own makefile overrides, since it uses the same names.
     environment = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name not in _OF_AN_OUTER_MAKE},
         "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}",
         "VERILATOR_ROOT": str(verilator.root),
         "VM_PREFIX": settings.project_name,
@@ -256,7 +260,7 @@ def _compile(
         "VERILATOR_FLAGS": VERILATOR_FLAGS,
         "N_JOBS": str(max(jobs, 1)),
     }
-    command = ["make", "-f", "build_fsm_binder.mk"]
+    command = ["make", "--no-print-directory", "-f", "build_fsm_binder.mk"]
     command += [f"{name}={value}" for name, value in verilator.make_variables.items()]
     done = run_tool(command, log, folder=simulation, environment=environment)
     if done.code != 0:

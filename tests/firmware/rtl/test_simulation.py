@@ -169,6 +169,9 @@ def test_compile_error_is_short_and_leaves_a_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("firmware.rtl.project.VERILATOR_FLAGS", "-Wall --no-such-flag")
+    # As if a make had started this program: what it prints and wants must not reach the log.
+    monkeypatch.setenv("MAKELEVEL", "1")
+    monkeypatch.setenv("MAKEFLAGS", "w")
     with pytest.raises(
         RtlCompileError, match=r"does not compile: %Error: .*no-such-flag.* \(all of it in"
     ) as caught:
