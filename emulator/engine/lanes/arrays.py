@@ -9,7 +9,7 @@ import numpy as np
 
 from emulator.engine.lanes.casts import CastRow
 from emulator.engine.lanes.dots import SHIFT_AND_CLIP, WITH_BIT
-from emulator.engine.lanes.inputs import IDENTITY, INT8, INT16
+from emulator.engine.lanes.inputs import BYTE_BASE, IDENTITY, INT8, INT16, are_lowered
 from emulator.engine.lanes.scaling import CHUNK, SCALE_COLUMNS
 from emulator.engine.lanes.target import LANES, OUTPUTS, TILE, VECTOR_BYTES
 from emulator.engine.planner import INT32
@@ -195,9 +195,9 @@ def _readings(chain: Chain, first: Layer, numbers: _Numbers) -> dict[int, NDArra
         scales = (_same_bytes(first),) * chain.n_features
     if scales:
         to_bytes = first.packed == 4
-        if to_bytes and max(scale.top for scale in scales) > INT8.high:
-            # Unsigned bytes are written as signed ones, 128 lower, and turned when they are loaded.
-            scales = tuple(scale.lowered(128) for scale in scales)
+        if to_bytes and are_lowered(scales):
+            # They are turned when they are loaded. The choice of the kernel has proved this exact.
+            scales = tuple(scale.lowered(BYTE_BASE) for scale in scales)
             readings[2][FLIP] = BYTE_SIGNS
         _scale_reading(readings[2], scales, numbers, to_bytes=to_bytes)
     return readings

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from emulator.engine.lanes.casts import NotProvedError, Step, prove_casts
-from emulator.engine.lanes.inputs import INT8, INT16, UINT8, scale_rows
+from emulator.engine.lanes.inputs import INT8, INT16, UINT8, can_be_bytes, scale_rows
 from emulator.engine.lanes.target import HAS_QUADS
 from emulator.engine.planner import (
     INT32,
@@ -27,7 +27,7 @@ from emulator.graph.operations import Dense, OffsetShift, Quantize, Relu
 from emulator.graph.ranges import node_ranges
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from emulator.engine.lanes.casts import CastRow
     from emulator.engine.lanes.inputs import ScaleRow
@@ -116,11 +116,13 @@ def find_chain(graph: Graph, kernel: LaneKernel | None = None) -> Chain | NoChai
     scaling, rest = _split(path)
     first = scaling or graph.input
     scales: tuple[ScaleRow, ...] = ()
+    allowed: Collection[LaneKernel] = PACKED
     try:
         if isinstance(scaling, OffsetShift | Quantize | Relu):
             source = graph.input
             scales = scale_rows(scaling, source.format, source.size)
-        layers = _layers(graph, first, rest, ranges, kernel, scaled=scaling is not None)
+            allowed = {"dot8", "dot16"} if can_be_bytes(scales) else {"dot16"}
+        layers = _layers(graph, first, rest, ranges, kernel, allowed)
     except NotProvedError as error:
         return NoChain(first.name, str(error))
     if isinstance(layers, NoChain):
@@ -165,16 +167,15 @@ def _layers(
     groups: Sequence[Sequence[Node]],
     ranges: Mapping[str, Ranges],
     kernel: LaneKernel | None,
-    *,
-    scaled: bool,
+    allowed: Collection[LaneKernel],
 ) -> tuple[Layer, ...] | NoChain:
+    """Return the layers; ``allowed`` are the kernels that can read what the first one is given."""
     if not groups:
         return NoChain(source.name, "no dense layer follows the input alone")
     layers: list[Layer] = []
     for group in groups:
         try:
-            narrow = scaled and not layers  # what was scaled is 16-bit integers
-            layer = _layer(graph, source, group, ranges, kernel, narrow=narrow)
+            layer = _layer(graph, source, group, ranges, kernel, PACKED if layers else allowed)
         except NotProvedError as error:
             if not layers or kernel:
                 return NoChain(group[0].name, str(error))
@@ -192,8 +193,7 @@ def _layer(
     group: Sequence[Node],
     ranges: Mapping[str, Ranges],
     kernel: LaneKernel | None,
-    *,
-    narrow: bool,
+    allowed: Collection[LaneKernel],
 ) -> Layer:
     dense = group[0]
     assert isinstance(dense, Dense)  # noqa: S101 - groups begin with one
@@ -211,7 +211,7 @@ def _layer(
     merged, casts, result = _merged(sums, steps, group)
     inputs = Interval.hull(ranges[source.name])
     numbers = Interval.hull(Interval(min(row), max(row)) for row in weights)
-    packed, reason = _narrowest(inputs, numbers, kernel, narrow=narrow)
+    packed, reason = _narrowest(inputs, numbers, kernel, allowed)
     return Layer(
         nodes=merged,
         packed=packed,
@@ -243,7 +243,10 @@ def _merged(
 
 
 def _narrowest(
-    inputs: Interval, weights: Interval, kernel: LaneKernel | None, *, narrow: bool
+    inputs: Interval,
+    weights: Interval,
+    kernel: LaneKernel | None,
+    allowed: Collection[LaneKernel],
 ) -> tuple[int, str]:
     """Return how many inputs may share a lane, at most or as asked, and why."""
     what = f"inputs {inputs.low} … {inputs.high}, weights {weights.low} … {weights.high}"
@@ -251,11 +254,14 @@ def _narrowest(
     possible: dict[LaneKernel, bool] = {
         "dot8": bytes_fit and HAS_QUADS,
         "dot16": inputs.within(INT16) and weights.within(INT16),
-        "dot32": inputs.within(INT32) and weights.within(INT32) and not narrow,
+        "dot32": inputs.within(INT32) and weights.within(INT32),
     }
     for name in (kernel,) if kernel else PACKED:
-        if possible[name]:
+        if possible[name] and name in allowed:
             return PACKED[name], f"{what}; sums modulo 2^32"
+    if kernel and possible[kernel]:
+        msg = f"scaled inputs come as {' or '.join(sorted(allowed))}, not {kernel}"
+        raise NotProvedError(msg)
     lacks = " (this processor has no such instruction)" if bytes_fit and kernel == "dot8" else ""
     msg = f"{what} do not fit {kernel or 'dot32'}{lacks}"
     raise NotProvedError(msg)

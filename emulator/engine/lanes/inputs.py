@@ -10,12 +10,15 @@ from emulator.fixed import FixedFormat, Interval
 from emulator.graph.operations import OffsetShift, Quantize, Relu
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 INT8 = Interval(-(2**7), 2**7 - 1)
 UINT8 = Interval(0, 2**8 - 1)
 INT16 = Interval(-(2**15), 2**15 - 1)
 BITS = 16
+
+#: Unsigned bytes are written as signed ones, this much lower.
+BYTE_BASE = 128
 
 #: Operations of one number that may stand before the first dense layer.
 Monotone = OffsetShift | Quantize | Relu
@@ -62,8 +65,21 @@ class ScaleRow:
         kept = (moved + self.add + bit) >> self.right & self.kept
         return min(max(kept, self.bottom), self.top)
 
+    @property
+    def reached(self) -> Interval:
+        """All numbers before the right shift; what rounding adds is less than the shift drops."""
+        ends = Interval(
+            (self.low << self.left) - self.offset, (self.high << self.left) - self.offset
+        )
+        return Interval.hull([ends, ends + Interval(0, 1 << self.right)])
+
+    def may_be_lowered(self, by: int) -> bool:
+        """Whether `lowered` is exact: the mask lets the number through, and 16 bits suffice."""
+        lowest = self.reached.low - (by << self.right)
+        return by % -self.kept == 0 and lowest >= INT16.low
+
     def lowered(self, by: int) -> ScaleRow:
-        """Return the same with results lower by a number, which ``kept`` must divide."""
+        """Return the same with results lower by a number; see `may_be_lowered`."""
         return replace(
             self, add=self.add - (by << self.right), bottom=self.bottom - by, top=self.top - by
         )
@@ -120,6 +136,16 @@ def scale_rows(node: Monotone, source: FixedFormat, size: int) -> tuple[ScaleRow
             known[element] = _scale_row(element, Interval.of(source))
         rows.append(known[element])
     return tuple(rows)
+
+
+def can_be_bytes(scales: Sequence[ScaleRow]) -> bool:
+    """Whether results that fit bytes can be written as bytes; above 127 all are written lower."""
+    return not are_lowered(scales) or all(scale.may_be_lowered(BYTE_BASE) for scale in scales)
+
+
+def are_lowered(scales: Sequence[ScaleRow]) -> bool:
+    """Whether bytes are written `BYTE_BASE` lower than they are."""
+    return max(scale.top for scale in scales) > INT8.high
 
 
 def _element(node: Monotone, source: FixedFormat, place: int) -> _Element:
@@ -220,7 +246,8 @@ def _columns(element: _Element, low: int, high: int) -> ScaleRow:
         # The same in units that are not floored yet; the sign is where it was.
         add, bit_mask = add << floor, bit_mask << floor
     else:
-        kept = -(1 << -drop)
+        # Appended bits are zero; only what was floored must be cleared again.
+        kept = -(1 << -drop) if floor else -1
         more = max(-drop - floor, 0)
         left, offset = left + more, offset << more
     right = max(floor + drop, 0)
@@ -233,11 +260,4 @@ def _trailing_zeros(number: int, most: int) -> int:
 
 
 def _fits_16_bits(row: ScaleRow) -> bool:
-    if max(row.left, row.right, row.bit_shift) >= BITS:
-        return False
-    ends = Interval((row.low << row.left) - row.offset, (row.high << row.left) - row.offset)
-    # What rounding adds is less than what the shift drops.
-    reached = Interval.hull([ends, ends + Interval(0, 1 << row.right)])
-    if INT8.high < row.top <= UINT8.high:  # they may be lowered by 128, to become signed bytes
-        reached = Interval(reached.low - (128 << row.right), reached.high)
-    return reached.within(INT16)
+    return max(row.left, row.right, row.bit_shift) < BITS and row.reached.within(INT16)

@@ -12,7 +12,7 @@ from emulator.engine import evaluate
 from emulator.engine.lanes.casts import NotProvedError
 from emulator.engine.lanes.inputs import ScaleRow, scale_rows
 from emulator.fixed import FixedFormat
-from emulator.fixed.format import ROUNDINGS, Rounding
+from emulator.fixed.format import ROUNDINGS, Overflow, Rounding
 from emulator.graph import Graph, Input, OffsetShift, Quantize, Relu
 
 if TYPE_CHECKING:
@@ -32,6 +32,11 @@ def assert_scales(node: Node, source: FixedFormat, size: int = 1) -> bool:
     for number in range(source.lowest, source.raw_max + 1):
         expected = evaluate(graph, [number] * size)[node.name]
         assert [apply_in_16_bits(row, number) for row in rows] == expected
+        lowered = [row.lowered(128) if row.may_be_lowered(128) else None for row in rows]
+        found = [row and apply_in_16_bits(row, number) for row in lowered]
+        assert found == [
+            row and result - 128 for row, result in zip(lowered, expected, strict=True)
+        ]
     return True
 
 
@@ -73,6 +78,26 @@ def test_every_cast_of_small_numbers(kind: type[Quantize | Relu], rounding: Roun
     for integer, signed in product((-1, 1, 3, 6, 9), (True, False)):
         target = FixedFormat(4, integer, signed, rounding, "SAT")
         assert assert_scales(kind("s", ("x",), target), SMALL)
+
+
+@pytest.mark.parametrize("overflow", ["SAT", "SAT_SYM"])
+def test_unsigned_bytes_far_above_their_inputs(overflow: Overflow) -> None:
+    may = []
+    for integer, shift, signed in product(range(-7, 10), (-2, 0, 1, 3, 6), (True, False)):
+        source = FixedFormat(6, 5, signed)
+        node = OffsetShift(
+            "s",
+            ("x",),
+            FixedFormat(8, integer, signed=False, overflow=overflow),
+            offset=(-3,),
+            offset_format=FixedFormat(6, 4),
+            shift=(shift,),
+            inner=FixedFormat(14, 11),
+        )
+        if assert_scales(node, source):
+            may += [row.may_be_lowered(128) for row in scale_rows(node, source, 1)]
+    # Steps of 256 and more cannot be lowered by 128 behind a mask, nor what leaves 16 bits.
+    assert 10 < may.count(True) < len(may) - 10
 
 
 def test_the_whole_range_of_16_bits_is_scaled_as_axol1tl_does() -> None:
