@@ -158,6 +158,9 @@ def test_csimulation(
     record(benchmark, N_CSIM)
 
 
+# torch announces another package for int8, which the pinned one does not need.
+@pytest.mark.filterwarnings("ignore:torch.ao.quantization is deprecated:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor:UserWarning")
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 def test_torch(benchmark: BenchmarkFixture, rows: np.ndarray, precision: str, threads: int) -> None:
