@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from emulator.errors import RangeError
 from emulator.results import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from emulator.graph import Graph
@@ -150,3 +151,17 @@ def check_rows(graph: Graph, rows: NDArray[np.integer]) -> None:
             f"the input {source.name!r}, {source.format}: {low} to {high}"
         )
         raise RangeError(msg)
+
+
+def n_outputs(graph: Graph) -> int:
+    """Return how many numbers leave a graph for each event."""
+    return sum(graph.tensors[name].size for name in graph.outputs)
+
+
+def by_output(graph: Graph, raws: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
+    """Return raws, (n events, all outputs side by side), as one array for each output."""
+    ends = np.cumsum([graph.tensors[name].size for name in graph.outputs])
+    parts = np.split(raws, ends[:-1], axis=1)
+    return {
+        name: np.ascontiguousarray(part) for name, part in zip(graph.outputs, parts, strict=True)
+    }

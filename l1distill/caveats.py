@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from emulator.objects.reader import Reader
     from emulator.rates import RateScenario
 
 #: What identifies the Pythia events behind a zero-bias file.
@@ -40,9 +41,10 @@ def sample_caveats(
     ``background`` that were made from the same Pythia events. Empty if all is well, or if the
     files do not say.
     """
+    readers = {name: [(path, open_file(path)) for path in paths] for name, paths in files.items()}
     notes = {
-        name: [(path, open_file(path).provenance()) for path in paths]
-        for name, paths in files.items()
+        name: [(path, reader.provenance()) for path, reader in named]
+        for name, named in readers.items()
     }
     found = [
         sentence
@@ -50,7 +52,7 @@ def sample_caveats(
         for path, note in named
         for sentence in _other_pileup(path, note, scenario)
     ]
-    found += float_caveats(path for paths in files.values() for path in paths)
+    found += _from_floats(pair for named in readers.values() for pair in named)
     return (*found, *_shared_pools({name: notes[name] for name in background}))
 
 
@@ -62,10 +64,14 @@ def float_caveats(paths: Iterable[str | Path]) -> tuple[str, ...]:
     paths
         Files as `emulator.objects.open_file` takes them.
     """
+    return _from_floats((path, open_file(path)) for path in paths)
+
+
+def _from_floats(readers: Iterable[tuple[str | Path, Reader]]) -> tuple[str, ...]:
     return tuple(
         f"{path}: its integers are mapped from floats of a simulation; no hardware ever saw them"
-        for path in paths
-        if open_file(path).float_valued
+        for path, reader in readers
+        if reader.float_valued
     )
 
 

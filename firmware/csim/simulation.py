@@ -15,7 +15,7 @@ import numpy as np
 
 from emulator.fixed import to_float
 from emulator.graph.codec import graph_to_plain
-from firmware.building import Build, check_rows, complete_folder
+from firmware.building import Build, by_output, check_rows, complete_folder, n_outputs
 from firmware.csim.bridge import TEMPLATE, bridge_source
 from firmware.csim.compiler import FLAGS, Compiler
 from firmware.errors import UnsupportedNodeError
@@ -141,17 +141,12 @@ class CSimulation:
             If the rows have another number of features.
         """
         check_rows(self.graph, rows)
-        sizes = [self.graph.tensors[name].size for name in self.graph.outputs]
-        raws = np.empty((len(rows), sum(sizes)), dtype=np.int64)
+        raws = np.empty((len(rows), n_outputs(self.graph)), dtype=np.int64)
         for start in range(0, len(rows), CHUNK_EVENTS):
             chunk = slice(start, start + CHUNK_EVENTS)
             values = np.ascontiguousarray(to_float(rows[chunk], self.graph.input.format))
             self._run_rows(values, raws[chunk], len(values), self.threads)
-        parts = np.split(raws, np.cumsum(sizes)[:-1], axis=1)
-        return {
-            name: np.ascontiguousarray(part)
-            for name, part in zip(self.graph.outputs, parts, strict=True)
-        }
+        return by_output(self.graph, raws)
 
     def trace(self, rows: NDArray[np.integer]) -> dict[str, NDArray[np.int64]]:
         """Compute every node; the first call compiles a second project whose outputs are all nodes.

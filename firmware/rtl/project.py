@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from emulator.errors import InputFileError
 from emulator.results import Record
-from firmware.building import Build, complete_folder, first_error, run_tool
+from firmware.building import Build, complete_folder, first_error, n_outputs, run_tool
 from firmware.rtl.design import Design
 from firmware.rtl.errors import RtlCompileError, RtlTimingError
 from firmware.rtl.library import Verilator, alkaid_rtl_model, require_alkaid
@@ -196,11 +196,6 @@ def plan_rtl(graph: Graph, settings: RtlSettings) -> tuple[RtlEstimate, int]:
 def write_verilog(graph: Graph, folder: Path, settings: RtlSettings) -> None:
     """Write the Verilog of a graph into a folder, without compiling its simulation; see `plan_rtl`."""
     _model(trace_graph(graph), folder, settings).write()
-
-
-def n_outputs(graph: Graph) -> int:
-    """Return how many numbers stand at the output port."""
-    return sum(graph.tensors[name].size for name in graph.outputs)
 
 
 def _library(folder: Path, top: str) -> Path:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emulator.graph.codec import graph_to_plain
-from firmware.building import check_rows
+from firmware.building import by_output, check_rows, n_outputs
 from firmware.rtl.design import Design
 from firmware.rtl.library import Verilator, require_alkaid
-from firmware.rtl.project import build_project, is_complete, load_project, n_outputs
+from firmware.rtl.project import build_project, is_complete, load_project
 from firmware.rtl.settings import RtlSettings
 
 if TYPE_CHECKING:
@@ -126,17 +126,12 @@ class RtlSimulation:
             If the rows have another number of features.
         """
         check_rows(self.graph, rows)
-        sizes = [self.graph.tensors[name].size for name in self.graph.outputs]
-        raws = np.empty((len(rows), sum(sizes)), dtype=np.int64)
+        raws = np.empty((len(rows), n_outputs(self.graph)), dtype=np.int64)
         n_blocks = max(self.threads, -(-len(rows) // CHUNK_EVENTS), 1)
         blocks = zip(np.array_split(rows, n_blocks), np.array_split(raws, n_blocks), strict=True)
         with ThreadPoolExecutor(self.threads) as pool:
             list(pool.map(self._run_block, *zip(*blocks, strict=True)))
-        parts = np.split(raws, np.cumsum(sizes)[:-1], axis=1)
-        return {
-            name: np.ascontiguousarray(part)
-            for name, part in zip(self.graph.outputs, parts, strict=True)
-        }
+        return by_output(self.graph, raws)
 
     def _run_block(self, rows: NDArray[np.integer], raws: NDArray[np.int64]) -> None:
         if not len(rows):
