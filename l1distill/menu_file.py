@@ -70,12 +70,15 @@ class RatedMenu:
     expressions, bits, thresholds
         For each seed, by one of them: its expression, the name of its stored decision, the integer
         threshold of the network that is rated.
+    algorithms
+        Name of the menu that the expressions are from; empty if they stand in the menu file.
     """
 
     column: PrescaleColumn
     expressions: Mapping[str, Expression]
     bits: Mapping[str, str]
     thresholds: Mapping[str, int]
+    algorithms: str = ""
 
     @property
     def reads_bits(self) -> bool:
@@ -102,7 +105,7 @@ class RatedMenu:
             If the file lacks what a seed needs; the message names the seed.
         """
         out = np.empty((len(scores), len(self.column)), dtype=np.bool_)
-        evaluator = SeedEvaluator(chunk.events)
+        evaluator = SeedEvaluator(chunk.events, menu=self.algorithms)
         for place, seed in enumerate(self.column.seeds):
             if seed in self.thresholds:
                 out[:, place] = scores >= self.thresholds[seed]
@@ -181,7 +184,8 @@ def _menu(seeds: Mapping[str, SeedSection], algorithms: Menu | None, model: Mode
                 "file of the menu's algorithms"
             )
             raise SettingsError(msg)
-    return RatedMenu(column, expressions, bits, thresholds)
+    name = "" if algorithms is None else algorithms.name
+    return RatedMenu(column, expressions, bits, thresholds, name)
 
 
 def _threshold(seed: str, given: int | str, model: Model) -> int:

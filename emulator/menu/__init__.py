@@ -8,12 +8,13 @@ from emulator.menu.agreement import (
     SeedAgreement,
     summarize,
 )
-from emulator.menu.cuts import UnsupportedSeedError
+from emulator.menu.cuts import AbsentInputError, UnsupportedSeedError
 from emulator.menu.evaluate import SeedEvaluator
 from emulator.menu.grammar import ExpressionError, parse_expression
 from emulator.menu.menu import Menu, Seed, load_menu
 
 __all__ = [
+    "AbsentInputError",
     "AgreementSummary",
     "ExpressionError",
     "Menu",

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from emulator.errors import L1Error
-from emulator.menu.evaluate import SeedEvaluator
+from emulator.menu.cuts import AbsentInputError
+from emulator.menu.evaluate import SHOWER, SeedEvaluator
 from emulator.menu.syntax import Condition, External, Junction, Negation, Requirement
 from emulator.results import Record
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from emulator.menu.syntax import Expression
 
 #: ``agrees``: it fired and every decision is the same. ``not tested``: the same, but it never fired.
-Status = Literal["agrees", "disagrees", "not tested", "unsupported"]
+#: ``not in the file``: the file lacks an input, or the decision. ``unsupported``: it is not modelled.
+Status = Literal["agrees", "disagrees", "not tested", "not in the file", "unsupported"]
 
 #: What a seed is about: networks and external signals are no seeds of objects.
 Kind = Literal["objects", "network", "external"]
@@ -67,6 +69,7 @@ class _Tally:
     extra: int = 0
     missing: int = 0
     reasons: list[str] = field(default_factory=list)
+    modelled: bool = True
 
 
 class MenuAgreement:
@@ -105,7 +108,7 @@ class MenuAgreement:
         consecutive
             Whether the rows are consecutive crossings; see `SeedEvaluator`.
         """
-        evaluator = SeedEvaluator(events, consecutive=consecutive)
+        evaluator = SeedEvaluator(events, consecutive=consecutive, menu=self.menu.name)
         for seed in self.menu.seeds:
             tally = self._tallies[seed.bit]
             if seed.bit not in published:
@@ -115,6 +118,7 @@ class MenuAgreement:
                 ours = evaluator.decide(seed.parsed())
             except L1Error as error:
                 _note(tally, str(error))
+                tally.modelled &= isinstance(error, AbsentInputError)
                 continue
             theirs = published[seed.bit]
             tally.n_crossings += len(theirs)
@@ -133,23 +137,44 @@ def _note(tally: _Tally, reason: str) -> None:
 
 
 def _record(seed: Seed, tally: _Tally) -> SeedAgreement:
-    status: Status = "agrees"
-    if tally.extra or tally.missing:
-        status = "disagrees"
-    elif not tally.fires:
-        # Nothing was evaluated at all, if there is a reason and no crossing.
-        status = "unsupported" if tally.reasons and not tally.n_crossings else "not tested"
+    if _is_flag(seed) and tally.extra and not tally.fires:
+        # The decision would be the flag itself: one that never follows it was made of other flags.
+        _note(
+            tally,
+            f"the file sets this flag in {tally.extra} crossings, its decision in none: the "
+            "decisions were made without muon showers",
+        )
+        tally = _Tally(reasons=tally.reasons)
     return SeedAgreement(
         bit=seed.bit,
         name=seed.name,
         kind=_kind(seed),
-        status=status,
+        status=_status(tally),
         n_crossings=tally.n_crossings,
         fires=tally.fires,
         extra=tally.extra,
         missing=tally.missing,
         reason="; ".join(tally.reasons),
     )
+
+
+def _status(tally: _Tally) -> Status:
+    if tally.extra or tally.missing:
+        return "disagrees"
+    if tally.fires:
+        return "agrees"
+    if tally.n_crossings or not tally.reasons:
+        return "not tested"
+    return "not in the file" if tally.modelled else "unsupported"
+
+
+def _is_flag(seed: Seed) -> bool:
+    """Tell whether a seed is nothing but a flag of muon showers."""
+    try:
+        expression = seed.parsed()
+    except L1Error:
+        return False
+    return isinstance(expression, Requirement) and expression.kind == SHOWER
 
 
 def _kind(seed: Seed) -> Kind:
@@ -183,12 +208,19 @@ class AgreementSummary(Record):
     agrees: int
     not_tested: int
     disagrees: int
+    not_in_the_file: int
     unsupported: int
 
     @property
     def fraction_without_mismatch(self) -> float:
         """Part of the seeds that are evaluated and differ nowhere."""
         return (self.agrees + self.not_tested) / self.n_seeds if self.n_seeds else 0.0
+
+    @property
+    def fraction_of_those_in_the_file(self) -> float:
+        """The same part of the seeds whose inputs and decisions the files hold."""
+        there = self.n_seeds - self.not_in_the_file
+        return (self.agrees + self.not_tested) / there if there else 0.0
 
 
 def summarize(records: tuple[SeedAgreement, ...]) -> AgreementSummary:
@@ -199,5 +231,6 @@ def summarize(records: tuple[SeedAgreement, ...]) -> AgreementSummary:
         statuses.count("agrees"),
         statuses.count("not tested"),
         statuses.count("disagrees"),
+        statuses.count("not in the file"),
         statuses.count("unsupported"),
     )

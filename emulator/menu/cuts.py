@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from fractions import Fraction
 from functools import lru_cache
 from importlib.resources import files
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 
 class UnsupportedSeedError(L1Error):
     """A seed uses what is not modelled, or what the events do not hold; the message says what."""
+
+
+class AbsentInputError(UnsupportedSeedError):
+    """A seed uses an input that the events do not hold; the message says which."""
 
 
 @dataclass(frozen=True)
@@ -109,12 +114,22 @@ def _source(kind: str) -> tuple[str, str]:
         collection, _, field = known["kinds"][kind].partition(".")
         return collection, field
     what = known["absent"].get(kind)
-    msg = f"{kind} is {what}, which events do not hold" if what else f"{kind} is not known"
+    if what:
+        msg = f"{kind} is {what}, which events do not hold"
+        raise AbsentInputError(msg)
+    msg = f"{kind} is not known"
     raise UnsupportedSeedError(msg)
 
 
-def field_cuts(requirement: Requirement) -> tuple[FieldCut, ...]:
+def field_cuts(requirement: Requirement, menu: str = "") -> tuple[FieldCut, ...]:
     """Return all cuts of a requirement, its threshold first.
+
+    Parameters
+    ----------
+    requirement
+        One object with its cuts.
+    menu
+        Name of the menu, as ``L1Menu_Collisions2024_v1_1_0``: some define a window otherwise.
 
     Raises
     ------
@@ -142,7 +157,7 @@ def field_cuts(requirement: Requirement) -> tuple[FieldCut, ...]:
             msg = f"the cut {cut!r} is not known"
             raise UnsupportedSeedError(msg)
         field = _field(collection, kind.field)
-        table = _cut_table(load_scales().field(collection, field), cut, match)
+        table = _cut_table(load_scales().field(collection, field), cut, match, menu)
         if match["type"] in seen and not kind.alternatives:
             msg = f"{requirement.kind} has two cuts of the type {match['type']}"
             raise UnsupportedSeedError(msg)
@@ -192,8 +207,17 @@ def _codes(scale: FieldScale, codes: list[int]) -> Table:
     return table
 
 
-def _cut_table(scale: FieldScale, cut: str, match: re.Match[str]) -> Table:
-    named = knowledge()["windows"].get(cut)
+def _named_window(cut: str, menu: str) -> tuple[int, int] | None:
+    """Return the window of a name that is no number, as the menu defines it."""
+    for entry in knowledge()["windows_of_menus"]:
+        if cut in entry["windows"] and fnmatchcase(menu, entry["menus"]):
+            return tuple(entry["windows"][cut])
+    window = knowledge()["windows"].get(cut)
+    return None if window is None else tuple(window)
+
+
+def _cut_table(scale: FieldScale, cut: str, match: re.Match[str], menu: str) -> Table:
+    named = _named_window(cut, menu)
     if named is not None:
         return _window(scale, *named)
     read = _READ.get(match["type"])

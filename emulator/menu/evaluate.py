@@ -9,7 +9,7 @@ import awkward as ak
 import numpy as np
 
 from emulator.menu.correlations import CorrelationCuts, correlation_cuts, integer_limits
-from emulator.menu.cuts import UnsupportedSeedError, collection_of, field_cuts
+from emulator.menu.cuts import AbsentInputError, UnsupportedSeedError, collection_of, field_cuts
 from emulator.menu.kernels import (
     Leg,
     Metric,
@@ -58,10 +58,13 @@ class SeedEvaluator:
     consecutive
         Whether its rows are consecutive crossings, as in a test vector of the Global Trigger. Only
         then can seeds look at neighbouring crossings; beyond the ends there are no objects.
+    menu
+        Name of the menu whose seeds they are: some define a window otherwise (`field_cuts`).
     """
 
-    def __init__(self, events: ak.Array, *, consecutive: bool = False) -> None:
+    def __init__(self, events: ak.Array, *, consecutive: bool = False, menu: str = "") -> None:
         self._events = events
+        self._menu = menu
         self._consecutive = consecutive
         self._masks: dict[Requirement, Masks] = {}
         self._codes: dict[tuple[str, bool, str], tuple[Integers, Integers, Integers, Integers]] = {}
@@ -73,7 +76,7 @@ class SeedEvaluator:
         Raises
         ------
         UnsupportedSeedError
-            If it uses what is not modelled or what the events do not hold.
+            If it uses what is not modelled, or (`AbsentInputError`) what the events do not hold.
         """
         if expression not in self._results:
             self._results[expression] = self._decide(expression)
@@ -92,7 +95,7 @@ class SeedEvaluator:
         if isinstance(expression, Condition):
             return self._condition(expression)
         msg = f"the external signal {expression.name} is not in the events"
-        raise UnsupportedSeedError(msg)
+        raise AbsentInputError(msg)
 
     def _condition(self, condition: Condition) -> Decisions:
         cuts = correlation_cuts(condition.cuts)
@@ -134,7 +137,7 @@ class SeedEvaluator:
             raise UnsupportedSeedError(msg)
         if name not in self._events.fields:
             msg = f"the flag {name} of muon showers is not in the events"
-            raise UnsupportedSeedError(msg)
+            raise AbsentInputError(msg)
         flags: Decisions = ak.to_numpy(self._events[name]) != 0
         return flags
 
@@ -148,7 +151,7 @@ class SeedEvaluator:
 
     def _computed_mask(self, requirement: Requirement) -> Masks:
         collection = collection_of(requirement.kind)
-        cuts = field_cuts(requirement)
+        cuts = field_cuts(requirement, self._menu)
         masks = every_object(self._column(collection, "pt")[0])
         for cut in cuts:
             keep_passing(masks, *self._column(collection, cut.field), cut.lowest, cut.table)
@@ -157,12 +160,12 @@ class SeedEvaluator:
     def _column(self, collection: str, name: str) -> tuple[NDArray[np.int64], Codes]:
         if name not in self._events[collection].fields:
             msg = f"{collection}.{name} is not in the events"
-            raise UnsupportedSeedError(msg)
+            raise AbsentInputError(msg)
         offsets, codes = field_columns(self._events, collection, name)
         if name == "index" and len(codes) and not codes.any():
             # Real muons come from all track finders: some simulations do not fill the field.
             msg = f"{collection}.{name} is 0 for every object, so it is not filled"
-            raise UnsupportedSeedError(msg)
+            raise AbsentInputError(msg)
         return offsets, codes
 
     def _shifted(self, requirement: Requirement) -> Masks:

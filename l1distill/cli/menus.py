@@ -30,8 +30,8 @@ def check(
 ) -> int:
     """Evaluate a menu's seeds on hardware integers and compare them with the published decisions.
 
-    Exit 1 if a seed disagrees. A seed that never fires is not tested; what is not supported is listed
-    with its reason.
+    Exit 1 if a seed disagrees. A seed that never fires is not tested; what the file lacks, and what is
+    not supported, is listed with its reason.
 
     Example:
 
@@ -63,6 +63,7 @@ def check(
                 "summary": {
                     **summary.as_dict(),
                     "fraction_without_mismatch": summary.fraction_without_mismatch,
+                    "fraction_of_those_in_the_file": summary.fraction_of_those_in_the_file,
                 },
                 "seeds": [record.as_dict() for record in records],
             }
@@ -96,7 +97,12 @@ def _print(
     typer.echo(
         f"{menu}: of {summary.n_seeds} seeds of objects {summary.agrees} agree, "
         f"{summary.not_tested} never fire and are not tested, {summary.disagrees} disagree, "
-        f"{summary.unsupported} are not supported; {others} seeds of networks and external signals "
-        "are not counted"
+        f"{summary.not_in_the_file} need what is not in the file, {summary.unsupported} are not "
+        f"supported; {others} seeds of networks and external signals are not counted"
     )
-    typer.echo(f"evaluated without any mismatch: {100 * summary.fraction_without_mismatch:.1f} %")
+    held = summary.n_seeds - summary.not_in_the_file
+    typer.echo(
+        f"evaluated without any mismatch: {100 * summary.fraction_without_mismatch:.1f} % of the "
+        f"{summary.n_seeds} seeds of objects, {100 * summary.fraction_of_those_in_the_file:.1f} % of "
+        f"the {held} whose inputs and decisions the file holds"
+    )

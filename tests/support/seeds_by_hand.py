@@ -30,7 +30,7 @@ CUTS: dict[str, Callable[[Object], bool]] = {
     "MU-ETA_2p0": lambda o: -184 <= o["eta_vtx"] <= 184,
     "MU-ETA_BMTF": lambda o: -73 <= o["eta_vtx"] <= 73,
     "MU-ETA_EMTF_POS_er2p0": lambda o: 115 <= o["eta_vtx"] <= 184,
-    "MU-ETA_EMTF_NEG_er2p0": lambda o: o["eta_vtx"] >= -114 or o["eta_vtx"] <= -185,
+    "MU-ETA_EMTF_NEG_er2p0": lambda o: -184 <= o["eta_vtx"] <= -115,
     "MU-PHI_TOP120": lambda o: 48 <= o["phi_vtx"] <= 239,
     "EG-ISO_0xA": lambda o: bool(o["iso"] & 1),
     "EG-ISO_0xC": lambda o: bool(o["iso"] & 2),

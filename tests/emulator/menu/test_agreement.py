@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import awkward as ak
 import numpy as np
+import pytest
 
 from emulator.menu import Menu, MenuAgreement, Seed, SeedEvaluator, parse_expression, summarize
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.emulator.menu.conftest import MakeCrossings
 
 MENU = Menu(
@@ -46,7 +50,9 @@ def test_statuses(make_crossings: MakeCrossings) -> None:
         "agrees",
         "not tested",
         "disagrees",
-        *["unsupported"] * 5,
+        "unsupported",
+        "unsupported",
+        *["not in the file"] * 3,
     ]
     assert (records[2].fires, records[2].extra, records[2].missing) == (fires, extra, missing)
     assert extra + missing == 4
@@ -57,13 +63,9 @@ def test_statuses(make_crossings: MakeCrossings) -> None:
     assert records[7].reason == "the files hold no decision of it"
     summary = summarize(records)
     assert summary.n_seeds == 6
-    assert (summary.agrees, summary.not_tested, summary.disagrees, summary.unsupported) == (
-        1,
-        1,
-        1,
-        3,
-    )
+    assert list(summary.as_dict().values()) == [6, 1, 1, 1, 1, 2]
     assert summary.fraction_without_mismatch == 2 / 6
+    assert summary.fraction_of_those_in_the_file == 2 / 5
 
 
 def test_a_seed_that_some_files_cannot_support_says_so(make_crossings: MakeCrossings) -> None:
@@ -78,3 +80,40 @@ def test_a_seed_that_some_files_cannot_support_says_so(make_crossings: MakeCross
     (record,) = agreement.records()
     assert (record.status, record.n_crossings) == ("agrees", 30)
     assert record.reason == "mu.qual is not in the events"
+
+
+@pytest.mark.parametrize(
+    ("fires", "status"), [((), "not in the file"), ((4,), "disagrees"), (range(30), "disagrees")]
+)
+def test_decisions_made_without_showers(
+    make_crossings: MakeCrossings, fires: Sequence[int], status: str
+) -> None:
+    """A decision that is a flag, and never follows it, was made of other flags than the file has."""
+    events = make_crossings(30, 1)
+    events["mus0"] = np.arange(30, dtype=np.uint8) % 2
+    published = np.zeros(30, dtype=bool)
+    published[list(fires)] = True
+    agreement = MenuAgreement(Menu("m", (Seed(104, "L1_SingleMuShower_Nominal", "MUS0"),)))
+    agreement.add(events, {104: published})
+    (record,) = agreement.records()
+    assert record.status == status
+    assert ("sets this flag in 15 crossings" in record.reason) == (status == "not in the file")
+
+
+def test_a_menu_defines_its_windows(make_crossings: MakeCrossings) -> None:
+    text = "MU0[MU-ETA_EMTF_NEG_er2p0]"
+    events = make_crossings(400, 3)
+    eta = events.mu.eta_vtx
+    inside = ak.to_numpy(ak.any((eta >= -184) & (eta <= -115), axis=1))
+    way_round = ak.to_numpy(ak.any((eta >= -114) | (eta <= -185), axis=1))
+    assert (inside != way_round).any()
+    for name, expected in (
+        ("L1Menu_Collisions2024_v1_1_0", way_round),
+        ("L1Menu_Collisions2024_v1_2_1", way_round),
+        ("L1Menu_Collisions2024_v1_3_0", inside),
+        ("L1Menu_Collisions2025_v1_0_0", inside),
+        ("", inside),
+    ):
+        agreement = MenuAgreement(Menu(name, (Seed(55, "L1_A", text),)))
+        agreement.add(events, {55: expected})
+        assert [record.status for record in agreement.records()] == ["agrees"], name

@@ -10,13 +10,13 @@ from emulator.menu.syntax import Requirement
 from emulator.objects import load_scales
 
 
-def passing(text: str) -> dict[str, list[int]]:
+def passing(text: str, menu: str = "") -> dict[str, list[int]]:
     """The codes that pass, field by field."""
     requirement = parse_expression(text)
     assert isinstance(requirement, Requirement)
     return {
         cut.field: [cut.lowest + int(place) for place in cut.table.nonzero()[0]]
-        for cut in field_cuts(requirement)
+        for cut in field_cuts(requirement, menu)
     }
 
 
@@ -67,8 +67,11 @@ def test_windows(text: str, field: str, low: int, high: int) -> None:
 
 
 def test_several_windows_are_alternatives() -> None:
-    found = passing("MU0[MU-ETA_EMTF_NEG_er2p0,MU-ETA_BMTF,MU-ETA_EMTF_POS_er2p0]")["eta_vtx"]
+    text = "MU0[MU-ETA_EMTF_NEG_er2p0,MU-ETA_BMTF,MU-ETA_EMTF_POS_er2p0]"
+    found = passing(text, "L1Menu_Collisions2024_v1_2_0")["eta_vtx"]
     assert found == [*range(-256, -184), *range(-114, 256)], "one window goes the way round"
+    found = passing(text)["eta_vtx"]
+    assert found == [*range(-184, -114), *range(-73, 74), *range(115, 185)]
     found = passing("MU0[MU-ETA_BMTF,MU-ETA_EMTF_POS_er2p0]")["eta_vtx"]
     assert found == [*range(-73, 74), *range(115, 185)]
 
