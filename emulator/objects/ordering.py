@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 @inline_kernel
-def _sort_falling(index: NDArray[np.int64], pt: NDArray[np.int64], start: int, stop: int) -> None:
+def _sort_falling(
+    index: NDArray[np.int64], pt: NDArray[np.integer[Any]], start: int, stop: int
+) -> None:
     """Insertion sort of a short stretch of ``index``; equal pt keep their order."""
     for i in range(start + 1, stop):
         moved = index[i]
@@ -67,9 +69,9 @@ def order_objects(
 @kernel
 def select_objects(
     offsets: NDArray[np.int64],
-    pt: NDArray[np.int64],
-    crossing: NDArray[np.int64],
-    kind: NDArray[np.int64],
+    pt: NDArray[np.integer[Any]],
+    crossing: NDArray[np.integer[Any]],
+    kind: NDArray[np.integer[Any]],
     wanted_crossings: NDArray[np.int64],
     wanted_kind: int,
     minimum_pt: int,
@@ -83,7 +85,7 @@ def select_objects(
     offsets
         int64 (n_entries + 1), the objects of each entry of the file.
     pt, crossing, kind
-        int64 (n_objects): hardware pt, relative crossing, and type (of a sum).
+        Integers (n_objects): hardware pt, relative crossing, and type (of a sum).
     wanted_crossings
         int64, without repetition.
     wanted_kind
@@ -128,3 +130,39 @@ def select_objects(
             filled = start + min(filled - start, limit)
             new_offsets[entry * crossings + k + 1] = filled
     return new_offsets, index[:filled].copy()
+
+
+@kernel
+def stand_as_wanted(
+    offsets: NDArray[np.int64],
+    pt: NDArray[np.integer[Any]],
+    crossing: NDArray[np.integer[Any]],
+    wanted_crossing: int,
+    minimum_pt: int,
+    limit: int,
+    by_pt: bool,
+) -> bool:
+    """Tell whether `select_objects` would leave the objects of one crossing all as they stand.
+
+    So they do in files that a program wrote with the crossing, order and number of the trigger; to see
+    this is cheaper than to choose. Parameters are those of `select_objects`, with one crossing and one
+    kind.
+
+    Examples
+    --------
+    >>> zeros = np.zeros(2, dtype=np.int64)
+    >>> stand_as_wanted(np.array([0, 2]), np.array([8, 8]), zeros, 0, 1, 12, True)
+    True
+    >>> stand_as_wanted(np.array([0, 2]), np.array([7, 8]), zeros, 0, 1, 12, True)
+    False
+    """
+    for row in range(len(offsets) - 1):
+        start, stop = offsets[row], offsets[row + 1]
+        if stop - start > limit:
+            return False
+        for position in range(start, stop):
+            if crossing[position] != wanted_crossing or pt[position] < minimum_pt:
+                return False
+            if by_pt and position > start and pt[position - 1] < pt[position]:
+                return False
+    return True

@@ -5,8 +5,7 @@ A format is data: a `TreeLayout` names the trees and branches of one source.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import awkward as ak
 import numpy as np
@@ -27,12 +26,11 @@ from emulator.objects.events import (
     OPTIONAL_FIELDS,
     REQUIRED_FIELDS,
     SUMS,
-    Columns,
     build_events,
     known_fields,
 )
 from emulator.objects.file_access import charge_bits
-from emulator.objects.ordering import select_objects
+from emulator.objects.raw_objects import RawObjects, RawSums
 from emulator.objects.root_file import Jagged, RootFile, RootTree, open_root
 from emulator.objects.scales import HardwareScales, load_scales
 from emulator.objects.sum_types import SUM_PARTS, SUM_TYPES
@@ -50,18 +48,18 @@ _LARGEST_SUM_TYPE: Final = 255
 
 _DESCRIBE_ENTRIES: Final = 100_000
 
+#: Crossings are small integers, relative to the triggered one.
+_CROSSINGS: Final = (int(np.iinfo(np.int16).min), int(np.iinfo(np.int16).max))
 
-@dataclass(frozen=True, slots=True)
-class _Raw:
-    """Objects of a range of entries as the file has them, all crossings together."""
 
-    offsets: NDArray[np.int64]
-    crossing: NDArray[np.int64]
-    kind: NDArray[np.int64]
-    fields: dict[str, NDArray[Any]]
+class _Raw(NamedTuple):
+    """Everything of a range of entries as the file has it."""
 
-    def entry_numbers(self) -> NDArray[np.int64]:
-        return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
+    objects: dict[str, RawObjects]
+    sums: RawSums
+
+    def everything(self) -> tuple[RawObjects, ...]:
+        return (*self.objects.values(), self.sums.objects)
 
 
 class TreeReader:
@@ -191,16 +189,14 @@ class TreeReader:
             for start, stop in ranges:
                 raw = self._raw(tree, start, stop)
                 own = self._row_crossings(tree, start, stop)
-                here = [own] if own is not None else [each.crossing for each in raw.values()]
+                here = [own] if own is not None else [each.crossing for each in raw.everything()]
                 unseen -= {c for c in unseen if any(bool((each == c).any()) for each in here)}
                 scalars = self._scalars(scalar_tree, start, stop)
                 showers = self._showers(tree, start, stop, wanted)
                 events = self._events(raw, scalars, showers, wanted, start)
                 bits = None if decisions is None else decisions.read(file, start, stop)
                 if own is not None:
-                    chosen = (own[:, None] == wanted).reshape(-1)
-                    events = ak.to_packed(events[chosen])
-                    bits = None if bits is None else SeedBits(bits.names, bits.values[chosen])
+                    events, bits = _of_crossings(events, bits, own, wanted)
                 yield Chunk(
                     self.path,
                     self._layout.tree,
@@ -219,7 +215,7 @@ class TreeReader:
 
     def _events(
         self,
-        raw: Mapping[str, _Raw],
+        raw: _Raw,
         scalars: Mapping[str, NDArray[Any]],
         showers: Mapping[str, NDArray[Any]],
         wanted: NDArray[np.int64],
@@ -229,58 +225,17 @@ class TreeReader:
         rows = {name: np.repeat(values, len(wanted)) for name, values in scalars.items()}
         rows |= showers
         rows["crossing"] = np.tile(wanted, entries)
-        parts = {name: self._selected(name, raw[name], wanted) for name in OBJECTS}
-        parts |= self._sums(raw["sums"], wanted)
+        by_pt = self.order == "pt"
+        parts = {
+            name: raw.objects[name].selected(wanted, self._scales.multiplicity(name), by_pt=by_pt)
+            for name in OBJECTS
+        }
+        parts |= raw.sums.selected(wanted, by_pt=by_pt)
 
         def place(row: int) -> str:
             return f"{self.path}:{self._layout.tree} entry {start + row // len(wanted)}"
 
         return build_events(rows, parts, scales=self._scales, place=place)
-
-    def _selected(self, collection: str, raw: _Raw, wanted: NDArray[np.int64]) -> Columns:
-        offsets, index = self._chosen(raw, wanted, 0, 1, self._scales.multiplicity(collection))
-        return Columns(offsets, {name: values[index] for name, values in raw.fields.items()})
-
-    def _chosen(
-        self, raw: _Raw, wanted: NDArray[np.int64], kind: int, minimum_pt: int, limit: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        return select_objects(
-            raw.offsets,
-            raw.fields["pt"].astype(np.int64),
-            raw.crossing,
-            raw.kind,
-            wanted,
-            kind,
-            minimum_pt,
-            limit,
-            self.order == "pt",
-        )
-
-    def _sums(self, raw: _Raw, wanted: NDArray[np.int64]) -> dict[str, Columns]:
-        """Return each sum, with the further fields of its word where every row has them."""
-        kinds = set(np.unique(raw.kind).tolist())
-
-        def chosen(kind: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-            return self._chosen(raw, wanted, kind, 0, 1)
-
-        further = {
-            part.kind: chosen(part.kind)
-            for parts in SUM_PARTS.values()
-            for part in parts.values()
-            if part.kind in kinds
-        }
-        found = {}
-        for name, kind in SUM_TYPES.items():
-            offsets, index = chosen(kind)
-            fields: dict[str, NDArray[Any]] = {
-                each: raw.fields[each][index] for each in REQUIRED_FIELDS[name]
-            }
-            for each, part in SUM_PARTS[name].items():
-                if part.kind in further:
-                    values = part.values(offsets, *further[part.kind], raw.fields["pt"])
-                    fields |= {} if values is None else {each: values}
-            found[name] = Columns(offsets, fields)
-        return found
 
     def _showers(
         self, tree: RootTree, start: int, stop: int, wanted: NDArray[np.int64]
@@ -294,18 +249,15 @@ class TreeReader:
         for name, each in self._layout.showers.items():
             values = tree.jagged(each, start, stop)
             _same_lengths(tree, each, values, crossing.offsets)
-            raw = _Raw(
-                crossing.offsets,
-                crossing.contents.astype(np.int64),
-                np.zeros(len(values.contents), dtype=np.int64),
-                {"pt": values.contents},
+            _check_codes(tree, branch, crossing, *_CROSSINGS)
+            raw = RawObjects(
+                crossing.offsets, crossing.contents.astype(np.int16), {"pt": values.contents}
             )
-            offsets, _ = self._chosen(raw, wanted, 0, 1, 1)
-            flags[name] = np.diff(offsets)
+            flags[name] = np.diff(raw.selected(wanted, 1, by_pt=False).offsets)
         return flags
 
-    def _raw(self, tree: RootTree, start: int, stop: int) -> dict[str, _Raw]:
-        raw = {
+    def _raw(self, tree: RootTree, start: int, stop: int) -> _Raw:
+        objects = {
             name: self._raw_objects(tree, self._layout.objects[name], name, start, stop)
             for name in OBJECTS
         }
@@ -313,27 +265,25 @@ class TreeReader:
         kind = tree.jagged(self._layout.sum_type, start, stop)
         _check_codes(tree, self._layout.sum_type, kind, 0, _LARGEST_SUM_TYPE)
         _same_lengths(tree, self._layout.sum_type, kind, sums.offsets)
-        raw["sums"] = _Raw(sums.offsets, sums.crossing, kind.contents.astype(np.int64), sums.fields)
-        return raw
+        return _Raw(objects, RawSums(sums, kind.contents.astype(np.int16)))
 
     def _raw_objects(
         self, tree: RootTree, branches: ObjectBranches, name: str, start: int, stop: int
-    ) -> _Raw:
+    ) -> RawObjects:
         crossing = tree.jagged(branches.crossing, start, stop)
-        limits = np.iinfo(np.int16)
-        _check_codes(tree, branches.crossing, crossing, int(limits.min), int(limits.max))
+        _check_codes(tree, branches.crossing, crossing, *_CROSSINGS)
         fields: dict[str, NDArray[Any]] = {}
         for each in self._present_fields(tree, name):
             values = tree.jagged(branches.fields[each], start, stop)
             _same_lengths(tree, branches.fields[each], values, crossing.offsets)
-            if each == "pt":
-                _check_codes(tree, branches.fields[each], values, 0, np.iinfo(np.int64).max)
             fields[each] = values.contents
+            if each == "pt":
+                _check_codes(tree, branches.fields[each], values, 0, np.iinfo(np.int32).max)
+                fields[each] = values.contents.astype(np.int32, copy=False)
         if self._layout.charge_is_sign and "charge" in fields:
             where = f"{tree.where} branch {branches.fields['charge']}"
             fields["charge"] = charge_bits(fields["charge"], where)
-        kind = np.zeros(len(crossing.contents), dtype=np.int64)
-        return _Raw(crossing.offsets, crossing.contents.astype(np.int64), kind, fields)
+        return RawObjects(crossing.offsets, crossing.contents.astype(np.int16, copy=False), fields)
 
     def _present_fields(self, tree: RootTree, name: str) -> tuple[str, ...]:
         branches = self._layout.sums if name == "sums" else self._layout.objects[name]
@@ -358,28 +308,39 @@ class TreeReader:
         """Count a range of entries; return the types of sums in it."""
         raw = self._raw(tree, start, stop)
         for name in (*OBJECTS, *SUMS):
-            source = raw.get(name) or raw["sums"]
+            source = raw.objects.get(name, raw.sums.objects)
             if name in SUM_TYPES:
-                chosen = source.kind == SUM_TYPES[name]
+                chosen = raw.sums.kind == SUM_TYPES[name]
             else:
                 chosen = source.fields["pt"] > 0
             fields = {
                 each: source.fields[each][chosen] for each in _FIELDS[name] if each in source.fields
             }
             tally.add_objects(name, fields)
-        kinds = {int(kind) for kind in np.unique(raw["sums"].kind)}
+        kinds = raw.sums.kinds()
         own = self._row_crossings(tree, start, stop)
         if own is not None:
             tally.add_crossings(np.arange(len(own)), own)
             return kinds
         tally.add_crossings(
-            np.concatenate([each.entry_numbers() for each in raw.values()]),
-            np.concatenate([each.crossing for each in raw.values()]),
+            np.concatenate([each.entry_numbers() for each in raw.everything()]),
+            np.concatenate([each.crossing for each in raw.everything()]),
         )
         return kinds
 
 
 _FIELDS: Final = {name: known_fields(name) for name in REQUIRED_FIELDS}
+
+
+def _of_crossings(
+    events: ak.Array, bits: SeedBits | None, own: NDArray[np.int64], wanted: NDArray[np.int64]
+) -> tuple[ak.Array, SeedBits | None]:
+    """Keep rows of files where each entry is one crossing: those whose crossing was asked for."""
+    chosen = (own[:, None] == wanted).reshape(-1)
+    if bool(chosen.all()):
+        return events, bits
+    kept = None if bits is None else SeedBits(bits.names, bits.values[chosen])
+    return ak.to_packed(events[chosen]), kept
 
 
 def _check_codes(tree: RootTree, branch: str, values: Jagged, low: int, high: int) -> None:

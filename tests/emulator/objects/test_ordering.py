@@ -3,40 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise, product
-from operator import itemgetter
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from selection import Object, select_slowly
 
 from emulator.objects.ordering import order_objects, select_objects
-
-Object = tuple[int, int, int]  # pt, crossing, kind
-
-
-def select_slowly(
-    entries: list[list[Object]],
-    crossings: list[int],
-    kind: int,
-    minimum_pt: int,
-    limit: int,
-    by_pt: bool,
-) -> list[list[int]]:
-    """The definition: positions chosen for each row."""
-    rows = []
-    first = 0
-    for entry in entries:
-        for crossing in crossings:
-            chosen = [
-                (first + k, pt)
-                for k, (pt, bx, code) in enumerate(entry)
-                if bx == crossing and code == kind and pt >= minimum_pt
-            ]
-            if by_pt:
-                chosen.sort(key=itemgetter(1), reverse=True)  # stable, also in reverse
-            rows.append([position for position, _ in chosen[:limit]])
-        first += len(entry)
-    return rows
 
 
 def select(

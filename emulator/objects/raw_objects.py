@@ -1,0 +1,127 @@
+"""The objects of a range of a file's entries, and the choice of those that the trigger means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from emulator.objects.events import REQUIRED_FIELDS, Columns
+from emulator.objects.ordering import select_objects, stand_as_wanted
+from emulator.objects.sum_types import SUM_PARTS, SUM_TYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    Chosen = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+@dataclass(frozen=True, slots=True)
+class RawObjects:
+    """Objects of one collection as the file has them, all crossings together.
+
+    Attributes
+    ----------
+    offsets
+        int64 (n_entries + 1).
+    crossing
+        int16 (n_objects), relative to the triggered crossing.
+    fields
+        Integers (n_objects); ``pt`` is int32.
+    """
+
+    offsets: NDArray[np.int64]
+    crossing: NDArray[np.int16]
+    fields: Mapping[str, NDArray[Any]]
+
+    def entry_numbers(self) -> NDArray[np.int64]:
+        """Return the entry of each object, int64 (n_objects)."""
+        return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
+
+    def selected(self, wanted: NDArray[np.int64], limit: int, *, by_pt: bool) -> Columns:
+        """Return the objects with a pT of the wanted crossings, at most ``limit`` a row.
+
+        There is one row for each pair of entry and crossing, entry by entry.
+        """
+        pt = self.fields["pt"]
+        if len(wanted) == 1 and stand_as_wanted(
+            self.offsets, pt, self.crossing, int(wanted[0]), 1, limit, by_pt
+        ):
+            return Columns(self.offsets, self.fields)
+        offsets, index = select_objects(
+            self.offsets, pt, self.crossing, np.zeros(len(pt), np.int16), wanted, 0, 1, limit, by_pt
+        )
+        return Columns(offsets, {name: values[index] for name, values in self.fields.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class RawSums:
+    """All sums of a range of entries together, each with its type.
+
+    Attributes
+    ----------
+    objects
+        The sums.
+    kind
+        int16 (n_sums), codes as in `emulator.objects.sum_types`.
+    """
+
+    objects: RawObjects
+    kind: NDArray[np.int16]
+
+    def kinds(self) -> set[int]:
+        """Return the types of sums that occur."""
+        return set(np.flatnonzero(np.bincount(self.kind)).tolist()) if len(self.kind) else set()
+
+    def selected(self, wanted: NDArray[np.int64], *, by_pt: bool) -> dict[str, Columns]:
+        """Return each sum, with the further fields of its word where every row has them."""
+        chosen = self._chosen(wanted, by_pt=by_pt)
+        fields = self.objects.fields
+        found = {}
+        for name, kind in SUM_TYPES.items():
+            offsets, index = chosen[kind]
+            own: dict[str, NDArray[Any]] = {
+                each: fields[each][index] for each in REQUIRED_FIELDS[name]
+            }
+            for each, part in SUM_PARTS[name].items():
+                if part.kind in chosen:
+                    values = part.values(offsets, *chosen[part.kind], fields["pt"])
+                    own |= {} if values is None else {each: values}
+            found[name] = Columns(offsets, own)
+        return found
+
+    def _chosen(self, wanted: NDArray[np.int64], *, by_pt: bool) -> dict[int, Chosen]:
+        """Return offsets and positions of each type that occurs, and of those of the events array."""
+        if len(wanted) == 1 and (columns := self._columns(int(wanted[0]))):
+            entries = len(self.objects.offsets) - 1
+            rows = np.arange(entries + 1)
+            none: Chosen = (np.zeros(entries + 1, np.int64), np.zeros(0, np.int64))
+            found = {
+                kind: (rows, rows[:-1] * len(columns) + column)
+                for column, kind in enumerate(columns)
+            }
+            return dict.fromkeys(SUM_TYPES.values(), none) | found
+        raw = self.objects
+        return {
+            kind: select_objects(
+                raw.offsets, raw.fields["pt"], raw.crossing, self.kind, wanted, kind, 0, 1, by_pt
+            )
+            for kind in {*SUM_TYPES.values(), *self.kinds()}
+        }
+
+    def _columns(self, crossing: int) -> list[int]:
+        """Return the types in the order that every entry has, or nothing if entries differ."""
+        entries = len(self.objects.offsets) - 1
+        n_sums = len(self.kind) // entries if entries else 0
+        first = self.kind[:n_sums]
+        same = (
+            n_sums > 0
+            and len(np.unique(first)) == n_sums
+            and bool(np.all(np.diff(self.objects.offsets) == n_sums))
+            and bool(np.all(self.kind.reshape(entries, n_sums) == first))
+            and bool(np.all(self.objects.crossing == crossing))
+        )
+        return first.tolist() if same else []
