@@ -59,6 +59,9 @@ class Crossings:
         int16, ``(n,)``.
     pool_id
         uint64, ``(n,)``.
+    placement
+        How the leading pool event was laid over, int16, ``(n, 2)``: steps by which it was turned,
+        and -1 or 1 for its side in eta. Not written to files.
     """
 
     jets: Int16Array
@@ -69,6 +72,7 @@ class Crossings:
     weight: NDArray[np.float64]
     stratum: Int16Array
     pool_id: NDArray[np.uint64]
+    placement: Int16Array
 
     def __len__(self) -> int:
         return len(self.weight)
@@ -110,6 +114,7 @@ class _Output(NamedTuple):
     taus: Int16Array
     muons: Int16Array
     sums: Int16Array
+    placement: Int16Array
 
 
 def simulate(
@@ -162,6 +167,7 @@ def simulate(
         taus=np.zeros((n, scales.multiplicity("tau"), 4), np.int16),
         muons=np.zeros((n, scales.multiplicity("mu"), len(level1.MUON_COLUMNS)), np.int16),
         sums=np.zeros((n, len(level1.SUM_ROWS), 2), np.int16),
+        placement=np.zeros((n, 2), np.int16),
     )
     numbers = _Response(
         response.towers,
@@ -251,6 +257,9 @@ def _simulate(
                 entry = overlays.soft_first + i
             turn = int(rng.random() * n_phi)
             flip = rng.random() < 0.5
+            if k == 0:
+                out.placement[crossing, 0] = turn
+                out.placement[crossing, 1] = -1 if flip else 1
             add_event(em, had, overlays.deposits, overlays.event[entry], turn, flip)
             first, stop = overlays.candidate_offsets[entry], overlays.candidate_offsets[entry + 1]
             n_muons = level1.measure_muons(

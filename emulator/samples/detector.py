@@ -7,12 +7,20 @@ settings use the same names. No number of the response stands in the code.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from emulator.errors import SettingsError
-from emulator.samples._yaml import FloatArray, content_sha256, read_yaml, section, take
+from emulator.samples._yaml import (
+    FloatArray,
+    content_sha256,
+    read_yaml,
+    refuse_unknown,
+    section,
+    take,
+)
+from emulator.samples.response_card import CardNumber, read_card
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -150,6 +158,18 @@ class SumResponse(NamedTuple):
     tower_threshold_lsb: FloatArray
 
 
+_SECTIONS: Final[Mapping[str, type[Any]]] = {
+    "particles": ParticleResponse,
+    "muon_candidates": MuonCandidates,
+    "towers": TowerResponse,
+    "jets": JetResponse,
+    "egammas": EgammaResponse,
+    "taus": TauResponse,
+    "muons": MuonResponse,
+    "sums": SumResponse,
+}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TowerGeometry:
     """Trigger towers: rings in eta from the negative to the positive end, times steps in phi.
@@ -181,7 +201,15 @@ class TowerGeometry:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ResponseSettings:
-    """The whole response, one section for each step from a particle to a Level-1 object."""
+    """The whole response, one section for each step from a particle to a Level-1 object.
+
+    Attributes
+    ----------
+    card
+        All numbers with their sources and bands.
+    sha256, pool_sha256
+        Hashes of the values: of all, and of those that decide what a pool holds.
+    """
 
     name: str
     geometry: TowerGeometry
@@ -193,19 +221,20 @@ class ResponseSettings:
     taus: TauResponse
     muons: MuonResponse
     sums: SumResponse
+    card: tuple[CardNumber, ...]
     sha256: str
     pool_sha256: str
 
 
 def load_response(name_or_path: str | Path = "response_cms") -> ResponseSettings:
-    """Load the response from a packaged or a user's YAML file.
+    """Load the response from a packaged or a user's card, a YAML file.
 
     Raises
     ------
     InputFileError
         If the file cannot be read.
     SettingsError, MissingNameError
-        If a number is missing, of the wrong type, or unknown.
+        If a number is missing, of the wrong type, unknown, without a source, or outside its band.
 
     Examples
     --------
@@ -213,21 +242,17 @@ def load_response(name_or_path: str | Path = "response_cms") -> ResponseSettings
     >>> response.geometry.n_eta, response.jets.seed_lsb
     (80, 8)
     """
-    content, where = read_yaml(name_or_path)
+    raw, where = read_yaml(name_or_path)
+    content, card = read_card(raw, where)
+    refuse_unknown(content, ("name", "geometry", *_SECTIONS), where)
     geometry = _geometry(content, where)
     rings = geometry.n_eta // 2
     parts = ("geometry", "particles", "muon_candidates")
     return ResponseSettings(
         name=take(content, "name", str, where),
         geometry=geometry,
-        particles=section(content, "particles", ParticleResponse, where),
-        muon_candidates=section(content, "muon_candidates", MuonCandidates, where),
-        towers=section(content, "towers", TowerResponse, where, rings),
-        jets=section(content, "jets", JetResponse, where, rings),
-        egammas=section(content, "egammas", EgammaResponse, where),
-        taus=section(content, "taus", TauResponse, where),
-        muons=section(content, "muons", MuonResponse, where),
-        sums=section(content, "sums", SumResponse, where, rings),
+        **{name: section(content, name, kind, where, rings) for name, kind in _SECTIONS.items()},
+        card=card,
         sha256=content_sha256(content),
         # A pool holds towers and candidates, so it does not depend on the Level-1 response.
         pool_sha256=content_sha256({part: content[part] for part in parts}),

@@ -21,6 +21,7 @@ from emulator.samples._yaml import content_sha256
 from emulator.samples.deposit import Deposits, deposit
 from emulator.samples.pythia import MAX_SEED, Generator, make_init_file
 from emulator.samples.settings import SPLITS
+from emulator.samples.truth import Truth, join_truth
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +47,9 @@ ORDER_DOMAIN: Final = 2
 #: Process code of crossings that no pool event dominates.
 NO_PROCESS: Final = 0
 
+# Names of the truth in the file of a pool.
+_TRUTH: Final = "truth_"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pool:
@@ -65,6 +69,8 @@ class Pool:
         Cross-section, without K factor.
     generated
         Events that Pythia made, before a cut on pT-hat.
+    truth
+        Generated objects of some of the events.
     """
 
     process: str
@@ -74,6 +80,7 @@ class Pool:
     event_id: NDArray[np.uint64]
     sigma_mb: float
     generated: int
+    truth: Truth
 
     @property
     def n_events(self) -> int:
@@ -92,6 +99,7 @@ class PieceRequest:
     first_event: int
     seed: int
     folder: Path
+    n_truth: int = 0
 
     def path(self, generator: GeneratorSettings, response: ResponseSettings) -> Path:
         """Return the file of this piece; its name changes with everything that changes events."""
@@ -101,7 +109,7 @@ class PieceRequest:
                 _sources_sha256(),
                 _settings_of(process, generator),
                 response.pool_sha256,
-                [self.n_events, self.first_event, self.seed],
+                [self.n_events, self.first_event, self.seed, self.n_truth],
             ]
         )
         return self.folder / f"{self.process}_{self.split}_{self.piece:03d}_{key[:16]}.npz"
@@ -179,10 +187,12 @@ def make_piece(
     pythia = Generator(generator, process, int(rng.integers(1, MAX_SEED)), init_file)
     parts: list[Deposits] = []
     pthat: list[NDArray[np.float32]] = []
+    truth: list[Truth] = []
     generated = 0
-    for batch in pythia.batches(request.n_events):
+    for batch in pythia.batches(request.n_events, request.n_truth):
         parts.append(deposit(batch.particles, response, rng))
         pthat.append(batch.pthat_gev)
+        truth.append(batch.truth)
         generated += batch.tried
     number = request.first_event + np.arange(request.n_events)
     pool = Pool(
@@ -193,6 +203,7 @@ def make_piece(
         event_id=pool_event_id(process.code, request.split, request.seed, number),
         sigma_mb=pythia.sigma_mb,
         generated=generated,
+        truth=join_truth(truth),
     )
     save_pool(pool, path)
     return path
@@ -217,6 +228,7 @@ def save_pool(pool: Pool, path: Path) -> None:
             event_id=pool.event_id,
             **half,
             **arrays,
+            **{_TRUTH + name: values for name, values in pool.truth._asdict().items()},
         )
 
 
@@ -242,6 +254,7 @@ def load_pool(paths: Sequence[Path]) -> Pool:
         event_id=np.concatenate([piece.event_id for piece in pieces]),
         sigma_mb=sum(piece.sigma_mb * piece.generated for piece in pieces) / generated,
         generated=generated,
+        truth=join_truth([piece.truth for piece in pieces]),
     )
 
 
@@ -286,7 +299,7 @@ def _settings_of(process: Process, generator: GeneratorSettings) -> list[Any]:
 def _sources_sha256() -> str:
     """Hash of the code that decides what a pool holds: old pools are not reused after a change."""
     folder = Path(__file__).parent
-    names = ("deposit.py", "pools.py", "pythia.py")
+    names = ("deposit.py", "pools.py", "pythia.py", "truth.py")
     return content_sha256([(folder / name).read_text(encoding="utf-8") for name in names])
 
 
@@ -315,6 +328,7 @@ def _load_piece(path: Path) -> Pool:
         for name in ("em_gev", "had_gev"):
             arrays[name] = arrays[name].astype(np.float32)
         pthat_gev, event_id = arrays.pop("pthat_gev"), arrays.pop("event_id")
+        truth = Truth(**{name: arrays.pop(_TRUTH + name) for name in Truth._fields})
         deposits = Deposits(**arrays)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise InputFileError(path, f"not a readable pool of events: {error}") from error
@@ -326,4 +340,5 @@ def _load_piece(path: Path) -> Pool:
         event_id=event_id,
         sigma_mb=float(about["sigma_mb"]),
         generated=int(about["generated"]),
+        truth=truth,
     )

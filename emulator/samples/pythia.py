@@ -15,6 +15,7 @@ import numpy as np
 
 from emulator.errors import L1Error, SettingsError
 from emulator.samples.deposit import Particles, classify
+from emulator.samples.truth import Truth, generated_objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,11 +34,24 @@ _MAX_ABS_ETA = 5.3
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some consecutive events: final particles and the scale of the hard process, float32 GeV."""
+    """Some consecutive events.
+
+    Attributes
+    ----------
+    particles
+        Final particles.
+    pthat_gev
+        Scale of the hard process, float32.
+    tried
+        Events made for it, before a cut on pT-hat.
+    truth
+        What was generated in the first events.
+    """
 
     particles: Particles
     pthat_gev: NDArray[np.float32]
     tried: int
+    truth: Truth
 
 
 class Generator:
@@ -93,8 +107,11 @@ class Generator:
         """Cross-section as Pythia knows it after the events made so far."""
         return float(self._pythia.infoPython().sigmaGen())
 
-    def batches(self, n_events: int) -> Iterator[Batch]:
-        """Yield batches of events until ``n_events`` are kept (after a cut on pT-hat, if any)."""
+    def batches(self, n_events: int, n_truth: int = 0) -> Iterator[Batch]:
+        """Yield batches of events until ``n_events`` are kept (after a cut on pT-hat, if any).
+
+        The generated objects are noted for the first ``n_truth`` events.
+        """
         kept = 0
         while kept < n_events:
             tried = min(self._batch_events, n_events - kept)
@@ -106,8 +123,9 @@ class Generator:
             if self._process.max_pthat_gev is not None:
                 keep = pthat < self._process.max_pthat_gev
                 events, pthat = events[keep], pthat[keep]
+            truth = generated_objects(events, max(n_truth - kept, 0))
             kept += len(pthat)
-            yield Batch(final_particles(events), pthat.astype(np.float32), tried)
+            yield Batch(final_particles(events), pthat.astype(np.float32), tried, truth)
 
 
 def final_particles(events: ak.Array) -> Particles:

@@ -12,6 +12,7 @@ from emulator.samples.deposit import Deposits
 from emulator.samples.detector import ResponseSettings, load_response
 from emulator.samples.pools import Pool, pool_event_id
 from emulator.samples.settings import GeneratorSettings, load_generator
+from emulator.samples.truth import no_truth
 
 
 @pytest.fixture(scope="session")
@@ -69,6 +70,7 @@ def fabricate(process: str, code: int, n_events: int, mean_gev: float, muons: fl
         event_id=pool_event_id(code, "eval", 1, np.arange(n_events)),
         sigma_mb=1.0,
         generated=n_events,
+        truth=no_truth(n_events),
     )
 
 

@@ -30,8 +30,12 @@ def test_calibration_covers_all_rings(response: ResponseSettings) -> None:
 def _changed(tmp_path: Path, part: str, change: dict[str, Any]) -> ResponseSettings:
     content, _ = read_yaml("response_cms")
     path = tmp_path / "r.yaml"
+    numbers = {
+        name: {"value": value, "source": "choice"} if not isinstance(value, dict) else value
+        for name, value in change.items()
+    }
     path.write_text(
-        yaml.safe_dump({**content, part: {**content[part], **change}}), encoding="utf-8"
+        yaml.safe_dump({**content, part: {**content[part], **numbers}}), encoding="utf-8"
     )
     return load_response(path)
 
