@@ -16,6 +16,7 @@ from emulator.constants import WEIGHT_FRACTION_BITS
 from emulator.graph import graph_cost
 from emulator.rates import efficiency_at, working_point
 from emulator.samples.content import events_sha256
+from firmware.cost import analytic_figures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,13 +42,19 @@ def scores_sha256(scores: NDArray[np.int64]) -> str:
 
 
 def network_facts(model: Model) -> Facts:
-    """Return identity and cost of a network."""
+    """Return identity and cost of a network: EBOPs, counts, LUTs for each flow and stage.
+
+    The LUTs are those of `firmware.cost.analytic_figures`, rounded, so that the last digits of its fit,
+    which are the machine's, are not in them.
+    """
     costs = graph_cost(model.graph)
+    luts = [each for each in analytic_figures(model.graph) if each.quantity == "luts"]
     return {
         "sha256": model.network_sha256,
         "ebops": sum(cost.ebops for cost in costs),
         "weights": sum(cost.n_weights for cost in costs),
         "multiplications": sum(cost.n_nonzero for cost in costs),
+        "luts": {f"{each.flow}, {each.stage}": round(each.value) for each in luts},
     }
 
 

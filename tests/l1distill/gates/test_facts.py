@@ -10,6 +10,7 @@ import numpy as np
 from emulator.graph import total_ebops
 from emulator.model import NamedThreshold
 from emulator.rates import ScoreCounts, load_scenario, threshold_at
+from firmware.cost import analytic_figures
 from l1distill.gates import network_facts, passing_facts, rate_facts, scores_sha256
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ def test_network(small_model: Model) -> None:
         "ebops": total_ebops(small_model.graph),
         "weights": 4,
         "multiplications": 4,
+        "luts": {
+            f"{each.flow}, {each.stage}": round(each.value)
+            for each in analytic_figures(small_model.graph)
+            if each.quantity == "luts"
+        },
     }
 
 
