@@ -10,7 +10,7 @@ import numpy as np
 from emulator.errors import InputFileError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import awkward as ak
     from numpy.typing import NDArray
@@ -40,6 +40,9 @@ class Chunk:
         The words of a uGT test vector, entry by entry, so that it can be written again as it is.
     float_valued
         Whether the integers were mapped from floats: no hardware ever saw them.
+    crossings
+        Those of the crossings asked for that occur in this range of entries. One that occurs nowhere
+        in a file is not offered by it; empty rows would pass for crossings without objects.
     """
 
     path: str
@@ -50,6 +53,7 @@ class Chunk:
     bits: SeedBits | None = None
     words: UgtWords | None = None
     float_valued: bool = False
+    crossings: tuple[int, ...] = (0,)
 
 
 def checked_crossings(crossings: Sequence[int]) -> NDArray[np.int64]:
@@ -83,17 +87,37 @@ def check_decisions_wanted(path: str, crossings: NDArray[np.int64], offered: boo
         raise SettingsError(msg)
 
 
-def entry_ranges(entries: int, chunk_events: int) -> list[tuple[int, int]]:
-    """Cut entries into ranges of at most ``chunk_events``; `SettingsError` if that is below 1.
+def require_crossings(path: str, wanted: Iterable[int], offered: Iterable[int]) -> None:
+    """Raise `InputFileError` if a crossing that was asked for is in no entry of a file."""
+    unseen = sorted(set(wanted) - set(offered))
+    if unseen:
+        asked = ", ".join(str(each) for each in unseen)
+        there = ", ".join(str(each) for each in sorted(offered)) or "none"
+        raise InputFileError(path, f"crossing {asked} is in no entry; offered: {there}")
+
+
+def entry_ranges(
+    entries: int, chunk_events: int, within: tuple[int, int] | None = None
+) -> list[tuple[int, int]]:
+    """Cut entries, or a part of them, into ranges of at most ``chunk_events``.
+
+    Raises
+    ------
+    SettingsError
+        If ``chunk_events`` is below 1, or the part is empty or reaches beyond the entries.
 
     Examples
     --------
     >>> entry_ranges(5, 2)
     [(0, 2), (2, 4), (4, 5)]
+    >>> entry_ranges(9, 2, within=(3, 6))
+    [(3, 5), (5, 6)]
     """
+    first, last = (0, entries) if within is None else within
+    if within is not None and not 0 <= first < last <= entries:
+        msg = f"entries {first} to {last} are no part of the {entries} that there are"
+        raise SettingsError(msg)
     if chunk_events < 1:
         msg = f"chunk_events must be at least 1, not {chunk_events}"
         raise SettingsError(msg)
-    return [
-        (start, min(start + chunk_events, entries)) for start in range(0, entries, chunk_events)
-    ]
+    return [(start, min(start + chunk_events, last)) for start in range(first, last, chunk_events)]

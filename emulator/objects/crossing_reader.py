@@ -11,7 +11,13 @@ import numpy as np
 
 from emulator.errors import InputFileError
 from emulator.objects.arrange import trim
-from emulator.objects.chunks import Chunk, check_decisions_wanted, checked_crossings, entry_ranges
+from emulator.objects.chunks import (
+    Chunk,
+    check_decisions_wanted,
+    checked_crossings,
+    entry_ranges,
+    require_crossings,
+)
 from emulator.objects.events import OPTIONAL_FIELDS, build_events
 from emulator.objects.scales import load_scales
 from emulator.objects.summary import FileSummary, Tally
@@ -66,7 +72,7 @@ class CrossingReader(ABC):
 
     @abstractmethod
     def parts(self, ranges: Sequence[tuple[int, int]], *, bits: bool) -> Iterator[Part]:
-        """Return the entries of each range, in order; the ranges follow each other from 0 on."""
+        """Return the entries of each range, in order; the ranges follow each other."""
 
     @property
     def decisions(self) -> int:
@@ -87,6 +93,7 @@ class CrossingReader(ABC):
         crossings: Sequence[int] = (0,),
         chunk_events: int = 100_000,
         bits: bool = False,
+        entries: tuple[int, int] | None = None,
     ) -> Iterator[Chunk]:
         """Return the crossings of the file in ranges of at most ``chunk_events`` entries.
 
@@ -98,13 +105,10 @@ class CrossingReader(ABC):
             If an integer does not fit its range; the message names the place.
         """
         wanted = checked_crossings(crossings)
-        others = [int(each) for each in wanted if each != 0]
-        if others:
-            asked = ", ".join(str(each) for each in others)
-            raise InputFileError(self.path, f"crossing {asked} is in no entry; offered: 0")
+        require_crossings(self.path, wanted.tolist(), (0,))
         if bits:
             check_decisions_wanted(self.path, wanted, self.decisions > 0)
-        return self._chunks(entry_ranges(self.entries, chunk_events), bits)
+        return self._chunks(entry_ranges(self.entries, chunk_events, entries), bits)
 
     def _chunks(self, ranges: Sequence[tuple[int, int]], bits: bool) -> Iterator[Chunk]:
         for (start, stop), part in zip(ranges, self.parts(ranges, bits=bits), strict=True):

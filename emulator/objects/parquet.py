@@ -67,11 +67,13 @@ class _Table:
         if column not in self.types:
             raise MissingNameError("column", column, tuple(self.types), self.where)
 
-    def ranges(self, columns: Sequence[str], sizes: Sequence[int]) -> Iterator[pa.Table]:
-        """Yield the next rows, as many as each size says."""
+    def ranges(
+        self, columns: Sequence[str], ranges: Sequence[tuple[int, int]]
+    ) -> Iterator[pa.Table]:
+        """Yield the rows of each range; the ranges follow each other."""
         held: list[pa.Table] = []
-        batches = self._batches(list(columns))
-        for size in sizes:
+        batches = self._batches(list(columns), ranges[0][0])
+        for size in (stop - start for start, stop in ranges):
             with as_input_error(self.where, f"columns {', '.join(columns[:3])} and so on"):
                 while sum(table.num_rows for table in held) < size:
                     held.append(pa.Table.from_batches([next(batches)]))
@@ -79,13 +81,21 @@ class _Table:
             yield whole.slice(0, size)
             held = [whole.slice(size)] if whole.num_rows > size else []
 
-    def _batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    def _batches(self, columns: list[str], first: int) -> Iterator[pa.RecordBatch]:
+        """Yield the rows from ``first`` on; groups of rows before it are not read."""
+        before = 0
         for path in self.files:
             with pq.ParquetFile(path, page_checksum_verification=True) as file:
-                for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=columns):
+                groups = [file.metadata.row_group(k).num_rows for k in range(file.num_row_groups)]
+                ends = np.cumsum([before, *groups])
+                wanted = [k for k in range(len(groups)) if ends[k + 1] > first]
+                before, row = int(ends[-1]), int(ends[wanted[0]]) if wanted else 0
+                for batch in file.iter_batches(_BATCH_ROWS, row_groups=wanted, columns=columns):
                     if batch.num_columns != len(columns):
                         raise InputFileError(path, f"lacks one of the columns {', '.join(columns)}")
-                    yield batch
+                    row += batch.num_rows
+                    if row > first:
+                        yield batch.slice(max(0, batch.num_rows - (row - first)))
 
 
 class ParquetReader(CrossingReader):
@@ -151,9 +161,8 @@ class ParquetReader(CrossingReader):
 
     def parts(self, ranges: Sequence[tuple[int, int]], *, bits: bool) -> Iterator[Part]:
         """Return the rows of each range."""
-        sizes = [stop - start for start, stop in ranges]
-        seeds = self._seed_tables(sizes) if bits else None
-        for (start, _), columns in zip(ranges, self._columns(sizes), strict=True):
+        seeds = self._seed_tables(ranges) if bits else None
+        for (start, _), columns in zip(ranges, self._columns(ranges), strict=True):
             numbers = {
                 name: _flat(columns[self._places.scalars.files, column], f"{self.path}: {column}")
                 for name, column in self._scalars.items()
@@ -165,17 +174,17 @@ class ParquetReader(CrossingReader):
                 decisions = self._decisions(next(seeds), numbers["event"], start)
             yield Part(numbers, parts, decisions)
 
-    def _columns(self, sizes: Sequence[int]) -> Iterator[dict[_Key, pa.ChunkedArray]]:
+    def _columns(self, ranges: Sequence[tuple[int, int]]) -> Iterator[dict[_Key, pa.ChunkedArray]]:
         """Yield the columns of each range, by their files and name; files are read once."""
         wanted: dict[tuple[Path, ...], list[str]] = {}
         wanted.setdefault(self._places.scalars.files, []).extend(self._scalars.values())
         for name, fields in self._fields.items():
             wanted.setdefault(self._places.collections[name].files, []).extend(fields.values())
         tables = {
-            files: _Table(files, self.path).ranges(columns, sizes)
+            files: _Table(files, self.path).ranges(columns, ranges)
             for files, columns in wanted.items()
         }
-        for _ in sizes:
+        for _ in ranges:
             yield {
                 (files, name): column
                 for files, table in ((files, next(each)) for files, each in tables.items())
@@ -195,12 +204,12 @@ class ParquetReader(CrossingReader):
             fields["charge"] = charge_bits(fields["charge"], f"{self.path}: muonChg")
         return _present(name, Columns(lists["pt"][0], fields))
 
-    def _seed_tables(self, sizes: Sequence[int]) -> Iterator[pa.Table]:
+    def _seed_tables(self, ranges: Sequence[tuple[int, int]]) -> Iterator[pa.Table]:
         if self._places.seeds is None:
             return iter(())
         table = _Table(self._places.seeds.files, self.path)
         keys = ("event",) if "event" in table.types else ()
-        return table.ranges((*self._seeds, *keys), sizes)
+        return table.ranges((*self._seeds, *keys), ranges)
 
     def _decisions(self, seeds: pa.Table, event: NDArray[Any], start: int) -> SeedBits:
         if "event" in seeds.column_names:

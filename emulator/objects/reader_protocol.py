@@ -43,11 +43,14 @@ class Reader(Protocol):
         crossings: Sequence[int] = (0,),
         chunk_events: int = 100_000,
         bits: bool = False,
+        entries: tuple[int, int] | None = None,
     ) -> Iterator[Chunk]:
         """Return the events, in ranges of at most ``chunk_events`` entries.
 
         With several crossings there is one row for each pair of entry and crossing, entry by entry.
-        ``bits`` asks for the decisions too, which are of crossing 0.
+        ``bits`` asks for the decisions too, which are of crossing 0. ``entries`` is the first entry and
+        the one behind the last to read; all by default. Whoever reads a part must look himself whether
+        the file offers the crossings that he asked for (`Chunk.crossings`, `require_crossings`).
         """
 
     def provenance(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from emulator.objects.chunks import (
     check_decisions_wanted,
     checked_crossings,
     entry_ranges,
+    require_crossings,
 )
 from emulator.objects.decisions import SeedBits
 from emulator.objects.events import (
@@ -110,13 +111,14 @@ class TreeReader:
         crossings: Sequence[int] = (0,),
         chunk_events: int = 100_000,
         bits: bool = False,
+        entries: tuple[int, int] | None = None,
     ) -> Iterator[Chunk]:
         """Return the events of the file in ranges of at most ``chunk_events`` entries.
 
         Raises
         ------
         InputFileError
-            If the bytes are damaged, or a crossing asked for occurs in no entry of the file.
+            If the bytes are damaged, or all entries are read and a crossing asked for is in none.
         RangeError
             If an integer does not fit its range; the message names the entry.
         SettingsError
@@ -125,7 +127,7 @@ class TreeReader:
         wanted = checked_crossings(crossings)
         if bits:
             check_decisions_wanted(self.path, wanted, self._layout.decisions is not None)
-        return self._chunks(wanted, entry_ranges(self.entries, chunk_events), bits)
+        return self._chunks(wanted, entry_ranges(self.entries, chunk_events, entries), bits)
 
     @property
     def decisions(self) -> int:
@@ -179,7 +181,8 @@ class TreeReader:
     def _chunks(
         self, wanted: NDArray[np.int64], ranges: Sequence[tuple[int, int]], with_bits: bool
     ) -> Iterator[Chunk]:
-        unseen = set(wanted.tolist())
+        whole = (ranges[0][0], ranges[-1][1]) == (0, self.entries)
+        seen: set[int] = set()
         with open_root(self.path) as file:
             tree = file.tree(self._layout.tree)
             scalar_tree = file.tree(self._layout.scalar_tree)
@@ -190,7 +193,10 @@ class TreeReader:
                 raw = self._raw(tree, start, stop)
                 own = self._row_crossings(tree, start, stop)
                 here = [own] if own is not None else [each.crossing for each in raw.everything()]
-                unseen -= {c for c in unseen if any(bool((each == c).any()) for each in here)}
+                found = {
+                    c for c in wanted.tolist() if any(bool((each == c).any()) for each in here)
+                }
+                seen |= found
                 scalars = self._scalars(scalar_tree, start, stop)
                 showers = self._showers(tree, start, stop, wanted)
                 events = self._events(raw, scalars, showers, wanted, start)
@@ -205,13 +211,11 @@ class TreeReader:
                     events,
                     bits=bits,
                     float_valued=self.float_valued,
+                    crossings=tuple(sorted(found)),
                 )
-        if unseen:
-            offered = ", ".join(str(each.crossing) for each in self.describe().crossings)
-            asked = ", ".join(str(each) for each in sorted(unseen))
-            raise InputFileError(
-                self.path, f"crossing {asked} is in no entry; offered: {offered or 'none'}"
-            )
+        if whole and not seen.issuperset(wanted.tolist()):
+            offered = [each.crossing for each in self.describe().crossings]
+            require_crossings(self.path, wanted.tolist(), offered)
 
     def _events(
         self,

@@ -5,24 +5,28 @@ from __future__ import annotations
 import pickle
 from typing import TYPE_CHECKING, Any
 
+import awkward as ak
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import uproot
+from damage import write_originals
 
 from emulator.errors import InputFileError, L1Error, SettingsError
 from emulator.objects import (
     SCALARS,
+    Chunk,
     Columns,
     build_events,
+    concatenate,
     open_file,
     read_events,
     write_nano,
+    write_parquet,
 )
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import awkward as ak
 
 
 def events(rows: int = 3, **scalars: Any) -> ak.Array:
@@ -141,3 +145,35 @@ def test_damaged_bytes_never_escape_as_foreign_errors(tmp_path: Path, good: Path
             messages.append(str(error))
     assert len(messages) > 5
     assert all("bad.root" in each and "\n" not in each for each in messages)
+
+
+@pytest.mark.parametrize("part", [(0, 7), (5, 6), (3, 40), (38, 40)])
+def test_a_part_of_the_entries_of_each_format(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: tuple[int, int]
+) -> None:
+    monkeypatch.setattr("emulator.objects.parquet._BATCH_ROWS", 4)
+    for path in write_originals(tmp_path, seed=5).values():
+        whole = read_events(path)
+        first, last = part[0], min(part[1], len(whole))
+        chunks = list(open_file(path).chunks(chunk_events=3, entries=(first, last)))
+        assert [chunks[0].entry_start, chunks[-1].entry_stop] == [first, last]
+        read = concatenate([chunk.events for chunk in chunks])
+        assert ak.array_equal(read, whole[first:last]), path
+        with pytest.raises(SettingsError, match=f"entries 3 to {len(whole) + 1} are no part of"):
+            open_file(path).chunks(entries=(3, len(whole) + 1))
+
+
+def test_rows_of_parquet_files_in_several_groups(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "a.parquet", [Chunk("", "", 0, 9, events(9))], provenance={})
+    table = pq.read_table(tmp_path / "a.parquet")
+    pq.write_table(table, tmp_path / "groups.parquet", row_group_size=2)
+    for first in range(9):
+        read = open_file(tmp_path / "groups.parquet").chunks(entries=(first, 9), chunk_events=2)
+        assert [n for chunk in read for n in chunk.events.event.tolist()] == list(range(first, 9))
+
+
+def test_a_part_says_which_crossings_it_has(good: Path) -> None:
+    chunk = next(open_file(good).chunks(crossings=(0, 1), entries=(0, 2)))
+    assert chunk.crossings == (0,)
+    with pytest.raises(InputFileError, match=r"crossing 1 is in no entry; offered: 0"):
+        list(open_file(good).chunks(crossings=(0, 1)))
