@@ -144,18 +144,28 @@ def test_from_jagged_objects(
     record(benchmark, len(jagged), limit_per_core=limit_events_per_second(graph) / 1e6)
 
 
-@pytest.mark.benchmark(group="peers, 57-32-16-1")
+@pytest.mark.parametrize("threads", [1, 2])
 def test_csimulation(
     benchmark: BenchmarkFixture,
     graph: Graph,
     rows: np.ndarray,
     tmp_path_factory: pytest.TempPathFactory,
+    threads: int,
 ) -> None:
-    csim = CSimulation.build(graph, tmp_path_factory.mktemp("csim"), threads=1)
+    """hls4ml's C++ behind the batched bridge; by processor time too, for a loaded machine."""
+    benchmark.group = "peers, 57-32-16-1"
+    csim = CSimulation.build(graph, tmp_path_factory.getbasetemp() / "csim", threads=threads)
     expected = Emulator(graph, threads=1).run(rows[:N_CSIM])["score"]
-    found = benchmark(csim.run, rows[:N_CSIM])
-    np.testing.assert_array_equal(found["score"], expected)
-    record(benchmark, N_CSIM)
+    cpu_seconds: list[float] = []
+
+    def run() -> np.ndarray:
+        start = process_time()
+        score = csim.run(rows[:N_CSIM])["score"]
+        cpu_seconds.append(process_time() - start)
+        return score
+
+    np.testing.assert_array_equal(benchmark(run), expected)
+    record(benchmark, N_CSIM, per_core_second=N_CSIM / float(np.median(cpu_seconds)) / 1e6)
 
 
 # torch announces another package for int8, which the pinned one does not need.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ import numpy as np
 
 from emulator.errors import RangeError
 from emulator.results import Record
+from firmware.errors import MissingToolError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -75,9 +77,13 @@ def run_tool(
     log.parent.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
     with log.open("wb") as stream:
-        process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=stream, stderr=subprocess.STDOUT
-        )
+        try:
+            process = subprocess.Popen(
+                command, cwd=folder, env=environment, stdout=stream, stderr=subprocess.STDOUT
+            )
+        except OSError as error:  # for example no program of this kind of machine
+            msg = f"{command[0]} cannot be started: {error.strerror or error}"
+            raise MissingToolError(msg) from error
         # Not `Popen.wait`, which does not tell the memory.
         _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -126,6 +132,36 @@ def complete_folder(target: Path, is_complete: Callable[[], bool]) -> Iterator[P
                 raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def one_at_a_time(target: Path) -> Iterator[None]:
+    """Wait while another process makes ``target``, then remove what a killed one left of it.
+
+    Where the file system knows no locks, both work, and `complete_folder` keeps the first result.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    place = target.with_name(f".{target.name}.lock")
+    with place.open("wb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for left in target.parent.glob(f".{target.name}-*"):
+                shutil.rmtree(left, ignore_errors=True)
+        except OSError:
+            pass
+        try:
+            yield
+        finally:
+            place.unlink(missing_ok=True)
+
+
+def simulations_folder() -> Path:
+    """Return where simulations are kept that belong to no run: in the user's cache folder.
+
+    ``XDG_CACHE_HOME`` in the environment moves it.
+    """
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return home / "l1distill" / "simulations"
 
 
 def check_rows(graph: Graph, rows: NDArray[np.integer]) -> None:

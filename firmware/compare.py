@@ -6,7 +6,6 @@ Nothing is tolerated: a raw that differs in one bit is a mismatch.
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from emulator.engine import Emulator, evaluate, evaluate_rows
 from emulator.errors import MissingNameError, SettingsError
 from emulator.files import replace_file
 from emulator.results import Record
+from firmware.building import Build, simulations_folder
 from firmware.csim import CSimulation
 from firmware.rtl import RtlSettings, RtlSimulation
 
@@ -104,6 +104,8 @@ class Comparison(Record):
         Rate of the other execution.
     mismatches
         The first five.
+    build
+        What compiling the other execution took, perhaps in an earlier run; None if nothing is compiled.
     """
 
     against: str
@@ -112,6 +114,7 @@ class Comparison(Record):
     seconds: float
     events_per_second: float
     mismatches: tuple[Mismatch, ...]
+    build: Build | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, with the key ``with`` for ``against``."""
@@ -173,7 +176,7 @@ def compare(
     jobs
         Processes of the reference, threads of the engine, of C-simulation and of RTL.
     work_dir
-        Where C-simulation and RTL are compiled and kept; a temporary folder if omitted.
+        Where C-simulation and RTL are compiled and kept; the user's cache folder if omitted.
     settings
         Settings of the hls4ml project.
     rtl_settings
@@ -211,17 +214,15 @@ def compare(
             raise MissingNameError("output", score, graph.outputs, "the graph")
         graph = graph.with_outputs((score,))
     engine = Emulator(graph, threads=jobs)
-    with tempfile.TemporaryDirectory(prefix="l1distill-") as temporary:
-        folder = work_dir or temporary
-        makers: dict[Against, Callable[[], Execution]] = {
-            "reference": lambda: Reference(graph, jobs=jobs),
-            "csim": lambda: CSimulation.build(graph, folder, settings, threads=jobs),
-            "rtl": lambda: RtlSimulation.build(graph, folder, rtl_settings, threads=jobs),
-        }
-        return tuple(
-            compare_executions(graph, rows, engine, makers[name](), against=name)
-            for name in against
-        )
+    folder = work_dir or simulations_folder()
+    makers: dict[Against, Callable[[], Execution]] = {
+        "reference": lambda: Reference(graph, jobs=jobs),
+        "csim": lambda: CSimulation.build(graph, folder, settings, threads=jobs),
+        "rtl": lambda: RtlSimulation.build(graph, folder, rtl_settings, threads=jobs),
+    }
+    return tuple(
+        compare_executions(graph, rows, engine, makers[name](), against=name) for name in against
+    )
 
 
 def compare_executions(
@@ -255,6 +256,7 @@ def compare_executions(
         seconds=seconds,
         events_per_second=len(rows) / max(seconds, 1e-9),
         mismatches=_mismatches(graph, rows, events, (engine, found), (other, expected)),
+        build=getattr(other, "build_cost", None),
     )
 
 

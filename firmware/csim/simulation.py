@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 from dataclasses import asdict
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +16,17 @@ import numpy as np
 
 from emulator.fixed import to_float
 from emulator.graph.codec import graph_to_plain
-from firmware.building import Build, by_output, check_rows, complete_folder, n_outputs
-from firmware.csim.bridge import TEMPLATE, bridge_source
-from firmware.csim.compiler import FLAGS, Compiler
+from firmware.building import (
+    Build,
+    by_output,
+    check_rows,
+    complete_folder,
+    n_outputs,
+    one_at_a_time,
+)
+from firmware.csim.ap_types import speed_up_ap_types
+from firmware.csim.bridge import bridge_source
+from firmware.csim.compiler import Compiler
 from firmware.errors import UnsupportedNodeError
 from firmware.hls.layers import n_weight_files
 from firmware.hls.library import load_extension
@@ -53,16 +62,16 @@ class CSimulation:
     """
 
     def __init__(
-        self, graph: Graph, project: Path, cache: Path, settings: HlsSettings, threads: int
+        self, graph: Graph, project: Path, kept: Path, settings: HlsSettings, threads: int
     ) -> None:
         self.graph = graph
         #: Folder of the hls4ml project and of the library.
         self.project = project
         #: What compiling the library took, perhaps long ago.
-        self.build_cost = Build(**json.loads((project / BUILD).read_text()))
+        self.build_cost = _build_cost(project)
         self.threads = threads
         self._settings = settings
-        self._cache = cache
+        self._kept = kept
         self._traced: CSimulation | None = None
         library = ctypes.CDLL(str(project / LIBRARY))
         self._run_rows = library.l1_run
@@ -115,11 +124,13 @@ class CSimulation:
         _check_outputs(graph)
         compiler = Compiler.find()
         load_extension()
-        cache = Path(folder).resolve()
-        project = cache / f"csim-{_key(graph, settings, compiler)}"
+        kept = Path(folder).resolve()
+        project = kept / f"csim-{_key(graph, settings, compiler)}"
         if not _is_complete(project, graph):
-            _build(graph, project, settings, compiler)
-        return cls(graph, project, cache, settings, threads)
+            with one_at_a_time(project):
+                if not _is_complete(project, graph):
+                    _build(graph, project, settings, compiler)
+        return cls(graph, project, kept, settings, threads)
 
     def run(self, rows: NDArray[np.integer]) -> dict[str, NDArray[np.int64]]:
         """Compute the graph's outputs.
@@ -164,9 +175,14 @@ class CSimulation:
         inner = tuple(node.name for node in self.graph.nodes if node.name != source)
         if self._traced is None:
             self._traced = CSimulation.build(
-                self.graph.with_outputs(inner), self._cache, self._settings, threads=self.threads
+                self.graph.with_outputs(inner), self._kept, self._settings, threads=self.threads
             )
         return {source: np.asarray(rows, dtype=np.int64), **self._traced.run(rows)}
+
+
+def _build_cost(project: Path) -> Build:
+    plain = json.loads((project / BUILD).read_text())
+    return Build(plain["seconds"], plain["peak_mib"])
 
 
 def _weights(project: Path) -> Path:
@@ -175,7 +191,11 @@ def _weights(project: Path) -> Path:
 
 def _is_complete(project: Path, graph: Graph) -> bool:
     """Whether a project has its library and all files of constants."""
-    made = (project / LIBRARY).exists() and (project / BUILD).exists()
+    try:
+        size = json.loads((project / BUILD).read_text())["library_bytes"]
+        made = (project / LIBRARY).stat().st_size == size
+    except (OSError, ValueError, LookupError):
+        return False
     return made and len(list(_weights(project).glob("*.txt"))) == n_weight_files(graph)
 
 
@@ -189,26 +209,39 @@ def _check_outputs(graph: Graph) -> None:
 
 def _key(graph: Graph, settings: HlsSettings, compiler: Compiler) -> str:
     """Name of the cached project: a hash of all that decides what the library computes."""
-    from firmware.hls.extension import HEADER
-
     parts = {
         "graph": graph_to_plain(graph),
         "settings": asdict(settings),
         "hls4ml": version("hls4ml"),
         "compiler": compiler.version,
-        "flags": FLAGS,
-        "sources": [HEADER.read_text(), TEMPLATE.read_text()],
+        "flags": compiler.flags,
+        "target": compiler.target,
+        "sources": _sources(),
     }
     text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@cache
+def _sources() -> dict[str, str]:
+    """Hash of each file of ours that decides what C++ is written."""
+    firmware = Path(__file__).parents[1]
+    files = (path for folder in ("hls", "csim") for path in (firmware / folder).rglob("*.*"))
+    return {
+        path.relative_to(firmware).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(files)
+        if path.suffix in {".py", ".h", ".in"}
+    }
 
 
 def _build(graph: Graph, project: Path, settings: HlsSettings, compiler: Compiler) -> None:
     with complete_folder(project, lambda: _is_complete(project, graph)) as temporary:
         model = build_model_graph(graph, temporary, settings)
         write_model_graph(model)
+        speed_up_ap_types(temporary)
         source = temporary / "bridge.cpp"
         source.write_text(bridge_source(model))
         log = project.with_name(f"{project.name}.log")
         build = compiler.build_library(source, temporary / LIBRARY, log=log)
-        (temporary / BUILD).write_text(json.dumps(build.as_dict()) + "\n")
+        plain = {**build.as_dict(), "library_bytes": (temporary / LIBRARY).stat().st_size}
+        (temporary / BUILD).write_text(json.dumps(plain) + "\n")

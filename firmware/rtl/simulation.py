@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from emulator.graph import Graph
+    from firmware.building import Build
     from firmware.rtl.project import RtlProject
 
 # Bounds the memory of the doubles that go to the library.
@@ -105,6 +106,11 @@ class RtlSimulation:
         simulation = cls(graph, found, threads=threads)
         simulation._settings = settings
         return simulation
+
+    @property
+    def build_cost(self) -> Build:
+        """What compiling the simulation took, perhaps in an earlier run."""
+        return self.project.build
 
     def run(self, rows: NDArray[np.integer]) -> dict[str, NDArray[np.int64]]:
         """Compute the graph's outputs, a new row at each clock.

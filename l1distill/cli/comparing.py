@@ -155,7 +155,7 @@ def _print(result: Any) -> None:
         return
     typer.echo(
         f"engine and {result.against}: {result.n_mismatch} mismatches in {result.n_events} "
-        f"crossings ({result.events_per_second:.0f}/s)"
+        f"crossings ({result.events_per_second:.0f}/s{_compiled(result)})"
     )
     for mismatch in result.mismatches:
         first = mismatch.first_node
@@ -165,6 +165,14 @@ def _print(result: Any) -> None:
             else "differs only as a whole"
         )
         typer.echo(f"  crossing {mismatch.event} {where}")
+
+
+def _compiled(result: Comparison) -> str:
+    """Say what compiling took; nothing if nothing is compiled."""
+    cost = result.build
+    if cost is None:
+        return ""
+    return f"; compiled in {cost.seconds:.1f} s with at most {cost.peak_mib:.0f} MiB"
 
 
 def _print_bits(result: BitsComparison) -> None:
