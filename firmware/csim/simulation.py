@@ -10,7 +10,7 @@ from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -237,11 +237,22 @@ def _sources() -> dict[str, str]:
 def _build(graph: Graph, project: Path, settings: HlsSettings, compiler: Compiler) -> None:
     with complete_folder(project, lambda: _is_complete(project, graph)) as temporary:
         model = build_model_graph(graph, temporary, settings)
-        write_model_graph(model)
-        speed_up_ap_types(temporary)
-        source = temporary / "bridge.cpp"
-        source.write_text(bridge_source(model))
-        log = project.with_name(f"{project.name}.log")
-        build = compiler.build_library(source, temporary / LIBRARY, log=log)
-        plain = {**build.as_dict(), "library_bytes": (temporary / LIBRARY).stat().st_size}
-        (temporary / BUILD).write_text(json.dumps(plain) + "\n")
+        compile_model(model, compiler, log=project.with_name(f"{project.name}.log"))
+
+
+def compile_model(model: Any, compiler: Compiler, *, log: Path) -> None:
+    """Write the project of hls4ml's ``ModelGraph`` into its folder, and compile the library there.
+
+    Raises
+    ------
+    CompileError
+        If the C++ does not compile.
+    """
+    folder = Path(model.config.get_output_dir())
+    write_model_graph(model)
+    speed_up_ap_types(folder)
+    source = folder / "bridge.cpp"
+    source.write_text(bridge_source(model))
+    build = compiler.build_library(source, folder / LIBRARY, log=log)
+    plain = {**build.as_dict(), "library_bytes": (folder / LIBRARY).stat().st_size}
+    (folder / BUILD).write_text(json.dumps(plain) + "\n")

@@ -24,6 +24,7 @@ from l1distill.console import print_table
 if TYPE_CHECKING:
     from emulator.engine import Plan
     from emulator.model import Model
+    from l1distill.foreign import ImportOptions
 
 
 def show(model: ModelFile, *, as_json: AsJson = False) -> int:
@@ -63,27 +64,116 @@ def show(model: ModelFile, *, as_json: AsJson = False) -> int:
 def import_network(
     source: Annotated[
         Path,
-        typer.Argument(help="A network, as JSON l1-fixed-point-network/1.", metavar="SOURCE"),
+        typer.Argument(
+            help="A network: JSON l1-fixed-point-network/1, Keras with HGQ2 (.keras), QONNX (.onnx), "
+            "a serialised hls4ml model (.fml), or a torch state dict (.pt) with --types.",
+            metavar="SOURCE",
+        ),
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The model file.", metavar="MODEL.json")
     ],
     *,
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            help="Features of a foreign network: a name or a YAML file.", show_default=False
+        ),
+    ] = None,
+    types: Annotated[
+        Path | None,
+        typer.Option(help="Types of the layers of a torch nn.Sequential, YAML.", metavar="FILE"),
+    ] = None,
+    score: Annotated[
+        str | None, typer.Option(help="The output that is the score, if there are several.")
+    ] = None,
+    events: Annotated[
+        int | None,
+        typer.Option(
+            help="Random events on which hls4ml's C-simulation of a foreign network must give the "
+            "same; 20000 if omitted, 0 for no proof.",
+            min=0,
+            show_default=False,
+        ),
+    ] = None,
+    jobs: Jobs = PROCESSORS,
     as_json: AsJson = False,
 ) -> int:
-    """Make a model file of a network in another form, exactly; its worked example is checked.
+    """Make a model file of a network in another form, exactly, or refuse it naming the layer.
+
+    What the file is, its content says. The worked example of the JSON form is checked; networks of
+    other programs are compared with the C-simulation of hls4ml. No code in the file is run.
 
     Example:
 
         l1distill model import axol1tl_v3.json -o axol1tl_v3_model.json
+
+        l1distill model import student.keras -o student.json
+
+        l1distill model import student.pt --types student_types.yaml -o student.json
     """
-    from emulator.engine import check_example
-    from emulator.errors import ModelFileError, SettingsError
-    from emulator.model import import_network_form, save_model
+    from emulator.errors import SettingsError
+    from firmware.foreign import EVENTS
+    from l1distill.foreign import DEFAULT_LAYOUT, ImportOptions, foreign_kind
 
     if output.resolve() == source.resolve():
         msg = f"{output}: is read from and would be replaced; give the model file another name"
         raise SettingsError(msg)
+    kind = foreign_kind(source)
+    if kind is not None:
+        options = ImportOptions(
+            layout=layout or DEFAULT_LAYOUT,
+            types=types,
+            score=score,
+            n_events=EVENTS if events is None else events,
+            threads=jobs,
+        )
+        return _import_foreign(source, output, kind, options, as_json=as_json)
+    for name, value in (("layout", layout), ("types", types), ("score", score), ("events", events)):
+        if value is not None:
+            msg = f"{source}: the JSON form says all itself, --{name} is for networks of other programs"
+            raise SettingsError(msg)
+    return _import_form(source, output, as_json=as_json)
+
+
+def _import_foreign(
+    source: Path, output: Path, kind: str, options: ImportOptions, *, as_json: bool
+) -> int:
+    from emulator.model import save_model
+    from l1distill.foreign import import_foreign
+
+    model, proof = import_foreign(source, kind, options)
+    save_model(model, output)
+    if as_json:
+        print_json(
+            {
+                "model": str(output),
+                "name": model.name,
+                "network_sha256": model.network_sha256,
+                "imported_from": model.provenance["imported_from"],
+                "proof": None if proof is None else proof.as_dict(),
+            }
+        )
+        return 0
+    typer.echo(
+        f"{model.name}: {model.provenance['imported_from']}, {len(model.layout)} features, network "
+        f"{model.network_sha256}, written to {output}"
+    )
+    if proof is None:
+        typer.echo("not compared with hls4ml's C-simulation, as asked")
+    else:
+        typer.echo(
+            f"hls4ml's C-simulation: {proof.n_mismatch} mismatches in {proof.n_events} random "
+            f"events with {proof.n_values} different results"
+        )
+    return 0
+
+
+def _import_form(source: Path, output: Path, *, as_json: bool) -> int:
+    from emulator.engine import check_example
+    from emulator.errors import ModelFileError
+    from emulator.model import import_network_form, save_model
+
     model, example = import_network_form(source)
     if example is not None:
         try:

@@ -7,13 +7,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+import torch
+import yaml
 from network_forms import autoencoder_form
+from small_samples import make_small_model
+from torch import nn
 
 from emulator.features import feature_rows
 from emulator.fixed import FixedFormat
 from emulator.graph import Dense, Graph, count_overflows, graph_cost, total_ebops
 from emulator.model import load_model, save_model
 from emulator.objects import read_events
+from firmware.foreign import Proof
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -128,6 +133,83 @@ def test_import_refuses_a_wrong_example_and_leaves_nothing(
     assert "form.json: its worked example differs first at layer 'score', element 0" in sentence
     assert "another name" in refused("model", "import", source, "-o", source)
     assert "no such file" in refused("model", "import", "none.json", "-o", "model.json")
+
+
+@pytest.fixture
+def sequence(tmp_path: Path) -> tuple[Path, Path, Path]:
+    """A torch sequence on four features: its state, its types, its layout."""
+    torch.manual_seed(4)
+    state, types, layout = (tmp_path / name for name in ("net.pt", "types.yaml", "four.yaml"))
+    torch.save(nn.Sequential(nn.Linear(4, 1)).state_dict(), state)
+    types.write_text(
+        "input: fixed<10,10,TRN,SAT>\nlayers:\n- Linear: {weight: 'fixed<6,1>', bias: 'fixed<6,1>', "
+        "accumulator: 'fixed<20,14>', result: 'ufixed<14,12,RND,SAT>'}\n"
+    )
+    layout.write_text(yaml.safe_dump(make_small_model().layout.as_dict()))
+    return state, types, layout
+
+
+def test_import_of_a_foreign_network(
+    program: Program, sequence: tuple[Path, Path, Path], tmp_path: Path, write_sample: WriteSample
+) -> None:
+    state, types, layout = sequence
+    words = ("model", "import", state, "--types", types, "--layout", layout)
+    ended = program(*words, "-o", tmp_path / "model.json", "--events", 1_000)
+    assert ended.code == 0, ended.err
+    model = load_model(tmp_path / "model.json")
+    assert ended.out.startswith(
+        f"net: torch nn.Sequential, 4 features, network {model.network_sha256}, written to "
+    )
+    assert "hls4ml's C-simulation: 0 mismatches in 1000 random events with " in ended.out
+    assert [type(node).__name__ for node in model.graph.nodes] == ["Input", "Quantize", "Dense"]
+    assert model.graph.input.format == model.layout.format
+    # The sample's integers do not all fit the network's own input: they saturate.
+    sample = write_sample("sample.root", 200, 1)
+    compared = program("compare", tmp_path / "model.json", sample, "--with", "reference", "--json")
+    assert (compared.code, compared.json[0]["n_mismatch"]) == (0, 0)
+    again = program(*words, "-o", tmp_path / "again.json", "--events", 0, "--json").json
+    assert again["proof"] is None
+    assert again["imported_from"] == "torch nn.Sequential"
+    said = program(*words, "-o", tmp_path / "again.json", "--events", 0).out
+    assert "not compared with hls4ml's C-simulation, as asked" in said
+
+
+def test_foreign_networks_are_refused_in_one_sentence(
+    refused: Refused, sequence: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    state, types, layout = sequence
+    out = ("-o", tmp_path / "model.json")
+    assert "net.pt: needs --types" in refused("model", "import", state, *out)
+    sentence = refused("model", "import", state, *out, "--types", types)
+    assert "takes 4 inputs, layout 'axol1tl_57' has 57 features; --layout FILE.yaml" in sentence
+    given = ("--types", types, "--layout", layout)
+    assert "no output" in refused("model", "import", state, *out, *given, "--score", "other")
+    pickled = tmp_path / "pickle.pt"
+    pickled.write_bytes(b"\x80\x04.")
+    assert "is a pickle, which could run code" in refused("model", "import", pickled, *out)
+    for content, message in (
+        (b"PK\x03\x04", "is a damaged archive"),
+        (b"\x08\x01", "is no ONNX model"),
+        (b"\x1f\x8b", "is a damaged archive"),
+        (b"\x00\x01", "cannot be read"),
+    ):
+        pickled.write_bytes(content)
+        assert message in refused("model", "import", pickled, *out)
+    form = tmp_path / "form.json"
+    form.write_text(json.dumps(autoencoder_form()))
+    sentence = refused("model", "import", form, *out, "--layout", layout)
+    assert "the JSON form says all itself, --layout is for networks of other programs" in sentence
+
+
+def test_nothing_is_written_if_c_simulation_differs(
+    refused: Refused, sequence: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proof = Proof(10, 3, 8, (1, 2, 3, 4), (7,), (8,))
+    monkeypatch.setattr("l1distill.foreign.prove", lambda *_, **__: proof)
+    state, types, layout = sequence
+    given = ("--types", types, "--layout", layout)
+    sentence = refused("model", "import", state, *given, "-o", "model.json")
+    assert "C-simulation differs in 3 of 10 events, first for [1, 2, 3, 4]: [7], read" in sentence
 
 
 def test_check_says_what_may_overflow(program: Program, model_file: Path) -> None:
