@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Rows = NDArray[Any]
 
-#: Events that a chain hands to what follows it; their results stay in a cache.
+#: Events that are handed from one part of an execution to the next; they stay in a cache.
 BETWEEN = 2_048
 
 
@@ -70,27 +70,26 @@ class TileExecution:
         return cls(program, np.concatenate([np.arange(each.start, each.stop) for each in slices]))
 
     def readable(self, rows: Rows) -> Rows:
-        """Widen all but the two types for which kernels are compiled anyway."""
-        known = rows.dtype in {np.dtype(np.int16), np.dtype(np.int32)}
-        return np.ascontiguousarray(rows, dtype=rows.dtype if known else np.int64)
+        """Everything can be read."""
+        return rows
 
     def run(self, rows: Rows, first: int, last: int, outputs: NDArray[np.int64]) -> None:
-        """Run tiles of events through all steps."""
+        """Run blocks of tiles through all steps, rows widened to the integers of the tiles."""
         from emulator.engine.machine import run_rows  # compiles many kernels, if it is used
 
         program = self.program
         tile = np.zeros(program.n_tile_rows * TILE, dtype=program.tile_dtype)
-        run_rows(
-            rows,
-            first,
-            last,
-            program.steps,
-            program.pool,
-            program.wide_pool,
-            tile,
-            self.output_rows,
-            outputs,
-        )
+        for start in range(first, last, BETWEEN):
+            stop = min(start + BETWEEN, last)
+            run_rows(
+                np.ascontiguousarray(rows[start:stop], dtype=tile.dtype),
+                program.steps,
+                program.pool,
+                program.wide_pool,
+                tile,
+                self.output_rows,
+                outputs[start:stop],
+            )
 
 
 @dataclass(frozen=True)

@@ -12,36 +12,35 @@ import numpy as np
 
 from emulator.engine.kernels import (
     BLOCK,
-    DENSE_EXACT,
-    DENSE_STEPWISE,
+    CAST_RESULT,
     FILL,
-    GATHER,
     LOOK_UP,
-    N_IN,
+    N_COLUMNS,
     N_OUT,
     OFFSET_SHIFT,
     OPERATION,
-    POOL,
-    STARTS,
+    ROW,
     SUM_EXACT,
     SUM_STEPWISE,
     TARGET,
     TILE,
-    dense_exact,
+    ZERO,
+    cast_rows,
     element,
+    look_up,
     offset_shift,
     row_place,
     sum_exact,
     sum_stepwise,
+    with_constants,
 )
-from emulator.engine.layers import fill, gather, look_up, normalize
-from emulator.jit import kernel
+from emulator.jit import inline_kernel, kernel
 
 if TYPE_CHECKING:
     from emulator.engine.kernels import Integers
 
 
-@kernel
+@inline_kernel
 def run_step(
     tile: Integers,
     total: Integers,
@@ -50,44 +49,29 @@ def run_step(
     pool: Integers,
     wide_pool: Integers,
 ) -> None:
-    """Run one node on one tile."""
-    operation = step[OPERATION]
-    if operation == DENSE_EXACT:
-        dense_exact(tile, total, scratch, step, pool)
-    elif operation == SUM_EXACT:
-        sum_exact(tile, total, scratch, step)
-    elif operation == OFFSET_SHIFT:
-        offset_shift(tile, scratch, step, wide_pool)
-    elif operation in (DENSE_STEPWISE, SUM_STEPWISE):
-        for j in range(step[N_OUT]):
-            start = wide_pool[step[STARTS] + j]
-            w = step[POOL] + j * step[N_IN]
-            sum_stepwise(tile, scratch, start, wide_pool, w, row_place(step[TARGET], j), step)
-    elif operation < FILL:
-        element(tile, scratch, step)
-    else:
-        run_layer(tile, step, wide_pool)
-
-
-@kernel
-def run_layer(tile: Integers, step: Integers, wide_pool: Integers) -> None:
-    """Run one step that casts nothing."""
-    operation = step[OPERATION]
-    if operation == FILL:
-        fill(tile, step, wide_pool)
-    elif operation == GATHER:
-        gather(tile, step, wide_pool)
-    elif operation == LOOK_UP:
-        look_up(tile, step, wide_pool)
-    else:
-        normalize(tile, step, wide_pool)
+    """Run one step on one tile."""
+    operation, n_out = step[OPERATION], step[N_OUT]
+    for first in range(0, n_out, BLOCK):
+        rows = min(BLOCK, n_out - first)
+        if operation == SUM_EXACT:
+            sum_exact(tile, total, scratch, step, pool, first, rows)
+        elif operation == SUM_STEPWISE:
+            sum_stepwise(tile, scratch, step, wide_pool, first, rows)
+        elif operation == OFFSET_SHIFT:
+            offset_shift(tile, scratch, step, wide_pool, first, rows)
+        elif operation < FILL:
+            element(tile, scratch, step, first, rows)
+        elif operation == LOOK_UP:
+            look_up(tile, scratch, step, wide_pool, first, rows)
+        else:
+            with_constants(tile, scratch, step, wide_pool, first, rows)
+        n, t = np.uint64(rows) * ROW, row_place(step[TARGET], first)
+        cast_rows(scratch, ZERO, tile, t, n, step[CAST_RESULT:N_COLUMNS])
 
 
 @kernel
 def run_rows(
     rows: Integers,
-    first: int,
-    last: int,
     program: Integers,
     pool: Integers,
     wide_pool: Integers,
@@ -95,12 +79,13 @@ def run_rows(
     output_rows: Integers,
     outputs: Integers,
 ) -> None:
-    """Run events ``first`` to ``last`` of ``rows``.
+    """Run events.
 
     Parameters
     ----------
     rows
-        Hardware integers, (n events, n features), within the input's type.
+        Hardware integers within the input's type, (n events, n features), of the tile's dtype: for
+        each type of rows all would be compiled again.
     program
         int64, (n steps, `N_COLUMNS`).
     pool
@@ -115,10 +100,10 @@ def run_rows(
         Result, int64, (n events, number of output rows).
     """
     total = np.empty(BLOCK * TILE, tile.dtype)
-    scratch = np.empty(4 * BLOCK * TILE, np.int64)
-    n_features = rows.shape[1]
-    for start in range(first, last, TILE):
-        n = min(TILE, last - start)
+    scratch = np.empty(BLOCK * TILE, np.int64)
+    n_events, n_features = rows.shape
+    for start in range(0, n_events, TILE):
+        n = min(TILE, n_events - start)
         for e in range(n):
             for i in range(n_features):
                 tile[row_place(e, i)] = rows[start + e, i]

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emulator.engine import kernels as k
+from emulator.engine.cast_columns import CAST_COLUMNS, cast_row, no_cast
 from emulator.engine.planner import (
+    INT62,
     exact_sum_fraction,
     kept_format,
     moved_range,
@@ -32,7 +34,6 @@ from emulator.graph.operations import (
     Multiply,
     Node,
     OffsetShift,
-    Quantize,
     QuantizeEach,
     Relu,
     Reshape,
@@ -56,30 +57,16 @@ if TYPE_CHECKING:
     from emulator.graph.graph import Graph
     from emulator.graph.windows import Adder
 
-_ROUNDING_CODES = {
-    "TRN": k.TRN,
-    "TRN_ZERO": k.TRN_ZERO,
-    "RND": k.RND,
-    "RND_ZERO": k.RND_ZERO,
-    "RND_INF": k.RND_INF,
-    "RND_MIN_INF": k.RND_MIN_INF,
-    "RND_CONV": k.RND_CONV,
-}
-_OVERFLOW_CODES = {"WRAP": k.WRAP, "SAT": k.SAT, "SAT_SYM": k.SAT, "SAT_ZERO": k.SAT_ZERO}
+#: Width in which casts are computed.
+BITS = 64
 
-_ELEMENT_CODES: dict[type[Node], int] = {
-    Relu: k.RELU,
-    Quantize: k.QUANTIZE,
-    Square: k.SQUARE,
-    Add: k.ADD,
-    Subtract: k.SUBTRACT,
-    Multiply: k.MULTIPLY,
-}
+#: Columns of the three casts of a step, which do nothing until they are set.
+_NO_CASTS = 3 * no_cast(BITS).columns
 
 
 @dataclass(frozen=True)
 class Program:
-    """Arrays for `kernels.run_rows`; ``tile_rows[name]`` are the rows of each node's elements."""
+    """Arrays for `machine.run_rows`; ``tile_rows[name]`` are the rows of each node's elements."""
 
     plan: Plan
     steps: NDArray[np.int64]
@@ -162,7 +149,7 @@ class _Assembler:
 
     def _new_step(self, node: Node) -> list[int]:
         """Return a step from all of a node's inputs to all of its result."""
-        step = [0] * k.N_COLUMNS
+        step = _blank_step()
         sources = [self.tile_rows[name].start * k.TILE for name in node.inputs]
         step[k.SOURCE], step[k.SECOND] = sources[0], sources[-1]
         step[k.N_IN] = self.graph.tensors[node.inputs[0]].size
@@ -212,7 +199,7 @@ class _Assembler:
         accumulator = node.accumulator
         at = exact_sum_fraction(node, fraction)
         if at is None:
-            step[k.OPERATION] = k.SUM_STEPWISE if isinstance(node, Sum) else k.DENSE_STEPWISE
+            step[k.OPERATION] = k.SUM_STEPWISE
             step[k.POOL] = _extend(
                 self.wide_pool, (weight for column in columns for weight in column)
             )
@@ -222,7 +209,7 @@ class _Assembler:
             _set_cast(step, k.CAST_RESULT, accumulator.fraction, node.format)
             return step
         exact = sum_range(node, self.ranges[node.inputs[0]], source, at)
-        step[k.OPERATION] = k.SUM_EXACT if isinstance(node, Sum) else k.DENSE_EXACT
+        step[k.OPERATION] = k.SUM_EXACT
         step[k.POOL] = len(self.pool)
         for column in columns:
             padding = [0] * (-len(column) % k.GROUP)
@@ -253,25 +240,27 @@ class _Assembler:
         step = self._new_step(node)
         fractions = self._fractions(node)
         fraction = max(fractions)
-        step[k.OPERATION] = _ELEMENT_CODES[type(node)]
         step[k.ALIGN], step[k.ALIGN_SECOND] = (fraction - fractions[0], fraction - fractions[-1])
         if isinstance(node, Square | Multiply):
+            step[k.OPERATION] = k.MULTIPLY
             fraction = fractions[0] + fractions[-1]
-        _set_cast(step, k.CAST_RESULT, fraction, node.format)
+        else:
+            step[k.OPERATION] = k.ALIGNED_SUM
+            step[k.SIGN] = int(isinstance(node, Add)) - int(isinstance(node, Subtract))
+        _set_cast(step, k.CAST_RESULT, fraction, node.format, relu=isinstance(node, Relu))
 
     def _add_normalization(self, node: BatchNormalization) -> None:
         step = self._new_step(node)
-        n = step[k.N_IN]
+        n = step[k.N_OUT]
         product = self._fractions(node)[0] + node.scale_format.fraction
         fraction = max(product, node.bias_format.fraction)
         align = fraction - node.bias_format.fraction
-        target = self.tile_rows[node.name].start
         step[k.OPERATION] = k.NORMALIZE
         step[k.POOL] = _extend(
             self.wide_pool, (s << fraction - product for s in spread(node.scale, n))
         )
         step[k.STARTS] = _extend(self.wide_pool, (bias << align for bias in spread(node.bias, n)))
-        self._add_cast(target, target, n, fraction, node.format)
+        _set_cast(step, k.CAST_RESULT, fraction, node.format)
 
     def _add_table(self, node: UnaryLut | Sigmoid | Tanh) -> None:
         step = self._new_step(node)
@@ -317,7 +306,7 @@ class _Assembler:
         self._add_fill(spare, (0,) * channels)
         for row in rows:
             step = self._add_cast(spare, spare, channels, common, accumulator)
-            step[k.OPERATION], step[k.SECOND] = k.ADD, row * k.TILE
+            step[k.SECOND], step[k.SIGN] = row * k.TILE, 1
             step[k.ALIGN] = common - accumulator.fraction
             step[k.ALIGN_SECOND] = common - fraction
 
@@ -345,8 +334,8 @@ class _Assembler:
         self, source: int, target: int, n: int, fraction: int, to: FixedFormat
     ) -> list[int]:
         """Add a cast of ``n`` rows of the tile, or of what its operation makes of them."""
-        step = [0] * k.N_COLUMNS
-        step[k.OPERATION], step[k.N_IN], step[k.N_OUT] = k.QUANTIZE, n, n
+        step = _blank_step()
+        step[k.OPERATION], step[k.N_OUT] = k.ALIGNED_SUM, n
         step[k.SOURCE] = step[k.SECOND] = source * k.TILE
         step[k.TARGET] = target * k.TILE
         _set_cast(step, k.CAST_RESULT, fraction, to)
@@ -354,10 +343,14 @@ class _Assembler:
         return step
 
     def _add_fill(self, target: int, raws: Sequence[int]) -> None:
-        step = [0] * k.N_COLUMNS
+        step = _blank_step()
         step[k.OPERATION], step[k.TARGET], step[k.N_OUT] = k.FILL, target * k.TILE, len(raws)
         step[k.POOL] = _extend(self.wide_pool, raws)
         self.steps.append(step)
+
+
+def _blank_step() -> list[int]:
+    return [*[0] * k.CAST_INNER, *_NO_CASTS]
 
 
 def _extend(pool: list[int], numbers: Iterable[int]) -> int:
@@ -367,19 +360,17 @@ def _extend(pool: list[int], numbers: Iterable[int]) -> int:
 
 
 def _set_cast(
-    step: list[int], at: int, fraction: int, target: FixedFormat, exact: Interval | None = None
+    step: list[int],
+    at: int,
+    fraction: int,
+    target: FixedFormat,
+    exact: Interval | None = None,
+    *,
+    relu: bool = False,
 ) -> None:
     """Write the columns of a cast; ``exact`` bounds what is cast, where that is known."""
-    step[at + k.DROP] = fraction - target.fraction
-    step[at + k.ROUNDING] = _ROUNDING_CODES[target.rounding]
-    low, high = target.lowest, target.raw_max
-    fits = exact is not None and exact.shifted(fraction - target.fraction, target).within(
-        Interval(low, high)
-    )
+    drop, full = fraction - target.fraction, Interval.of(target)
+    fits = exact is not None and exact.shifted(drop, target).within(full)
     # A type wider than the machine is one that the planner let pass because nothing overflows.
-    if fits or not Interval(low, high).within(Interval(-(2**62), 2**62)):
-        step[at + k.OVERFLOW] = k.NO_OVERFLOW
-        return
-    step[at + k.OVERFLOW] = _OVERFLOW_CODES[target.overflow]
-    step[at + k.LOW], step[at + k.HIGH] = low, high
-    step[at + k.MASK] = (1 << target.width) - 1
+    row = cast_row(drop, target, BITS, fits=fits or not full.within(INT62), relu=relu)
+    step[at : at + CAST_COLUMNS] = row.columns

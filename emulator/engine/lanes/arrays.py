@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emulator.engine.lanes.casts import CastRow
+from emulator.engine.cast_columns import no_cast
 from emulator.engine.lanes.dots import SHIFT_AND_CLIP, WITH_BIT
 from emulator.engine.lanes.inputs import BYTE_BASE, IDENTITY, INT8, INT16, are_lowered
 from emulator.engine.lanes.scaling import CHUNK, SCALE_COLUMNS
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from emulator.engine.cast_columns import CastRow
     from emulator.engine.lanes.chain import Chain, Layer
     from emulator.engine.lanes.inputs import ScaleRow
 
@@ -49,7 +50,7 @@ READING_COLUMNS = 12
 #: Every byte's highest bit: what turns signed bytes into unsigned ones, 128 higher.
 BYTE_SIGNS = -0x7F7F7F80
 
-_NOTHING = CastRow(INT32.low, 0, 0, 0, 0, 0, -1, INT32.low, INT32.high, -1)
+_NOTHING = no_cast(32)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from emulator.graph.ranges import node_ranges
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from emulator.engine.lanes.casts import CastRow
+    from emulator.engine.cast_columns import CastRow
     from emulator.engine.lanes.inputs import ScaleRow
     from emulator.graph.graph import Graph
     from emulator.graph.operations import Node

@@ -13,6 +13,19 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from emulator.engine.cast_columns import (
+    ADD,
+    BIT_MASK,
+    BIT_SHIFT,
+    CAST_COLUMNS,
+    FLOOR,
+    HIGH,
+    KEEP,
+    LEFT,
+    LOW,
+    MASK,
+    RIGHT,
+)
 from emulator.engine.lanes.emitter import (
     INT8,
     INT16,
@@ -38,12 +51,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from emulator.engine.lanes.emitter import Place
-
-#: Columns of a cast, 32-bit integers each:
-#: ``v = max(v, FLOOR)``; ``v += ADD + (v >> SIGN_SHIFT & SIGN_MASK)``; ``v = (v << LEFT) >> RIGHT``;
-#: ``v &= MASK``; ``c = min(max(v, LOW), HIGH)``; ``v = c if c == v or KEEP else 0``.
-FLOOR, ADD, BIT_SHIFT, BIT_MASK, LEFT, RIGHT, MASK, LOW, HIGH, KEEP = range(10)
-CAST_COLUMNS = 10
 
 #: In place of a number of full casts: one short cast, without or with a bit.
 SHIFT_AND_CLIP, WITH_BIT = 0, -1

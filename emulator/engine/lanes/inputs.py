@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from emulator.engine.lanes.casts import NotProvedError, rounding_columns
+from emulator.engine.cast_columns import rounding_columns
+from emulator.engine.lanes.casts import NotProvedError
 from emulator.fixed import FixedFormat, Interval
 from emulator.graph.operations import OffsetShift, Quantize, Relu
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import TYPE_CHECKING
 
 import pytest
 
-from emulator.engine.lanes.casts import CastRow, NotProvedError, Step, prove_casts
+from emulator.engine.lanes.casts import NotProvedError, Step, prove_casts
 from emulator.engine.reference.arithmetic import cast_exact
 from emulator.fixed import FixedFormat, Interval
 from emulator.fixed.format import OVERFLOWS, ROUNDINGS, Overflow, Rounding
+
+if TYPE_CHECKING:
+    from emulator.engine.cast_columns import CastRow
 
 LANE = 1 << 32
 
