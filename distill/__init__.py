@@ -13,9 +13,18 @@ if TYPE_CHECKING:
     from distill.data import TrainingData, load_training_data
     from distill.errors import CheckpointError, ExportError, TrainingDataError, TrainingError
     from distill.export import ExportProof, Mismatch, export_graph, export_model, prove_export
+    from distill.inputs import select_inputs
+    from distill.learned import LearnedStudent
+    from distill.losses import RegressionLoss
     from distill.quantizers import QuantDense, fake_quantize
-    from distill.recipe import Distilled, Recipe, distill
-    from distill.sampling import Drawn, flattened_sample, natural_sample, split
+    from distill.recipe import Distilled, Quantization, Recipe, StudentRecipe, distill
+    from distill.sampling import (
+        Drawn,
+        flattened_sample,
+        mixed_outliers,
+        natural_sample,
+        split,
+    )
     from distill.scaling import FloatScaling, InputScaling
     from distill.scores import (
         float_student_scores,
@@ -26,6 +35,7 @@ if TYPE_CHECKING:
     from distill.students import FloatStudent, QuantStudent, StudentSpec
     from distill.teachers import Autoencoder, LogTarget, TeacherSpec
     from distill.training import Epoch, History, TrainingSettings, fit
+    from distill.widths import BitWidths, quantize_after_training
 
 _HOMES = {
     "checkpoints": ("load_checkpoint", "save_checkpoint"),
@@ -33,18 +43,23 @@ _HOMES = {
     "errors": ("CheckpointError", "ExportError", "TrainingDataError", "TrainingError"),
     "export": ("ExportProof", "Mismatch", "export_graph", "export_model", "prove_export"),
     "quantizers": ("QuantDense", "fake_quantize"),
-    "recipe": ("Distilled", "Recipe", "distill"),
-    "sampling": ("Drawn", "flattened_sample", "natural_sample", "split"),
+    "inputs": ("select_inputs",),
+    "learned": ("LearnedStudent",),
+    "losses": ("RegressionLoss",),
+    "recipe": ("Distilled", "Quantization", "Recipe", "StudentRecipe", "distill"),
+    "sampling": ("Drawn", "flattened_sample", "mixed_outliers", "natural_sample", "split"),
     "scaling": ("FloatScaling", "InputScaling"),
     "scores": ("float_student_scores", "quantized_scores", "teacher_scores", "to_integer_grid"),
     "students": ("FloatStudent", "QuantStudent", "StudentSpec"),
     "teachers": ("Autoencoder", "LogTarget", "TeacherSpec"),
     "training": ("Epoch", "History", "TrainingSettings", "fit"),
+    "widths": ("BitWidths", "quantize_after_training"),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Autoencoder",
+    "BitWidths",
     "CheckpointError",
     "Distilled",
     "Drawn",
@@ -55,11 +70,15 @@ __all__ = [
     "FloatStudent",
     "History",
     "InputScaling",
+    "LearnedStudent",
     "LogTarget",
     "Mismatch",
     "QuantDense",
     "QuantStudent",
+    "Quantization",
     "Recipe",
+    "RegressionLoss",
+    "StudentRecipe",
     "StudentSpec",
     "TeacherSpec",
     "TrainingData",
@@ -75,10 +94,13 @@ __all__ = [
     "float_student_scores",
     "load_checkpoint",
     "load_training_data",
+    "mixed_outliers",
     "natural_sample",
     "prove_export",
+    "quantize_after_training",
     "quantized_scores",
     "save_checkpoint",
+    "select_inputs",
     "split",
     "teacher_scores",
     "to_integer_grid",

@@ -158,6 +158,15 @@ class TrainingData:
             pool_ids=joined.get("pool_id"),
         )
 
+    def joined(self, other: TrainingData) -> TrainingData:
+        """Return these crossings and after them others of the same layout."""
+        return TrainingData(
+            np.concatenate([self.rows, other.rows]),
+            np.concatenate([self.weights, other.weights]),
+            np.concatenate([self.pool_ids, other.pool_ids]),
+            self.layout,
+        )
+
     def take(self, where: NDArray[np.integer] | NDArray[np.bool_]) -> TrainingData:
         """Return the crossings at some places, in this order; weights are kept."""
         return TrainingData(

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from distill.errors import ExportError
+from distill.quantizers import channel_formats, cover
 from distill.scaling import ROW_FORMAT
 from distill.scores import quantized_scores
+from distill.students import RELU
 from emulator.engine import Emulator
 from emulator.fixed import FixedFormat, Interval, quantize, to_float
-from emulator.graph import Dense, Graph, Input, Node, Relu, node_ranges
+from emulator.graph import Dense, Graph, Input, Node, Quantize, QuantizeEach, Relu, node_ranges
 from emulator.model import Model
 from emulator.results import Record
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from distill.quantizers import QuantDense
-    from distill.students import QuantStudent
+    from distill.students import QuantStudent, StudentSpec
     from emulator.features import FeatureLayout
 
 #: Name of the graph's output.
@@ -55,9 +57,12 @@ def export_graph(student: QuantStudent) -> Graph:
     """Write a quantized student as a graph.
 
     The nodes are an input of 16-bit integers, the scaling (`OffsetShift`), and for each layer a
-    `Dense` and a `Relu`; the last `Dense` is called ``score``. Sums are exact: the accumulator has
-    all fraction bits of the products, and as many integer bits as the actual weights and the ranges
-    of the layer's inputs can ever need, at every step of the sum.
+    `Dense` and a `Relu` (or, for ``hard_tanh``, a `Quantize`); the last `Dense` is called ``score``.
+    Sums are exact: the accumulator has all fraction bits of the products, and as many integer bits as
+    the actual weights and the ranges of the layer's inputs can ever need, at every step of the sum.
+    Features that are not used have weights of 0. Weights with a type for each unit stand on the common
+    grid of these types; activations with a type for each unit take it in a `QuantizeEach`, behind a
+    `Relu` that loses nothing.
 
     Parameters
     ----------
@@ -76,11 +81,32 @@ def export_graph(student: QuantStudent) -> Graph:
         student.scaling.node("scaled", "x"),
     ]
     *hidden, last = (cast("QuantDense", layer) for layer in student.layers)
+    inputs = spec.inputs
     for place, layer in enumerate(hidden):
-        nodes.append(_dense(nodes, f"dense_{place}", layer, None))
-        nodes.append(Relu(f"hidden_{place}", (f"dense_{place}",), spec.activation_formats[place]))
-    nodes.append(_dense(nodes, SCORE, last, spec.score_format))
+        nodes.append(_dense(nodes, f"dense_{place}", layer, None, inputs))
+        nodes += _activation(nodes[-1], place, spec)
+        inputs = None
+    nodes.append(_dense(nodes, SCORE, last, spec.score_format, inputs))
     return Graph(tuple(nodes), (SCORE,))
+
+
+def _activation(sums: Node, place: int, spec: StudentSpec) -> list[Node]:
+    """Return the nodes that make what hidden layer ``place`` passes on of its sums."""
+    name, target, is_relu = (
+        f"hidden_{place}",
+        spec.activation_formats[place],
+        spec.activation == RELU,
+    )
+    if isinstance(target, FixedFormat):
+        kind = Relu if is_relu else Quantize
+        return [kind(name, (sums.name,), target)]
+    each = QuantizeEach(name, (sums.name,), cover(target, signed=not is_relu), formats=target)
+    if not is_relu:
+        return [each]
+    # One rounding only, as in training: the positive sums keep all bits until then.
+    exact = replace(sums.format, width=sums.format.width - 1, integer=sums.format.integer - 1)
+    relu = Relu(f"relu_{place}", (sums.name,), replace(exact, signed=False))
+    return [relu, replace(each, inputs=(relu.name,))]
 
 
 def export_model(
@@ -124,14 +150,27 @@ def export_model(
 
 
 def _dense(
-    before: Sequence[Node], name: str, layer: QuantDense, target: FixedFormat | None
+    before: Sequence[Node],
+    name: str,
+    layer: QuantDense,
+    target: FixedFormat | None,
+    inputs: Sequence[int] | None,
 ) -> Dense:
-    """Return a layer as a node after ``before``; without a target its result is the whole sum."""
+    """Return a layer as a node after ``before``.
+
+    Without a target its result is the whole sum; ``inputs`` are the places that it reads, if not all.
+    """
     source = before[-1]
-    weight = _raws(layer.linear.weight.detach().numpy().T, layer.weight_format, f"{name}: weight")
+    weight_format = cover(layer.weight_format)
+    used = _weight_raws(layer, f"{name}: weight")
+    weight = used
+    if inputs is not None:
+        size = Graph(tuple(before), (source.name,)).tensors[source.name].size
+        weight = np.zeros((size, used.shape[1]), dtype=np.int64)
+        weight[list(inputs)] = used
     bias = _raws(layer.linear.bias.detach().numpy(), layer.bias_format, f"{name}: bias")
     ranges = node_ranges(Graph(tuple(before), (source.name,)))[source.name]
-    fraction = source.format.fraction + layer.weight_format.fraction
+    fraction = source.format.fraction + weight_format.fraction
     accumulator = accumulator_format(
         ranges, weight, fraction, bias, layer.bias_format.fraction, name=name
     )
@@ -140,7 +179,7 @@ def _dense(
         (source.name,),
         accumulator if target is None else target,
         weights=tuple(tuple(row) for row in weight.tolist()),
-        weight_format=layer.weight_format,
+        weight_format=weight_format,
         bias=tuple(bias.tolist()),
         bias_format=layer.bias_format,
         accumulator=accumulator,
@@ -209,6 +248,19 @@ def accumulator_format(
     widest = Interval.hull(reached)
     width = 1 + max(widest.high.bit_length(), (-widest.low - 1).bit_length())
     return FixedFormat(width, width - exact)
+
+
+def _weight_raws(layer: QuantDense, what: str) -> NDArray[np.int64]:
+    """Return the raws of all weights on their common grid, int64 (inputs, outputs)."""
+    values = layer.linear.weight.detach().numpy().T
+    common = cover(layer.weight_format)
+    each = channel_formats(layer.weight_format, values.shape[1])
+    raws = np.zeros(values.shape, dtype=np.int64)
+    for column, target in enumerate(each):
+        if target is not None:
+            own = _raws(values[:, column], target, what)
+            raws[:, column] = own << common.fraction - target.fraction
+    return raws
 
 
 def _raws(values: NDArray[np.float32], target: FixedFormat, what: str) -> NDArray[np.int64]:

@@ -7,20 +7,24 @@ that the emulator has as raws, not an approximation: every step below is exact i
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from torch import nn
+
+from emulator.errors import SettingsError
+from emulator.fixed import FixedFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor
 
-    from emulator.fixed import FixedFormat
-
     # (floor is odd, half, sticky, negative), booleans -> whether to add one to the floor
     Rule = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+
+#: One type, or one for each channel; None where no bit is left and the channel is 0.
+LayerFormat: TypeAlias = FixedFormat | tuple[FixedFormat | None, ...]
 
 #: Widest type whose raws are exact in each float type (and, for doubles, `emulator.fixed` quantizes).
 EXACT_WIDTH = {torch.float32: 24, torch.float64: 50}
@@ -28,7 +32,6 @@ EXACT_WIDTH = {torch.float32: 24, torch.float64: 50}
 # Written independently of emulator.fixed.rounding; the tests hold the two against each other.
 _ROUND_UP: dict[str, Rule] = {
     "TRN_ZERO": lambda _odd, half, sticky, negative: negative & (half | sticky),
-    "RND": lambda _odd, half, _sticky, _negative: half,
     "RND_ZERO": lambda _odd, half, sticky, negative: half & (negative | sticky),
     "RND_INF": lambda _odd, half, sticky, negative: half & (~negative | sticky),
     "RND_MIN_INF": lambda _odd, half, sticky, _negative: half & sticky,
@@ -80,44 +83,151 @@ class _FakeQuantize(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, target: FixedFormat) -> Tensor:
-        rounded = _round(x * math.ldexp(1.0, target.fraction), target.rounding)
+        rounded = round_to_whole(x * math.ldexp(1.0, target.fraction), target.rounding)
         raw, inside = _overflow(rounded, target)
         ctx.save_for_backward(inside)
-        return raw * math.ldexp(1.0, -target.fraction)
+        return raw.mul_(math.ldexp(1.0, -target.fraction))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (inside,) = ctx.saved_tensors
-        return gradients[0] * inside, None
+        return gradients[0] if inside is None else gradients[0] * inside, None
 
 
-def _round(scaled: Tensor, mode: str) -> Tensor:
-    """Round to whole numbers; adding 0.5 first would be wrong just below a tie."""
+def round_to_whole(scaled: Tensor, mode: str) -> Tensor:
+    """Round to whole numbers, as a new tensor; adding 0.5 first would be wrong just below a tie."""
+    floor = torch.floor(scaled)
     if mode == "TRN":
-        return torch.floor(scaled)
+        return floor
     if mode == "RND_CONV":
         return torch.round(scaled)  # half to even
+    if mode == "RND":
+        # The rest is exact, or so near to 1 that its rounding does not matter.
+        return floor.add_(scaled - floor >= 0.5)
     halves = scaled * 2
     half_floor = torch.floor(halves)
-    floor = torch.floor(scaled)
     half = half_floor != floor * 2
     odd = torch.remainder(floor, 2) != 0
     up = _ROUND_UP[mode](odd, half, half_floor != halves, scaled < 0)
     return floor + up
 
 
-def _overflow(raw: Tensor, target: FixedFormat) -> tuple[Tensor, Tensor]:
-    """Bring whole numbers into the range; also return where they pass their gradient."""
+def _overflow(raw: Tensor, target: FixedFormat) -> tuple[Tensor, Tensor | None]:
+    """Bring whole numbers into the range; also return where they pass their gradient (None: everywhere).
+
+    The tensor with the result may be written on.
+    """
     low, high = target.lowest, target.raw_max
     if target.overflow == "WRAP":
         modulus = float(1 << target.width)
         rest = torch.fmod(raw, modulus)  # exact, keeps the sign
         rest = torch.where(rest > high, rest - modulus, rest)
-        return torch.where(rest < low, rest + modulus, rest), torch.ones_like(raw, dtype=torch.bool)
-    inside = (raw >= low) & (raw <= high)
-    if target.overflow == "SAT_ZERO":
-        return torch.where(inside, raw, torch.zeros_like(raw)), inside
-    return torch.clamp(raw, low, high), inside
+        return torch.where(rest < low, rest + modulus, rest), None
+    limited = torch.clamp(raw, low, high)
+    inside = limited == raw
+    return (limited.mul_(inside) if target.overflow == "SAT_ZERO" else limited), inside
+
+
+class _FakeQuantizeEach(torch.autograd.Function):
+    """The cast of `_FakeQuantize` with a step and limits for each channel; saturating, ``RND``."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, steps: Tensor, low: Tensor, high: Tensor) -> Tensor:
+        rounded = round_to_whole(x / steps, "RND")  # exact: steps are powers of two
+        limited = torch.minimum(torch.maximum(rounded, low), high)
+        ctx.save_for_backward(limited == rounded)
+        return limited.mul_(steps)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        (inside,) = ctx.saved_tensors
+        return gradients[0] * inside, None, None, None
+
+
+class Cast(nn.Module):
+    """A cast to one type, or to a type of its own for each channel; see `fake_quantize`.
+
+    Parameters
+    ----------
+    target
+        A type; or one for each channel, all ``RND`` and ``SAT``, None where no bit is left: the channel is
+        0 and learns nothing.
+    axis
+        The axis of the channels, 0 for weights (outputs, inputs), -1 for activations.
+
+    Raises
+    ------
+    SettingsError
+        If the channels do not round to nearest and saturate.
+
+    Examples
+    --------
+    >>> from emulator.fixed import FixedFormat
+    >>> coarse = FixedFormat(4, 3, rounding="RND", overflow="SAT")
+    >>> Cast((coarse, None))(torch.tensor([[1.3, 1.3], [9.0, 9.0]])).tolist()
+    [[1.5, 0.0], [3.5, 0.0]]
+    """
+
+    steps: Tensor
+    low: Tensor
+    high: Tensor
+
+    def __init__(self, target: LayerFormat, *, axis: int = -1) -> None:
+        super().__init__()
+        self.target = target
+        if isinstance(target, FixedFormat):
+            return
+        for one in target:
+            if one is not None and (one.rounding, one.overflow) != ("RND", "SAT"):
+                msg = f"the type of a channel must round by RND and saturate by SAT, got {one}"
+                raise SettingsError(msg)
+        shape = (-1, 1) if axis == 0 else (-1,)
+        for name, values in (
+            ("steps", [1.0 if one is None else math.ldexp(1.0, -one.fraction) for one in target]),
+            ("low", [0.0 if one is None else float(one.lowest) for one in target]),
+            ("high", [0.0 if one is None else float(one.raw_max) for one in target]),
+        ):
+            # They follow from the types, so that no state needs to hold them.
+            self.register_buffer(name, torch.tensor(values).reshape(shape), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the values of the type, same shape and float type."""
+        if isinstance(self.target, FixedFormat):
+            return fake_quantize(x, self.target)
+        quantized: Tensor = _FakeQuantizeEach.apply(x, self.steps, self.low, self.high)  # type: ignore[no-untyped-call]
+        return quantized
+
+
+def channel_formats(target: LayerFormat, n_channels: int) -> tuple[FixedFormat | None, ...]:
+    """Return the type of each channel."""
+    return (target,) * n_channels if isinstance(target, FixedFormat) else target
+
+
+def cover(target: LayerFormat, *, signed: bool = True) -> FixedFormat:
+    """Return the narrowest type that holds every value of every channel.
+
+    Parameters
+    ----------
+    target
+        A type (which is returned as it is), or one for each channel.
+    signed
+        Sign of the result where no channel has a bit left.
+
+    Examples
+    --------
+    >>> from emulator.fixed import FixedFormat
+    >>> cover((FixedFormat(4, 3), None, FixedFormat(4, 0)))
+    fixed<7,3,RND,SAT>
+    """
+    if isinstance(target, FixedFormat):
+        return target
+    left = [one for one in target if one is not None]
+    if not left:
+        return FixedFormat(1, 1, signed=signed, rounding="RND", overflow="SAT")
+    integer, fraction = max(one.integer for one in left), max(one.fraction for one in left)
+    return FixedFormat(
+        integer + fraction, integer, signed=left[0].signed, rounding="RND", overflow="SAT"
+    )
 
 
 class QuantDense(nn.Module):
@@ -127,22 +237,25 @@ class QuantDense(nn.Module):
     ----------
     n_inputs, n_outputs
         Sizes.
-    weight_format, bias_format
-        Types of the weights and biases.
+    weight_format
+        Type of the weights, or one for those of each output.
+    bias_format
+        Type of the biases.
     """
 
     def __init__(
-        self, n_inputs: int, n_outputs: int, weight_format: FixedFormat, bias_format: FixedFormat
+        self, n_inputs: int, n_outputs: int, weight_format: LayerFormat, bias_format: FixedFormat
     ) -> None:
         super().__init__()
         self.linear = nn.Linear(n_inputs, n_outputs)
         self.weight_format = weight_format
         self.bias_format = bias_format
+        self.weight_cast = Cast(weight_format, axis=0)
 
     def quantized(self) -> tuple[Tensor, Tensor]:
         """Return the weights (outputs, inputs) and biases (outputs) as they act."""
         return (
-            fake_quantize(self.linear.weight, self.weight_format),
+            self.weight_cast(self.linear.weight),
             fake_quantize(self.linear.bias, self.bias_format),
         )
 

@@ -1,23 +1,26 @@
-"""The recipe: teacher, float student that regresses it, quantization-aware fine-tuning."""
+"""The recipe: teacher, float student that regresses it, and the student that is quantized."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import torch
 
+from distill.learned import Granularity, LearnedStudent
+from distill.losses import RegressionLoss
 from distill.scaling import InputScaling
 from distill.students import FloatStudent, QuantStudent, StudentSpec
 from distill.teachers import TARGET_OF_REFERENCE, Autoencoder, LogTarget, TeacherSpec
 from distill.training import Epoch, History, TrainingSettings, fit, torch_seed, torch_threads
+from distill.widths import BitWidths, calibrated_spec, quantize_after_training, widths_of
 from emulator.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from distill.data import TrainingData
     from distill.sampling import Drawn
@@ -25,7 +28,108 @@ if TYPE_CHECKING:
     Progress = Callable[[str, Epoch], None]
 
 # Initial parameters of teacher and student come from different streams of the same seed.
-_STUDENT_STREAM = 1 << 20
+STUDENT_STREAM = 1 << 20
+# Crossings on which types are calibrated and biases corrected.
+_CALIBRATION_CROSSINGS = 20_000
+
+Method = Literal["aware", "post", "learned"]
+
+
+@dataclass(frozen=True, slots=True)
+class Quantization:
+    """How a float student becomes one of integers.
+
+    Parameters
+    ----------
+    method
+        ``aware``: trained again with its types. ``post``: rounded, and its biases corrected, without
+        training. ``learned``: trained with widths that are learned, then again with those found.
+    bits
+        Widths of the types, whose binary points are calibrated on the float student; with ``learned``
+        those it starts with. None: the types of the specification.
+    granularity
+        For ``learned``: whether a layer shares its widths, or each unit has its own.
+    ebops_penalty
+        For ``learned``: how much one effective bit operation adds to the loss.
+    correct_biases
+        For ``post``: see `distill.widths.quantize_after_training`.
+
+    Raises
+    ------
+    SettingsError
+        If the method is unknown or the penalty negative.
+    """
+
+    method: Method = "aware"
+    bits: BitWidths | None = None
+    granularity: Granularity = "channel"
+    ebops_penalty: float = 3e-6
+    correct_biases: bool = True
+
+    def __post_init__(self) -> None:
+        for what, value, known in (
+            ("method", self.method, get_args(Method)),
+            ("granularity", self.granularity, get_args(Granularity)),
+        ):
+            if value not in known:
+                msg = f"quantization: {what} must be one of {', '.join(known)}, got {value!r}"
+                raise SettingsError(msg)
+        if not self.ebops_penalty >= 0.0:
+            msg = f"quantization: ebops_penalty cannot be negative, got {self.ebops_penalty}"
+            raise SettingsError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class StudentRecipe:
+    """All choices of a student.
+
+    Parameters
+    ----------
+    spec
+        Layers and types.
+    loss
+        What it makes small.
+    quantization
+        How it comes to integers.
+    training
+        Of the float student. None: there is none, and the quantized student starts from scratch with
+        the types of ``spec`` (or, with widths, types that are calibrated on the parameters at the start).
+    quantized_training
+        Of the student with its types; not used with ``post``.
+    width_training
+        Of the widths, with ``learned``.
+    seed
+        Of the initial parameters.
+
+    Raises
+    ------
+    SettingsError
+        If there are widths for another number of layers, or nothing would be trained.
+    """
+
+    spec: StudentSpec
+    loss: RegressionLoss = field(default_factory=RegressionLoss)
+    quantization: Quantization = field(default_factory=Quantization)
+    training: TrainingSettings | None = field(default_factory=lambda: TrainingSettings(epochs=20))
+    quantized_training: TrainingSettings = field(
+        default_factory=lambda: TrainingSettings(epochs=8, learning_rate=1e-3)
+    )
+    width_training: TrainingSettings = field(
+        default_factory=lambda: TrainingSettings(epochs=12, learning_rate=2e-3)
+    )
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        bits = self.quantization.bits
+        if bits is not None and len(bits.activations) != len(self.spec.widths):
+            msg = (
+                f"there are widths for {len(bits.activations)} hidden layers, the student has "
+                f"{len(self.spec.widths)}"
+            )
+            raise SettingsError(msg)
+        if self.training is None and self.quantization.method == "post":
+            msg = "quantization after training needs a float student that is trained"
+            raise SettingsError(msg)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,37 +138,20 @@ class Recipe:
 
     Parameters
     ----------
-    teacher, student
-        What to train.
-    teacher_training, student_training, quantized_training
-        How to train each stage.
-    tail_weight
-        0: every crossing counts the same in the student's loss. Above: those with a target beyond
-        that of a median crossing count ``1 + tail_weight * (target - usual)``, which favours the
-        rare crossings that a trigger selects.
+    student
+        What to train and how.
+    teacher
+        Shape of the teacher.
+    teacher_training
+        How to train it.
     seed
-        Of the initial parameters.
-
-    Raises
-    ------
-    SettingsError
-        If ``tail_weight`` is negative.
+        Of its initial parameters.
     """
 
-    student: StudentSpec
+    student: StudentRecipe
     teacher: TeacherSpec = field(default_factory=TeacherSpec)
     teacher_training: TrainingSettings = field(default_factory=TrainingSettings)
-    student_training: TrainingSettings = field(default_factory=lambda: TrainingSettings(epochs=20))
-    quantized_training: TrainingSettings = field(
-        default_factory=lambda: TrainingSettings(epochs=8, learning_rate=1e-3)
-    )
-    tail_weight: float = 1.0
     seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.tail_weight < 0.0:
-            msg = f"recipe: tail_weight cannot be negative, got {self.tail_weight}"
-            raise SettingsError(msg)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +165,92 @@ class Distilled:
     histories: tuple[History, ...]
 
 
+class TrainedStudent(NamedTuple):
+    """The float student, the quantized one, and how they got there."""
+
+    float_student: FloatStudent
+    student: QuantStudent
+    histories: tuple[History, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What students learn: crossings and the targets that a teacher gives them.
+
+    Parameters
+    ----------
+    common
+        Naturally distributed background, from which inputs are scaled.
+    rows, targets
+        To train on: hardware integers as floats (crossings, features), and targets (crossings,).
+    check_rows, check_targets
+        To validate on.
+    """
+
+    common: TrainingData
+    rows: Tensor
+    targets: Tensor
+    check_rows: Tensor
+    check_targets: Tensor
+
+    @classmethod
+    def by(
+        cls, teacher: Autoencoder, background: Drawn, seen: Drawn, *, threads: int = 1
+    ) -> tuple[LogTarget, Lesson]:
+        """Let a teacher score crossings.
+
+        Parameters
+        ----------
+        teacher
+            Trained teacher.
+        background
+            Naturally distributed: the target's reference is a common crossing.
+        seen
+            Crossings that the student will learn and validate on.
+        threads
+            Of torch.
+        """
+        rows, checks = row_tensor(seen.training), row_tensor(seen.validation)
+        with torch.no_grad(), torch_threads(threads):
+            target = LogTarget.fit(teacher(row_tensor(background.training)))
+            goals, check_goals = target(teacher(rows)), target(teacher(checks))
+        return target, cls(background.training, rows, goals, checks, check_goals)
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """Where the stages of a training leave their checkpoints, and whom they tell.
+
+    Parameters
+    ----------
+    checkpoints
+        Folder for one checkpoint per stage, written after each epoch; None for none.
+    resume
+        Go on from these checkpoints; the result is that of an uninterrupted run.
+    progress
+        Called after each epoch with the stage and its losses.
+    """
+
+    checkpoints: Path | None = None
+    resume: bool = False
+    progress: Progress | None = None
+
+    def checkpoint(self, name: str) -> Path | None:
+        """Return the checkpoint of a stage."""
+        return None if self.checkpoints is None else self.checkpoints / f"{name}.pt"
+
+    def fit(self, name: str, network: nn.Module, *arguments: Any) -> History:
+        """Train a network as one stage; see `distill.training.fit`."""
+        return fit(
+            network,
+            *arguments,
+            stage=name,
+            checkpoint=self.checkpoint(name),
+            resume=self.resume,
+            progress=self.progress,
+        )
+
+
 def distill(
     background: Drawn,
     recipe: Recipe,
@@ -87,7 +260,7 @@ def distill(
     resume: bool = False,
     progress: Progress | None = None,
 ) -> Distilled:
-    """Train a teacher, a float student on its log-score, and fine-tune the quantized student.
+    """Train a teacher, a float student on its log-score, and make it a student of integers.
 
     Nothing but background is seen: neither training nor early stopping knows a signal.
 
@@ -114,77 +287,129 @@ def distill(
     L1Error
         If the data are constant, a loss is not finite, or a checkpoint does not fit.
     """
-    options: dict[str, Any] = {"resume": resume, "progress": progress}
-    seen = for_student or background
-
-    def stage(name: str) -> dict[str, Any]:
-        path = None if checkpoints is None else checkpoints / f"{name}.pt"
-        return {**options, "stage": name, "checkpoint": path}
-
-    with torch_seed(recipe.seed):
-        teacher = Autoencoder(len(background.training.layout), recipe.teacher)
-    teacher.scaling.fit(background.training, recipe.teacher.field_weights)
-    teacher_history = fit(
+    stages = Stages(checkpoints, resume, progress)
+    teacher, history = train_teacher(background, recipe, stages)
+    threads = recipe.student.quantized_training.threads
+    target, lesson = Lesson.by(teacher, background, for_student or background, threads=threads)
+    trained = train_student(lesson, recipe.student, stages)
+    return Distilled(
         teacher,
-        lambda network, batch: network.training_loss(batch[0]),
-        [_tensor(background.training)],
-        [_tensor(background.validation)],
+        target,
+        trained.float_student,
+        trained.student,
+        (history, *trained.histories),
+    )
+
+
+def train_teacher(background: Drawn, recipe: Recipe, stages: Stages) -> tuple[Autoencoder, History]:
+    """Train the teacher on naturally distributed background."""
+    teacher = new_teacher(background.training, recipe)
+    history = stages.fit(
+        "teacher",
+        teacher,
+        teacher_loss,
+        [row_tensor(background.training)],
+        [row_tensor(background.validation)],
         recipe.teacher_training,
-        **stage("teacher"),
     )
-    rows, checks = _tensor(seen.training), _tensor(seen.validation)
-    target, goals, check_goals = _targets(
-        teacher, background.training, rows, checks, recipe.student_training.threads
+    return teacher, history
+
+
+def new_teacher(common: TrainingData, recipe: Recipe) -> Autoencoder:
+    """Return a teacher at its start, its scaling fitted on natural background."""
+    with torch_seed(recipe.seed):
+        teacher = Autoencoder(len(common.layout), recipe.teacher)
+    teacher.scaling.fit(common, recipe.teacher.field_weights)
+    return teacher
+
+
+def teacher_loss(teacher: Autoencoder, batch: list[Tensor]) -> Tensor:
+    """Return the teacher's loss on a batch of rows."""
+    return teacher.training_loss(batch[0])
+
+
+def new_student(common: TrainingData, recipe: StudentRecipe) -> FloatStudent:
+    """Return a float student at its start, its scaling fitted on natural background."""
+    scaling = InputScaling.fit(common, recipe.spec.input_format)
+    with torch_seed(recipe.seed + STUDENT_STREAM):
+        return FloatStudent(recipe.spec, scaling)
+
+
+def train_student(lesson: Lesson, recipe: StudentRecipe, stages: Stages) -> TrainedStudent:
+    """Train a student on what a teacher says, and quantize it."""
+    floating = new_student(lesson.common, recipe)
+    histories: tuple[History, ...] = ()
+    if recipe.training is not None:
+        history = _fit_student("float-student", floating, lesson, recipe, recipe.training, stages)
+        histories = (history,)
+    student, quantizing = quantize_student(floating, lesson, recipe, stages)
+    return TrainedStudent(floating, student, (*histories, *quantizing))
+
+
+def quantize_student(
+    floating: FloatStudent, lesson: Lesson, recipe: StudentRecipe, stages: Stages
+) -> tuple[QuantStudent, tuple[History, ...]]:
+    """Make a float student one of integers, as the recipe says; its own parameters stay."""
+    chosen = recipe.quantization
+    rows = lesson.rows[:_CALIBRATION_CROSSINGS]
+    with torch_threads(recipe.quantized_training.threads):
+        if chosen.method == "post":
+            student = quantize_after_training(
+                floating, chosen.bits, rows, correct_biases=chosen.correct_biases
+            )
+            return student, ()
+        if chosen.method == "learned":
+            return _learn_widths(floating, lesson, recipe, stages)
+        spec = floating.spec
+        if chosen.bits is not None:
+            spec = calibrated_spec(floating, chosen.bits, floating.scale(rows))
+    student = QuantStudent.from_float(floating, spec)
+    history = _fit_student("student", student, lesson, recipe, recipe.quantized_training, stages)
+    return student, (history,)
+
+
+def _learn_widths(
+    floating: FloatStudent, lesson: Lesson, recipe: StudentRecipe, stages: Stages
+) -> tuple[QuantStudent, tuple[History, ...]]:
+    """Find the widths, then train once more with what was found."""
+    chosen = recipe.quantization
+    bits = chosen.bits or widths_of(floating.spec)
+    learning = LearnedStudent(floating, bits, floating.scale(lesson.rows), chosen.granularity)
+    regression = recipe.loss.on_batches(TARGET_OF_REFERENCE)
+
+    def loss(student: LearnedStudent, batch: list[Tensor]) -> Tensor:
+        return regression(student, batch) + chosen.ebops_penalty * student.ebops()
+
+    widths = stages.fit(
+        "student-widths", learning, loss, *_scaled(learning, lesson), recipe.width_training
     )
-    loss = regression_loss(recipe.tail_weight, TARGET_OF_REFERENCE)
+    student = learning.freeze(learning.scale(lesson.rows))
+    history = _fit_student("student", student, lesson, recipe, recipe.quantized_training, stages)
+    return student, (widths, history)
 
-    scaling = InputScaling.fit(background.training, recipe.student.input_format)
-    with torch_seed(recipe.seed + _STUDENT_STREAM):
-        float_student = FloatStudent(recipe.student, scaling)
-    float_history = fit(
-        float_student,
-        loss,
-        [float_student.scale(rows), goals],
-        [float_student.scale(checks), check_goals],
-        recipe.student_training,
-        **stage("float-student"),
+
+def _fit_student(
+    name: str,
+    student: FloatStudent | QuantStudent,
+    lesson: Lesson,
+    recipe: StudentRecipe,
+    settings: TrainingSettings,
+    stages: Stages,
+) -> History:
+    loss = recipe.loss.on_batches(TARGET_OF_REFERENCE)
+    return stages.fit(name, student, loss, *_scaled(student, lesson), settings)
+
+
+def _scaled(
+    student: FloatStudent | QuantStudent | LearnedStudent, lesson: Lesson
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Return the tensors to train and to validate a student on."""
+    return (
+        [student.scale(lesson.rows), lesson.targets],
+        [student.scale(lesson.check_rows), lesson.check_targets],
     )
-    student = QuantStudent.from_float(float_student)
-    quantized_history = fit(
-        student,
-        loss,
-        [student.scale(rows), goals],
-        [student.scale(checks), check_goals],
-        recipe.quantized_training,
-        **stage("student"),
-    )
-    histories = (teacher_history, float_history, quantized_history)
-    return Distilled(teacher, target, float_student, student, histories)
 
 
-def regression_loss(
-    tail_weight: float, usual: float
-) -> Callable[[FloatStudent | QuantStudent, Sequence[Tensor]], Tensor]:
-    """Return the student's loss on batches of (scaled inputs, targets); see `Recipe.tail_weight`."""
-
-    def loss(student: FloatStudent | QuantStudent, batch: Sequence[Tensor]) -> Tensor:
-        inputs, goals = batch
-        squared = (student.regress(inputs) - goals) ** 2
-        if tail_weight:
-            squared = squared * (1.0 + tail_weight * (goals - usual).clamp(min=0.0))
-        return squared.mean()
-
-    return loss
-
-
-def _tensor(data: TrainingData) -> Tensor:
+def row_tensor(data: TrainingData) -> Tensor:
+    """Return hardware integers as float32 (crossings, features)."""
     return torch.from_numpy(data.rows.astype("float32"))
-
-
-def _targets(
-    teacher: Autoencoder, common: TrainingData, rows: Tensor, checks: Tensor, threads: int
-) -> tuple[LogTarget, Tensor, Tensor]:
-    """Return the target, whose reference is a common crossing, and what the student learns."""
-    with torch.no_grad(), torch_threads(threads):
-        target = LogTarget.fit(teacher(_tensor(common)))
-        return target, target(teacher(rows)), target(teacher(checks))

@@ -113,6 +113,49 @@ def flattened_sample(
     return TrainingData.from_arrays(data.rows[drawn], data.layout, pool_ids=data.pool_ids[drawn])
 
 
+def mixed_outliers(data: TrainingData, n_crossings: int, *, seed: int) -> TrainingData:
+    """Make crossings that do not occur, out of those that do: for outlier exposure without a signal.
+
+    Each collection of objects (jets, muons, ...) comes from a crossing of its own, and in one collection
+    of each crossing every pT is multiplied by a factor between 1 and 8. The teacher scores what comes
+    out, so that the student learns its score there too.
+
+    Parameters
+    ----------
+    data
+        Weighted crossings; collections are taken as the strata were filled.
+    n_crossings
+        How many to make, at least 1.
+    seed
+        Same seed, same crossings.
+
+    Returns
+    -------
+    Crossings, all with the same weight, each with a pool key of its own.
+    """
+    _require_some(n_crossings)
+    rng = np.random.default_rng(seed)
+    features = data.layout.features
+    names = sorted({feature.object for feature in features})
+    boosted = rng.integers(0, len(names), n_crossings)
+    factors = 2.0 ** rng.uniform(0.0, 3.0, n_crossings)
+    occurring = np.flatnonzero(data.weights)
+    rows = np.zeros((n_crossings, len(features)), dtype=np.int16)
+    for number, name in enumerate(names):
+        source = rng.choice(occurring, n_crossings)
+        for column, feature in enumerate(features):
+            if feature.object != name:
+                continue
+            values = data.rows[source, column]
+            if feature.field == "pt":
+                # Saturates where the largest of the background does.
+                largest = int(data.rows[:, column].max())
+                up = np.minimum(values * factors, max(largest, 0)).astype(np.int16)
+                values = np.where(boosted == number, np.maximum(up, values), values)
+            rows[:, column] = values
+    return TrainingData.from_arrays(rows, data.layout)
+
+
 def _require_some(n_crossings: int) -> None:
     if n_crossings < 1:
         msg = f"cannot draw {n_crossings} crossings; ask for at least 1"

@@ -7,7 +7,7 @@ import math
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from emulator.errors import SettingsError
 from emulator.results import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from torch import Tensor, nn
@@ -26,8 +26,13 @@ if TYPE_CHECKING:
     # (network, tensors of one batch) -> mean loss over the batch
     Loss = Callable[[Any, Sequence[Tensor]], Tensor]
 
+Device = Literal["auto", "cpu", "cuda"]
+
 # Validation needs no gradients: batches as large as the cache likes.
 _VALIDATION_BATCH = 8192
+# Crossings are gathered in their new order so many batches at a time, which costs less than batch by
+# batch.
+_GATHERED_BATCHES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,8 @@ class TrainingSettings:
     threads
         Of torch; another number may change the last digits. Networks this small gain little from
         a second one, and where another process wants the core its barriers cost a factor of ten.
+    device
+        ``cpu``, ``cuda``, or ``auto``: a GPU if there is one.
 
     Raises
     ------
@@ -65,8 +72,12 @@ class TrainingSettings:
     patience: int = 5
     seed: int = 0
     threads: int = 1
+    device: Device = "auto"
 
     def __post_init__(self) -> None:
+        if self.device not in get_args(Device):
+            msg = f"training: device must be one of {', '.join(get_args(Device))}, got {self.device!r}"
+            raise SettingsError(msg)
         for name in ("epochs", "batch_size", "patience", "threads"):
             if getattr(self, name) < 1:
                 msg = f"training: {name} must be at least 1, got {getattr(self, name)}"
@@ -120,7 +131,7 @@ def fit(
     Parameters
     ----------
     network
-        Teacher or student, its parameters already initialised.
+        Teacher or student, its parameters already initialised; it is on the CPU before and after.
     loss
         Mean loss of a batch.
     training, validation
@@ -145,24 +156,17 @@ def fit(
     CheckpointError
         If the checkpoint is of another stage or of other settings.
     """
-    for name, tensors in (("train", training), ("validate", validation)):
-        if not tensors or not len(tensors[0]):
-            msg = f"{stage}: there is no crossing to {name} on"
-            raise TrainingDataError(msg)
     with torch_threads(settings.threads):
-        run = _Run(network, settings, stage, training)
+        trainer = Trainer(network, loss, training, validation, settings, stage=stage)
         if resume and checkpoint is not None and checkpoint.exists():
-            run.load(checkpoint)
-        while not run.finished:
-            number = len(run.epochs)
-            training_loss = run.train(loss, training)
-            run.finish_epoch(training_loss, evaluate(network, loss, validation, stage))
+            trainer.load_state(load_checkpoint(checkpoint), checkpoint)
+        while not trainer.finished:
+            done = trainer.run_epoch()
             if checkpoint is not None:
-                run.save(checkpoint)
+                save_checkpoint(checkpoint, trainer.state())
             if progress is not None:
-                progress(stage, run.epochs[number])
-        network.load_state_dict(run.best_state)
-    return History(stage, tuple(run.epochs), run.best_epoch, len(run.epochs) < settings.epochs)
+                progress(stage, done)
+        return trainer.finish()
 
 
 def evaluate(network: nn.Module, loss: Loss, tensors: Sequence[Tensor], stage: str) -> float:
@@ -184,28 +188,47 @@ def evaluate(network: nn.Module, loss: Loss, tensors: Sequence[Tensor], stage: s
     return total / len(tensors[0])
 
 
-class _Run:
-    """State of a training between epochs: all that a checkpoint has to hold."""
+class Trainer:
+    """A training that stops after each epoch, for those who do something in between.
+
+    Parameters are those of `fit`. `state` is all that a checkpoint has to hold.
+    """
 
     def __init__(
         self,
         network: nn.Module,
-        settings: TrainingSettings,
-        stage: str,
+        loss: Loss,
         training: Sequence[Tensor],
+        validation: Sequence[Tensor],
+        settings: TrainingSettings,
+        *,
+        stage: str,
     ) -> None:
+        for name, tensors in (("train", training), ("validate", validation)):
+            if not tensors or not len(tensors[0]):
+                msg = f"{stage}: there is no crossing to {name} on"
+                raise TrainingDataError(msg)
         self.network = network
+        self.loss = loss
         self.settings = settings
         self.stage = stage
         self.n_crossings = len(training[0])
         self.batches = math.ceil(self.n_crossings / settings.batch_size)
+        self.device = chosen_device(settings.device)
         self.identity = {
             "stage": stage,
             "data_sha256": _sha256([*training, *network.state_dict().values()]),
             **asdict(settings),
+            "device": self.device.type,
         }
+        network.to(self.device)
+        self.training = [tensor.to(self.device) for tensor in training]
+        self.validation = [tensor.to(self.device) for tensor in validation]
         self.optimizer = torch.optim.AdamW(
-            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+            network.parameters(),
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            fused=True,
         )
         self.epochs: list[Epoch] = []
         self.best_epoch = 0
@@ -213,62 +236,94 @@ class _Run:
 
     @property
     def finished(self) -> bool:
+        """Whether all epochs are done, or the loss has not fallen for too long."""
         done = len(self.epochs)
         waited = done - 1 - self.best_epoch
         return done >= self.settings.epochs or waited >= self.settings.patience
 
-    def train(self, loss: Loss, tensors: Sequence[Tensor]) -> float:
-        """Run one epoch and return its mean loss."""
-        epoch = len(self.epochs)
-        # The order depends on seed and epoch alone, so that a resumed run sees the same batches.
-        order = torch.from_numpy(
-            np.random.default_rng([self.settings.seed, epoch]).permutation(self.n_crossings)
-        )
-        total = 0.0
-        for number, picked in enumerate(torch.split(order, self.settings.batch_size)):
-            self._set_learning_rate(epoch * self.batches + number)
-            value = loss(self.network, [tensor[picked] for tensor in tensors])
-            batch_loss = float(value.detach())
-            if not math.isfinite(batch_loss):
-                msg = (
-                    f"{self.stage}: the loss is {batch_loss} in epoch {epoch}, batch {number}; "
-                    "lower the learning rate or check the inputs"
-                )
-                raise TrainingError(msg)
-            self.optimizer.zero_grad(set_to_none=True)
-            value.backward()  # type: ignore[no-untyped-call]
-            self.optimizer.step()
-            total += batch_loss * len(picked)
-        return total / self.n_crossings
+    def learn_from(self, training: Sequence[Tensor], validation: Sequence[Tensor]) -> None:
+        """Take other tensors of the same crossings from now on, as when targets change.
 
-    def _set_learning_rate(self, step: int) -> None:
-        rate = one_cycle(step, self.batches * self.settings.epochs, self.settings.learning_rate)
+        Losses are no longer comparable with earlier ones, so the best epoch is looked for anew.
+        """
+        self.training = [tensor.to(self.device) for tensor in training]
+        self.validation = [tensor.to(self.device) for tensor in validation]
+        self.best_state = {}
+
+    def run_epoch(self) -> Epoch:
+        """Train one epoch, validate, keep the parameters if they are the best so far."""
+        training_loss = self._train()
+        validation_loss = evaluate(self.network, self.loss, self.validation, self.stage)
+        number = len(self.epochs)
+        done = Epoch(number, training_loss, validation_loss)
+        self.epochs.append(done)
+        if not self.best_state or validation_loss < self.epochs[self.best_epoch].validation_loss:
+            self.best_epoch = number
+            self.best_state = deepcopy(self.network.state_dict())
+        return done
+
+    def finish(self) -> History:
+        """Give the network its best parameters, on the CPU, and tell how it got there."""
+        self.network.load_state_dict(self.best_state)
+        self.network.to("cpu")
+        stopped = len(self.epochs) < self.settings.epochs
+        return History(self.stage, tuple(self.epochs), self.best_epoch, stopped)
+
+    def step(self, batch: Sequence[Tensor], number: int) -> float:
+        """Take one step of the optimizer, step ``number`` of all, and return the loss of the batch."""
+        rate = one_cycle(number, self.batches * self.settings.epochs, self.settings.learning_rate)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+        value = self.loss(self.network, batch)
+        batch_loss = float(value.detach())
+        if not math.isfinite(batch_loss):
+            epoch, place = divmod(number, self.batches)
+            msg = (
+                f"{self.stage}: the loss is {batch_loss} in epoch {epoch}, batch {place}, "
+                f"{_origin(batch)}"
+            )
+            raise TrainingError(msg)
+        self.optimizer.zero_grad(set_to_none=True)
+        value.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        return batch_loss
 
-    def finish_epoch(self, training_loss: float, validation_loss: float) -> None:
-        """Note the losses; keep the parameters if they are the best so far."""
+    def batches_of(self, epoch: int) -> Iterator[list[Tensor]]:
+        """Yield the batches of an epoch; their order depends on seed and epoch alone."""
+        order = torch.from_numpy(
+            np.random.default_rng([self.settings.seed, epoch]).permutation(self.n_crossings)
+        ).to(self.device)
+        size = self.settings.batch_size
+        for picked in torch.split(order, size * _GATHERED_BATCHES):
+            gathered = [torch.split(tensor[picked], size) for tensor in self.training]
+            yield from (list(batch) for batch in zip(*gathered, strict=True))
+
+    def _train(self) -> float:
         epoch = len(self.epochs)
-        self.epochs.append(Epoch(epoch, training_loss, validation_loss))
-        if epoch == 0 or validation_loss < self.epochs[self.best_epoch].validation_loss:
-            self.best_epoch = epoch
-            self.best_state = deepcopy(self.network.state_dict())
+        total = 0.0
+        for number, batch in enumerate(self.batches_of(epoch)):
+            total += self.step(batch, epoch * self.batches + number) * len(batch[0])
+        return total / self.n_crossings
 
-    def save(self, path: Path) -> None:
-        save_checkpoint(
-            path,
-            {
-                "identity": self.identity,
-                "network": self.network.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "epochs": [asdict(epoch) for epoch in self.epochs],
-                "best_epoch": self.best_epoch,
-                "best_state": self.best_state,
-            },
-        )
+    def state(self) -> dict[str, Any]:
+        """Return all that is needed to go on later, as plain values and tensors."""
+        return {
+            "identity": self.identity,
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "epochs": [asdict(epoch) for epoch in self.epochs],
+            "best_epoch": self.best_epoch,
+            "best_state": self.best_state,
+        }
 
-    def load(self, path: Path) -> None:
-        content = load_checkpoint(path)
+    def load_state(self, content: Mapping[str, Any], path: Path) -> None:
+        """Go on from a state; ``path`` is where it was stored.
+
+        Raises
+        ------
+        CheckpointError
+            If it is of another training.
+        """
         found = content.get("identity")
         if found != self.identity:
             differing = sorted(
@@ -286,6 +341,38 @@ class _Run:
         self.epochs = [Epoch(**epoch) for epoch in content["epochs"]]
         self.best_epoch = content["best_epoch"]
         self.best_state = content["best_state"]
+
+
+def chosen_device(device: Device) -> torch.device:
+    """Return where to train.
+
+    Raises
+    ------
+    SettingsError
+        If a GPU is asked for and there is none.
+    """
+    present = torch.cuda.is_available()
+    if device == "cuda" and not present:
+        msg = "training: device 'cuda' was asked for, but torch sees no GPU; use 'auto' or 'cpu'"
+        raise SettingsError(msg)
+    return torch.device("cuda" if present and device != "cpu" else "cpu")
+
+
+def _origin(batch: Sequence[Tensor]) -> str:
+    """Say which crossing of a batch is not finite, if one is."""
+    for tensor in batch:
+        finite = torch.isfinite(tensor.reshape(len(tensor), -1)).all(dim=1)
+        if not bool(finite.all()):
+            place = int((~finite).nonzero()[0, 0])
+            values = tensor[place].reshape(-1)
+            bad = int((~torch.isfinite(values)).nonzero()[0, 0])
+            where = (
+                f"input {bad} of its crossing {place}"
+                if len(values) > 1
+                else f"the target of its crossing {place}"
+            )
+            return f"where {where} is {float(values[bad])}: check the data it was drawn from"
+    return "whose inputs and targets are all finite: lower the learning rate"
 
 
 def _sha256(tensors: Sequence[Tensor]) -> str:

@@ -13,6 +13,7 @@ from pydantic import (
     InstanceOf,
     PlainSerializer,
     ValidationError,
+    ValidationInfo,
     field_validator,
 )
 
@@ -52,11 +53,12 @@ class Section(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_truth_values(cls, value: Any) -> Any:
-        # Nothing here is true or false, but pydantic would take them for 1 and 0.
-        if isinstance(value, bool):
+    def _no_truth_values(cls, value: Any, info: ValidationInfo) -> Any:
+        # Where a number is meant, pydantic would take true and false for 1 and 0.
+        field = cls.model_fields[str(info.field_name)]
+        if isinstance(value, bool) and field.annotation is not bool:
             msg = "neither true nor false makes sense here"
-            raise ValueError(msg)  # noqa: TRY004 - pydantic adds the place to a ValueError
+            raise ValueError(msg)
         return value
 
 

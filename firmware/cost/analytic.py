@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from functools import singledispatch
+from functools import reduce, singledispatch
 from math import ceil, log2
+from operator import or_
 from typing import TYPE_CHECKING
 
-from emulator.graph import Dense, Node, Square, Sum, graph_cost
+from emulator.graph import Dense, Node, QuantizeEach, Square, Sum, graph_cost
 from firmware.cost.figures import CostFigure
 from firmware.cost.fit import fits
 
@@ -35,21 +36,38 @@ def bit_products(graph: Graph) -> float:
     98
     """
     return sum(
-        _bit_products(node, [graph.tensors[name] for name in node.inputs], cost.ebops)
+        _bit_products(node, [_element_widths(graph, name) for name in node.inputs], cost.ebops)
         for node, cost in zip(graph.nodes, graph_cost(graph), strict=True)
     )
 
 
+def _element_widths(graph: Graph, name: str) -> tuple[int, ...]:
+    """Return the bits of each element of a node's result, its sign included."""
+    node, tensor = graph[name], graph.tensors[name]
+    if isinstance(node, QuantizeEach) and len(node.formats) == tensor.size:
+        return tuple(0 if one is None else one.width for one in node.formats)
+    return (tensor.format.width,) * tensor.size
+
+
 @singledispatch
-def _bit_products(node: Node, inputs: Sequence[Tensor], ebops: int) -> int:
+def _bit_products(node: Node, inputs: Sequence[tuple[int, ...]], ebops: int) -> int:
     return ebops
 
 
 @_bit_products.register(Dense)
-def _(node: Dense, inputs: Sequence[Tensor], ebops: int) -> int:
-    nonzero = sum(weight != 0 for row in node.weights for weight in row)
-    width: int = inputs[0].format.width
-    return nonzero * width * node.weight_format.width
+def _(node: Dense, inputs: Sequence[tuple[int, ...]], ebops: int) -> int:
+    total = 0
+    for column in zip(*node.weights, strict=True):
+        # Units with types of their own stand on the common grid: zeros behind them cost nothing.
+        behind = _common_trailing_zeros(column)
+        bits = sum(width for width, weight in zip(inputs[0], column, strict=True) if weight)
+        total += bits * (node.weight_format.width - behind)
+    return total
+
+
+def _common_trailing_zeros(raws: Sequence[int]) -> int:
+    every = reduce(or_, raws)
+    return (every & -every).bit_length() - 1 if every else 0
 
 
 def adder_levels(graph: Graph) -> int:

@@ -5,6 +5,7 @@ Unknown keys and wrong types are refused with their place in the YAML.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -20,12 +21,16 @@ from pydantic import (
     model_validator,
 )
 
-from distill.recipe import Recipe
-from distill.students import StudentSpec
+from distill import recipe as recipes
+from distill.inputs import select_inputs
+from distill.losses import RegressionLoss
+from distill.recipe import Recipe, StudentRecipe
+from distill.students import MAX_BITS, StudentSpec
 from distill.teachers import TeacherSpec
 from distill.training import TrainingSettings
+from distill.widths import BitWidths
 from emulator.errors import L1Error, SettingsError
-from emulator.features import load_layout
+from emulator.features import FeatureLayout, load_layout
 from emulator.fixed import FixedFormat
 from emulator.samples import load_tier
 from l1distill.settings_file import Scenario, Section, first_sentence, read_mapping
@@ -58,6 +63,37 @@ Format = Annotated[InstanceOf[FixedFormat], BeforeValidator(_format), PlainSeria
 #: Names that become names of files.
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
 SignalName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.+-]+$"), AfterValidator(_not_reserved)]
+
+
+def _formats(value: Any) -> Any:
+    if value is None:
+        return None
+    return (
+        tuple(_format(one) for one in value) if isinstance(value, list | tuple) else _format(value)
+    )
+
+
+def _plain_formats(value: Any) -> Any:
+    if value is None:
+        return None
+    return [str(one) for one in value] if isinstance(value, tuple) else str(value)
+
+
+def _bits(value: Any) -> Any:
+    if value is None:
+        return None
+    for one in value if isinstance(value, list | tuple) else [value]:
+        if type(one) is not int or not 1 <= one <= MAX_BITS:
+            msg = (
+                f"a width is a whole number from 1 to {MAX_BITS}, or a list with one for each layer"
+            )
+            raise ValueError(msg)
+    return tuple(value) if isinstance(value, list) else value
+
+
+# One for all layers, or one for each; checked here, since the choices of a union are no places.
+Formats = Annotated[Any, AfterValidator(_formats), PlainSerializer(_plain_formats)]
+Bits = Annotated[Any, AfterValidator(_bits)]
 Widths = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
 
 
@@ -134,6 +170,15 @@ class Training(Section):
     learning_rate: PositiveFloat = 4e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     patience: PositiveInt = 5
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    def settings(self, seed: int) -> TrainingSettings:
+        """Return them as the training code takes them.
+
+        Training uses one thread: for networks this small a second one gains little, loses much on a
+        busy machine, and may change the last digits.
+        """
+        return TrainingSettings(**self.model_dump(), seed=seed)
 
 
 class Teacher(Section):
@@ -143,20 +188,117 @@ class Teacher(Section):
     training: Training = Training()
 
 
+class Quantization(Section):
+    """How the student comes to integers; see `distill.recipe.Quantization`.
+
+    A number of bits is one for all layers, or a list with one for each. Without them the types are those of
+    the keys ``*_format``.
+    """
+
+    method: Literal["aware", "post", "learned"] = "aware"
+    weight_bits: Bits = None
+    bias_bits: Bits = None
+    activation_bits: Bits = None
+    per_channel: bool = False
+    granularity: Literal["layer", "channel"] = "channel"
+    ebops_penalty: Annotated[float, Field(ge=0)] = 3e-6
+    correct_biases: bool = True
+
+    @model_validator(mode="after")
+    def _all_bits_or_none(self) -> Quantization:
+        given = [self.weight_bits, self.bias_bits, self.activation_bits]
+        if any(one is None for one in given) and any(one is not None for one in given):
+            msg = "give all of weight_bits, bias_bits and activation_bits, or none of them"
+            raise ValueError(msg)
+        if self.per_channel and self.weight_bits is None:
+            msg = "per_channel needs weight_bits, bias_bits and activation_bits"
+            raise ValueError(msg)
+        return self
+
+    def for_layers(self, n_hidden: int) -> recipes.Quantization:
+        """Return the quantization of a student with so many hidden layers."""
+
+        def each(bits: Any, n_layers: int, what: str) -> tuple[int, ...]:
+            if isinstance(bits, tuple) and len(bits) != n_layers:
+                msg = f"quantization.{what}: {len(bits)} numbers for {n_layers} layers"
+                raise SettingsError(msg)
+            return bits if isinstance(bits, tuple) else (bits,) * n_layers
+
+        bits = None
+        if self.weight_bits is not None:
+            bits = BitWidths(
+                weights=each(self.weight_bits, n_hidden + 1, "weight_bits"),
+                biases=each(self.bias_bits, n_hidden + 1, "bias_bits"),
+                activations=each(self.activation_bits, n_hidden, "activation_bits"),
+                per_channel=self.per_channel,
+            )
+        return recipes.Quantization(
+            method=self.method,
+            bits=bits,
+            granularity=self.granularity,
+            ebops_penalty=self.ebops_penalty,
+            correct_biases=self.correct_biases,
+        )
+
+
 class Student(Section):
     """The network that goes into the trigger."""
 
     name: FileName = "student"
     widths: Widths = (32, 16)
+    activation: Literal["relu", "hard_tanh"] = "relu"
+    inputs: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     input_format: Format | None = None
-    weight_format: Format | None = None
-    bias_format: Format | None = None
-    activation_format: Format | None = None
+    weight_format: Formats = None
+    bias_format: Formats = None
+    activation_format: Formats = None
     score_format: Format | None = None
+    quantization: Quantization = Quantization()
+    loss: Literal["mse", "mae", "huber"] = "mse"
+    huber_width: PositiveFloat = 0.5
     tail_weight: Annotated[float, Field(ge=0)] = 1.0
     sampling_power: Annotated[float, Field(ge=0, le=1)] = 0.25
+    outlier_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.0
     training: Training = Training(epochs=20)
+    width_training: Training = Training(epochs=12, learning_rate=2e-3)
     quantized_training: Training = Training(epochs=8, learning_rate=1e-3)
+
+    @model_validator(mode="after")
+    def _possible(self) -> Student:
+        try:
+            self.spec(None)
+            self.quantization.for_layers(len(self.widths))
+        except L1Error as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    def spec(self, inputs: tuple[int, ...] | None) -> StudentSpec:
+        """Return the student as data; ``inputs`` are the places of the features that it uses."""
+        usual = StudentSpec.uniform(self.widths, activation=self.activation, inputs=inputs)
+        changes: dict[str, Any] = {
+            key: value
+            for key in ("input_format", "score_format")
+            if (value := getattr(self, key)) is not None
+        }
+        for key in ("weight_format", "bias_format", "activation_format"):
+            value = getattr(self, key)
+            if value is not None:
+                n_layers = len(getattr(usual, f"{key}s"))
+                changes[f"{key}s"] = value if isinstance(value, tuple) else (value,) * n_layers
+        return replace(usual, **changes)
+
+    def recipe(self, layout: FeatureLayout, seed: int) -> StudentRecipe:
+        """Return the student as the training code takes it."""
+        inputs = None if self.inputs is None else select_inputs(layout, self.inputs)
+        return StudentRecipe(
+            self.spec(inputs),
+            loss=RegressionLoss(self.loss, self.tail_weight, self.huber_width),
+            quantization=self.quantization.for_layers(len(self.widths)),
+            training=self.training.settings(seed),
+            quantized_training=self.quantized_training.settings(seed),
+            width_training=self.width_training.settings(seed),
+            seed=seed,
+        )
 
 
 class Distillation(Section):
@@ -222,34 +364,12 @@ class Study(Section):
         return self
 
     def recipe(self) -> Recipe:
-        """Return the distillation as the training code takes it.
-
-        Training uses one thread: for networks this small a second one gains little, loses much on a
-        busy machine, and may change the last digits.
-        """
+        """Return the distillation as the training code takes it."""
         teacher, student = self.distillation.teacher, self.distillation.student
-        formats = {
-            key: value
-            for key in (
-                "input_format",
-                "weight_format",
-                "bias_format",
-                "activation_format",
-                "score_format",
-            )
-            if (value := getattr(student, key)) is not None
-        }
-
-        def settings(training: Training) -> TrainingSettings:
-            return TrainingSettings(**training.model_dump(), seed=self.seed)
-
         return Recipe(
-            student=StudentSpec.uniform(student.widths, **formats),
+            student=student.recipe(load_layout(self.layout), self.seed),
             teacher=TeacherSpec(widths=teacher.widths),
-            teacher_training=settings(teacher.training),
-            student_training=settings(student.training),
-            quantized_training=settings(student.quantized_training),
-            tail_weight=student.tail_weight,
+            teacher_training=teacher.training.settings(self.seed),
             seed=self.seed,
         )
 
@@ -275,11 +395,10 @@ def load_study(path: str | Path) -> Study:
     content = read_mapping(place, "study file")
     try:
         study = Study.model_validate(content)
-        study.recipe()
         if study.samples.generate is not None:
             load_tier(study.samples.generate)
         study = _with_absolute_files(study, place.parent)
-        load_layout(study.layout)
+        study.recipe()
     except ValidationError as error:
         raise SettingsError(first_sentence(place, error, Study, "the study")) from error
     except L1Error as error:

@@ -10,7 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distill.quantizers import QuantDense, fake_quantize
+from distill.quantizers import Cast, QuantDense, cover, fake_quantize
+from emulator.errors import SettingsError
 from emulator.fixed import FixedFormat, cast, quantize, to_float
 from emulator.fixed.format import OVERFLOWS, ROUNDINGS, Overflow, Rounding
 
@@ -113,3 +114,43 @@ def test_dense_uses_quantized_parameters() -> None:
     gradient = layer.linear.weight.grad
     assert gradient is not None
     assert gradient.tolist() == [[1.0, 0.0]]  # the second weight is saturated
+
+
+EACH = (
+    FixedFormat(4, 2, rounding="RND", overflow="SAT"),
+    None,
+    FixedFormat(6, -1, rounding="RND", overflow="SAT"),
+)
+
+
+@pytest.mark.parametrize("axis", [0, -1])
+def test_a_cast_of_channels_is_the_cast_of_each(axis: int) -> None:
+    x = torch.randn(200, 3, generator=torch.Generator().manual_seed(3), requires_grad=True)
+    found = Cast(EACH, axis=axis)(x.T if axis == 0 else x)
+    found = found.T if axis == 0 else found
+    found.sum().backward()
+    assert x.grad is not None
+    gradient = x.grad.clone()
+    x.grad.zero_()
+    for channel, target in enumerate(EACH):
+        if target is None:
+            assert not found[:, channel].any()
+            continue
+        alone = fake_quantize(x[:, channel], target)
+        assert torch.equal(found[:, channel], alone)
+        alone.sum().backward()  # type: ignore[no-untyped-call]
+    assert torch.equal(gradient[:, [0, 2]], x.grad[:, [0, 2]])
+
+
+def test_the_cover_of_channels_holds_all_of_them() -> None:
+    common = cover(EACH)
+    assert (common.integer, common.fraction, common.signed) == (2, 7, True)
+    assert cover(EACH[0]) == EACH[0]
+    assert cover((None, None), signed=False) == FixedFormat(1, 1, False, "RND", "SAT")
+
+
+def test_channels_round_to_nearest_and_saturate() -> None:
+    with pytest.raises(
+        SettingsError, match="must round by RND and saturate by SAT, got fixed<4,2>"
+    ):
+        Cast((FixedFormat(4, 2),))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,12 +11,22 @@ import torch
 
 from distill.data import TrainingData
 from distill.export import export_graph, prove_export
-from distill.recipe import Recipe, distill, regression_loss
+from distill.recipe import (
+    Lesson,
+    Quantization,
+    Recipe,
+    Stages,
+    StudentRecipe,
+    distill,
+    quantize_student,
+    train_student,
+)
 from distill.sampling import Drawn, flattened_sample, natural_sample, split
 from distill.scores import float_student_scores, quantized_scores, teacher_scores
 from distill.students import StudentSpec
 from distill.teachers import TeacherSpec
 from distill.training import Epoch, TrainingSettings
+from distill.widths import BitWidths, widths_of
 from emulator.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -24,12 +35,17 @@ if TYPE_CHECKING:
     from distill.recipe import Distilled
 
 STAGES = ["teacher", "float-student", "student"]
+FINE_TUNING = TrainingSettings(epochs=3, batch_size=256, learning_rate=1e-3, threads=1)
+STUDENT = StudentRecipe(
+    StudentSpec.uniform((16, 8)),
+    training=TrainingSettings(epochs=12, batch_size=256, learning_rate=1e-2, threads=1),
+    quantized_training=FINE_TUNING,
+    width_training=replace(FINE_TUNING, learning_rate=1e-2),
+)
 RECIPE = Recipe(
-    student=StudentSpec.uniform((16, 8)),
+    STUDENT,
     teacher=TeacherSpec((32, 6, 32)),
     teacher_training=TrainingSettings(epochs=6, batch_size=256, threads=1),
-    student_training=TrainingSettings(epochs=12, batch_size=256, learning_rate=1e-2, threads=1),
-    quantized_training=TrainingSettings(epochs=3, batch_size=256, learning_rate=1e-3, threads=1),
 )
 
 
@@ -116,17 +132,72 @@ def test_student_may_learn_on_other_crossings_than_the_teacher(
     assert found.histories[1] != distilled.histories[1]
 
 
-def test_tail_weight_counts_rare_crossings_more() -> None:
-    class Constant:
-        def regress(self, inputs: torch.Tensor) -> torch.Tensor:
-            return inputs[:, 0]
-
-    batch = [torch.zeros(2, 1), torch.tensor([1.0, 3.0])]
-    student: Any = Constant()
-    assert float(regression_loss(0.0, 1.0)(student, batch)) == (1 + 9) / 2
-    assert float(regression_loss(0.5, 1.0)(student, batch)) == (1 + 9 * 2) / 2
+@pytest.fixture(scope="module")
+def lesson(distilled: Distilled, halves: Drawn) -> Lesson:
+    _, lesson = Lesson.by(distilled.teacher, halves, halves)
+    return lesson
 
 
-def test_refuses_a_negative_tail_weight() -> None:
-    with pytest.raises(SettingsError, match="tail_weight cannot be negative"):
-        Recipe(student=StudentSpec.uniform(), tail_weight=-1.0)
+WIDTHS = BitWidths.uniform(2, weights=5, biases=7, activations=6)
+
+
+@pytest.mark.parametrize(
+    ("quantization", "stages"),
+    [
+        (Quantization("aware", WIDTHS), ["student"]),
+        (Quantization("post", replace(WIDTHS, per_channel=True)), []),
+        (
+            Quantization("learned", granularity="layer", ebops_penalty=1e-4),
+            ["student-widths", "student"],
+        ),
+        (Quantization("learned", WIDTHS, ebops_penalty=1e-4), ["student-widths", "student"]),
+    ],
+)
+def test_every_way_to_integers_is_exported_exactly(
+    quantization: Quantization,
+    stages: list[str],
+    lesson: Lesson,
+    distilled: Distilled,
+    halves: Drawn,
+) -> None:
+    recipe = replace(STUDENT, quantization=quantization)
+    student, histories = quantize_student(distilled.float_student, lesson, recipe, Stages())
+    assert [history.stage for history in histories] == stages
+    graph = export_graph(student)
+    rows = halves.training.rows
+    assert prove_export(student, graph, rows).n_mismatch == 0
+    found, floating = (
+        quantized_scores(student, rows),
+        float_student_scores(distilled.float_student, rows),
+    )
+    assert np.corrcoef(ranks(found), ranks(floating))[0, 1] > 0.9
+    fixed = quantization.method != "learned"
+    assert (widths_of(student.spec).weights == WIDTHS.weights) == fixed
+
+
+def test_a_student_may_start_from_scratch_with_its_types(lesson: Lesson) -> None:
+    recipe = replace(STUDENT, training=None, quantized_training=STUDENT.training or FINE_TUNING)
+    trained = train_student(lesson, recipe, Stages())
+    assert [history.stage for history in trained.histories] == ["student"]
+    assert trained.histories[0].best_loss < trained.histories[0].epochs[0].validation_loss
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "before"}, "method must be one of aware, post, learned, got 'before'"),
+        ({"granularity": "weight"}, "granularity must be one of layer, channel"),
+        ({"ebops_penalty": -1.0}, "ebops_penalty cannot be negative"),
+    ],
+)
+def test_refuses_impossible_quantization(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        Quantization(**options)
+
+
+def test_refuses_recipes_that_do_not_fit() -> None:
+    bits = BitWidths.uniform(1, weights=5, biases=5, activations=5)
+    with pytest.raises(SettingsError, match="widths for 1 hidden layers, the student has 2"):
+        replace(STUDENT, quantization=Quantization(bits=bits))
+    with pytest.raises(SettingsError, match="needs a float student that is trained"):
+        replace(STUDENT, quantization=Quantization("post"), training=None)

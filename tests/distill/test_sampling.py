@@ -10,7 +10,7 @@ from scipy.stats import chisquare
 
 from distill.data import TrainingData
 from distill.errors import TrainingDataError
-from distill.sampling import flattened_sample, natural_sample, split
+from distill.sampling import flattened_sample, mixed_outliers, natural_sample, split
 from emulator.features import Feature, FeatureLayout
 
 if TYPE_CHECKING:
@@ -129,3 +129,26 @@ def test_split_refuses_one_pool_event() -> None:
     data = column(np.arange(10), pool_ids=[3] * 10)
     with pytest.raises(TrainingDataError, match="10 crossings of 1 pool events cannot be split"):
         split(data, 0.5, seed=1)
+
+
+def test_outliers_are_collections_of_different_crossings(background: TrainingData) -> None:
+    made = mixed_outliers(background, 3_000, seed=4)
+    assert len(made) == 3_000
+    np.testing.assert_array_equal(made.rows, mixed_outliers(background, 3_000, seed=4).rows)
+    assert made.rows.max() <= background.rows.max()
+    features = background.layout.features
+    pt = [i for i, one in enumerate(features) if one.field == "pt"]
+    angles = [i for i, one in enumerate(features) if one.object == "jet" and one.field != "pt"]
+    # The angles of the jets of one crossing are those of one crossing of the background.
+    known = {row.tobytes() for row in background.rows[:, angles]}
+    assert all(row.tobytes() in known for row in made.rows[:, angles])
+    assert made.rows[:, pt].mean() > 1.2 * background.rows[:, pt].mean()
+
+
+def test_outliers_come_from_crossings_that_occur(background: TrainingData) -> None:
+    weights = np.zeros(len(background), dtype=np.int64)
+    weights[7] = 1
+    rare = TrainingData.from_arrays(background.rows, background.layout, weights=weights)
+    made = mixed_outliers(rare, 50, seed=1)
+    angles = [i for i, one in enumerate(background.layout.features) if one.field != "pt"]
+    assert (made.rows[:, angles] == background.rows[7, angles]).all()

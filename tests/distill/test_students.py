@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from distill.data import TrainingData
 
 SPEC = StudentSpec.uniform((8, 4))
+CHANNEL = FixedFormat(4, 2, rounding="RND", overflow="SAT")
+MIXED = replace(
+    StudentSpec.uniform((8, 4), activation="hard_tanh", inputs=(0, 5, 56)),
+    weight_formats=((CHANNEL, None) * 4, CHANNEL, (CHANNEL,)),
+)
 
 
 def student(spec: StudentSpec, background: TrainingData) -> FloatStudent:
@@ -63,7 +68,29 @@ def test_every_parameter_learns(background: TrainingData) -> None:
 
 
 def test_plain_values_round_trip() -> None:
-    assert StudentSpec.from_dict(json.loads(json.dumps(SPEC.as_dict()))) == SPEC
+    for spec in (SPEC, MIXED):
+        assert StudentSpec.from_dict(json.loads(json.dumps(spec.as_dict()))) == spec
+
+
+def test_only_the_chosen_inputs_matter(background: TrainingData) -> None:
+    rows = torch.from_numpy(background.rows[:200].astype(np.float32))
+    changed = rows.clone()
+    changed[:, 6:50] += 9
+    for network in (
+        student(MIXED, background),
+        QuantStudent.from_float(student(MIXED, background)),
+    ):
+        assert network.sizes == (3, 8, 4, 1)
+        before, after = (network.regress(network.scale(one)) for one in (rows, changed))
+        assert torch.equal(before, after)
+        changed[:, 5] += 100
+        assert not torch.equal(before, network.regress(network.scale(changed)))
+        changed[:, 5] -= 100
+
+
+def test_inputs_must_exist(background: TrainingData) -> None:
+    with pytest.raises(SettingsError, match="uses input 57, but there are 57"):
+        student(replace(SPEC, inputs=(0, 57)), background)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +100,17 @@ def test_plain_values_round_trip() -> None:
         ({"widths": (8, 0)}, r"at least one unit, got \(8, 0\)"),
         ({"widths": (8,)}, "1 hidden layers needs 2 weight types, got 3"),
         ({"activation_formats": ()}, "2 hidden layers needs 2 activation types, got 0"),
-        ({"activation": "tanh"}, "'tanh' of a student is unknown; known: relu"),
+        ({"activation": "tanh"}, "'tanh' of a student is unknown; known: relu, hard_tanh"),
+        ({"inputs": (3, 1)}, r"places in rising order, got \(3, 1\)"),
+        ({"inputs": ()}, "places in rising order"),
+        (
+            {"weight_formats": ((None,) * 7, None, None)},
+            "8 units needs as many weight types, got 7",
+        ),
+        (
+            {"activation_formats": ((CHANNEL, replace(CHANNEL, signed=False)) * 4, CHANNEL)},
+            "all have a sign",
+        ),
         ({"score_format": FixedFormat(25, 4)}, "score type fixed<25,4> of a student is wider"),
         ({"bias_formats": (FixedFormat(30, 4),) * 3}, "bias type fixed<30,4>"),
     ],

@@ -137,8 +137,18 @@ def test_stops_early_and_keeps_the_best_epoch() -> None:
 def test_loss_that_is_not_finite_names_epoch_and_batch() -> None:
     training = crossings(950, 1)
     training[1][:] = float("nan")
-    with pytest.raises(TrainingError, match="test: the loss is nan in epoch 0, batch 0"):
+    first = "test: the loss is nan in epoch 0, batch 0, where the target of its crossing 0 is nan"
+    with pytest.raises(TrainingError, match=first):
         fit(build(), loss, training, crossings(300, 2), QUICK, stage="test")
+    inputs = crossings(950, 1)
+    inputs[0][:, 2] = float("inf")
+    with pytest.raises(
+        TrainingError, match="where input 2 of its crossing 0 is inf: check the data"
+    ):
+        fit(build(), loss, inputs, crossings(300, 2), QUICK, stage="test")
+    steep = replace(QUICK, learning_rate=1e38)
+    with pytest.raises(TrainingError, match="targets are all finite: lower the learning rate"):
+        fit(build(), loss, crossings(950, 1), crossings(300, 2), steep, stage="test")
     with pytest.raises(TrainingError, match="test: the validation loss is nan"):
         fit(build(), loss, crossings(950, 1), training, QUICK, stage="test")
 
@@ -155,6 +165,7 @@ def test_refuses_to_train_on_nothing() -> None:
     [
         ({"epochs": 0}, "epochs must be at least 1, got 0"),
         ({"batch_size": 0}, "batch_size must be at least 1"),
+        ({"device": "tpu"}, "device must be one of auto, cpu, cuda, got 'tpu'"),
         ({"threads": 0}, "threads must be at least 1"),
         ({"patience": 0}, "patience must be at least 1"),
         ({"learning_rate": 0.0}, "learning_rate must be positive"),
@@ -175,3 +186,9 @@ def test_one_cycle_rises_and_falls() -> None:
     assert rates[30:] == sorted(rates[30:], reverse=True)
     assert rates[-1] == pytest.approx(2e-5)
     assert one_cycle(0, 1, 2.0) == 2.0
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_missing_gpu_is_said() -> None:
+    with pytest.raises(SettingsError, match="'cuda' was asked for, but torch sees no GPU"):
+        train(build(), replace(QUICK, device="cuda"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from distill.data import TrainingData
 from distill.export import export_model
 from distill.recipe import Distilled, distill
-from distill.sampling import Drawn, flattened_sample, split
+from distill.sampling import Drawn, flattened_sample, mixed_outliers, split
 from emulator.features import load_layout
 from emulator.files import replace_file
 from emulator.model import save_model
@@ -42,21 +42,7 @@ def run(context: Context) -> list[Path]:
 
 def networks(context: Context, *, resume: bool) -> Distilled:
     """Return the trained networks; with ``resume``, finished ones come from their checkpoints."""
-    study, files = context.study, context.files
-    layout = load_layout(study.layout)
-    data = TrainingData.from_chunks(files.chunks(TRAINING, layout.order), layout)
-    fraction = study.distillation.validation_fraction
-    parts = split(data, fraction, seed=study.seed)
-    n_validation = round(study.distillation.n_crossings * fraction)
-    sizes = (study.distillation.n_crossings - n_validation, n_validation)
-
-    def drawn(power: float) -> Drawn:
-        return Drawn(
-            *(
-                flattened_sample(part, size, power=power, seed=study.seed + place)
-                for place, (part, size) in enumerate(zip(parts, sizes, strict=True))
-            )
-        )
+    common, seen = background(context)
 
     def say(stage: str, epoch: Epoch) -> None:
         context.reporter.say(
@@ -65,10 +51,41 @@ def networks(context: Context, *, resume: bool) -> Distilled:
         )
 
     return distill(
-        drawn(1.0),
-        study.recipe(),
-        for_student=drawn(study.distillation.student.sampling_power),
+        common,
+        context.study.recipe(),
+        for_student=seen,
         checkpoints=context.run.checkpoints,
         resume=resume,
         progress=None if resume and not context.resume else say,
     )
+
+
+def background(context: Context) -> tuple[Drawn, Drawn]:
+    """Return the crossings that the teacher learns from, and those that the student does."""
+    study, files = context.study, context.files
+    layout = load_layout(study.layout)
+    data = TrainingData.from_chunks(files.chunks(TRAINING, layout.order), layout)
+    fraction = study.distillation.validation_fraction
+    parts = split(data, fraction, seed=study.seed)
+    n_validation = round(study.distillation.n_crossings * fraction)
+    sizes = (study.distillation.n_crossings - n_validation, n_validation)
+
+    def drawn(power: float, outliers: float = 0.0) -> Drawn:
+        return Drawn(
+            *(
+                _with_outliers(part, size, power, outliers, seed=study.seed + place)
+                for place, (part, size) in enumerate(zip(parts, sizes, strict=True))
+            )
+        )
+
+    student = study.distillation.student
+    return drawn(1.0), drawn(student.sampling_power, student.outlier_fraction)
+
+
+def _with_outliers(
+    data: TrainingData, n_crossings: int, power: float, outliers: float, *, seed: int
+) -> TrainingData:
+    """Draw crossings, a fraction of them made up."""
+    n_made = round(n_crossings * outliers)
+    drawn = flattened_sample(data, n_crossings - n_made, power=power, seed=seed)
+    return drawn.joined(mixed_outliers(data, n_made, seed=seed)) if n_made else drawn

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from emulator.fixed import FixedFormat
-from emulator.graph import Dense, Graph, Input, total_ebops
+from emulator.graph import Dense, Graph, Input, QuantizeEach, total_ebops
 from firmware.cost import analytic_figures, estimate_cost
 from firmware.cost.analytic import adder_levels, bit_products
 from firmware.cost.yosys import find_yosys, read_synthesis, synthesise
@@ -42,6 +43,23 @@ def test_bit_products_count_weights_that_are_not_zero() -> None:
     assert bit_products(graph) == 5 * 8 * 4
     # EBOPs count the bits of each weight, without signs.
     assert total_ebops(graph) == 7 * (1 + 2 + 1 + 3 + 3)
+
+
+def test_units_with_types_of_their_own_count_their_own_bits() -> None:
+    graph = dense_graph(WRAPS)
+    source, dense = graph.nodes
+    assert isinstance(dense, Dense)
+    each = QuantizeEach(
+        "each",
+        ("x",),
+        FixedFormat(8, 8),
+        formats=(FixedFormat(3, 3), None, FixedFormat(8, 8), FixedFormat(5, 5)),
+    )
+    coarse = replace(dense, inputs=("each",), weights=((4, 0), (3, 0), (-8, 0), (4, 5)))
+    products = bit_products(Graph((source, each, coarse), ("y",)))
+    assert products == (3 + 0 + 8 + 5) * 4 + 5 * 4
+    ends_in_zeros = replace(coarse, weights=((4, 0), (0, 0), (-8, 0), (4, 5)))
+    assert bit_products(Graph((source, each, ends_in_zeros), ("y",))) == (3 + 8 + 5) * 2 + 5 * 4
 
 
 def test_levels_of_a_tree_and_of_a_chain() -> None:

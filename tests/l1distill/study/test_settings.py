@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from distill.widths import BitWidths
 from emulator.errors import InputFileError, L1Error, SettingsError
 from emulator.features import load_layout
 from l1distill.study.settings import load_study
@@ -42,7 +43,7 @@ def test_the_quick_study_loads() -> None:
     assert study.samples.generate == "quick"
     assert study.scenario.pileup == 50
     recipe = study.recipe()
-    assert recipe.student.widths[:2] == (32, 16)
+    assert recipe.student.spec.widths == (32, 16)
     assert recipe.seed == study.seed
 
 
@@ -66,6 +67,29 @@ def test_paths_are_relative_to_the_study_file(
     assert files.training == [tmp_path / "training.root"]
     assert files.signals["b+c"] == [tmp_path / "b.root"]
     assert study.layout == str(tmp_path / "mine.yaml")
+
+
+def test_choices_of_a_student_are_read(content: dict[str, Any], write_study: Write) -> None:
+    content["distillation"]["student"] |= {
+        "widths": [8, 4],
+        "inputs": ["jet[0:4]", "mu.pt"],
+        "loss": "huber",
+        "quantization": {
+            "method": "learned",
+            "weight_bits": [8, 6, 4],
+            "bias_bits": 10,
+            "activation_bits": [7, 5],
+            "per_channel": True,
+        },
+    }
+    study = load_study(write_study(content))
+    again = load_study(write_study(study.plain()))
+    assert again.recipe() == study.recipe()
+    recipe = study.recipe().student
+    assert recipe.spec.inputs is not None
+    assert len(recipe.spec.inputs) == 16
+    assert recipe.loss.kind == "huber"
+    assert recipe.quantization.bits == BitWidths((8, 6, 4), (10, 10, 10), (7, 5), per_channel=True)
 
 
 def test_types_and_scenario_are_read(content: dict[str, Any], write_study: Write) -> None:
@@ -133,6 +157,32 @@ MISTAKES: dict[str, tuple[tuple[str, ...], Any, str]] = {
         8,
         r"weight_format: a type is written as text",
     ),
+    "more than 24 bits": (
+        (*STUDENT, "quantization"),
+        {"weight_bits": [8, 25], "bias_bits": 8, "activation_bits": 8},
+        r"student\.quantization\.weight_bits: a width is a whole number from 1 to 24.*\[8, 25\]",
+    ),
+    "a type of more than 24 bits": (
+        (*STUDENT, "weight_format"),
+        ["ap_fixed<8,2>", "ap_fixed<25,2>"],
+        r"distillation\.student: the weight type fixed<25,2> of a student is wider than 24 bits",
+    ),
+    "types for another depth": (
+        (*STUDENT, "weight_format"),
+        ["ap_fixed<8,2>"] * 3,
+        r"distillation\.student: a student of 1 hidden layers needs 2 weight types, got 3",
+    ),
+    "widths for another depth": (
+        (*STUDENT, "quantization"),
+        {"weight_bits": [8, 6, 6], "bias_bits": 8, "activation_bits": 8},
+        r"distillation\.student: quantization\.weight_bits: 3 numbers for 2 layers",
+    ),
+    "some widths only": (
+        (*STUDENT, "quantization"),
+        {"weight_bits": 8},
+        r"student\.quantization: give all of weight_bits, bias_bits and activation_bits",
+    ),
+    "unknown input": ((*STUDENT, "inputs"), ["tau"], r"input 'tau' names no feature of layout"),
     "no width": ((*STUDENT, "widths"), [0], r"student\.widths\.0: .*greater than 0, found 0"),
     "no widths": (("distillation", "teacher", "widths"), [], r"teacher\.widths: .*at least 1"),
     "no epochs": (
