@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numba
 
+from emulator.files import user_cache_folder
+
 
 def sources_sha256() -> str:
     """Hash of all Python sources of this package, independent of where it is installed.
@@ -33,11 +35,9 @@ def sources_sha256() -> str:
 def use_cache_of_these_sources() -> None:
     """Point numba's cache at a folder of its own for this state of the sources.
 
-    ``NUMBA_CACHE_DIR`` in the environment wins. The user's cache folder is ``XDG_CACHE_HOME`` or
-    ``~/.cache``.
+    ``NUMBA_CACHE_DIR`` in the environment wins.
     """
     if os.environ.get("NUMBA_CACHE_DIR"):
         return
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = home / "l1distill" / "numba" / sources_sha256()[:16]
+    folder = user_cache_folder() / "numba" / sources_sha256()[:16]
     numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]

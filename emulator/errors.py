@@ -33,10 +33,10 @@ class MissingNameError(L1Error):
     """A tree, branch, field or key that is needed does not exist; the nearest names are shown."""
 
     def __init__(self, kind: str, name: str, available: Iterable[str], where: str | Path) -> None:
-        super().__init__(kind, name, where)
+        self.available = tuple(available)
+        super().__init__(kind, name, self.available, where)  # all, or it could not be pickled
         self.kind = kind
         self.name = name
-        self.available = tuple(available)
         self.where = where
 
     def __str__(self) -> str:

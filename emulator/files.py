@@ -1,4 +1,4 @@
-"""Writing files so that a half-written one is never left as if it were good."""
+"""Writing files so that a half-written one is never left as if it were good; where caches live."""
 
 from __future__ import annotations
 
@@ -33,3 +33,12 @@ def replace_file(path: str | Path) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def user_cache_folder() -> Path:
+    """Return the folder in which this package keeps what it can make again.
+
+    It is ``l1distill`` in ``XDG_CACHE_HOME``, or in ``~/.cache``.
+    """
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return home / "l1distill"

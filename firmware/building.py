@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emulator.errors import RangeError
+from emulator.files import user_cache_folder
 from emulator.results import Record
 from firmware.errors import MissingToolError
 
@@ -160,8 +161,7 @@ def simulations_folder() -> Path:
 
     ``XDG_CACHE_HOME`` in the environment moves it.
     """
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return home / "l1distill" / "simulations"
+    return user_cache_folder() / "simulations"
 
 
 def check_rows(graph: Graph, rows: NDArray[np.integer]) -> None:

@@ -7,21 +7,23 @@ from os import fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emulator.decoded import RowsWanted, decoded_rows
 from emulator.engine import Emulator
 from emulator.errors import InputFileError, SettingsError
 from emulator.features import feature_rows
 from emulator.objects import OPTIONAL_SCALARS, expand_paths, open_file
 from emulator.results import Record
-from l1distill.score_table import check_output_name, identity_columns, write_columns
+from l1distill.score_table import IDENTITY, STATISTICS, check_output_name, write_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from os import PathLike
 
     import awkward as ak
     import numpy as np
     from numpy.typing import NDArray
 
+    from emulator.decoded import DecodedRows, Store
     from emulator.model import Model
     from emulator.objects.chunks import Chunk, Order, Source
 
@@ -79,8 +81,11 @@ def emulate_files(
     source: Source = "unpacked",
     crossings: Sequence[int] = (0,),
     threads: int | None = None,
+    store: Store | None = None,
 ) -> Emulation:
     """Score every selected crossing of the files and write one row for each.
+
+    Memory stays bounded, whatever the length of the files.
 
     Parameters
     ----------
@@ -96,7 +101,9 @@ def emulate_files(
     crossings
         Relative crossings to score, each on its own.
     threads
-        Threads of the engine; all processors by default.
+        Threads of the engine, and processes that decode a large file; all processors by default.
+    store
+        Where decoded files are kept; a file that is there is not decoded again.
 
     Raises
     ------
@@ -110,11 +117,15 @@ def emulate_files(
     extremes: list[int] = []
 
     def parts() -> Iterator[dict[str, Any]]:
-        for events in chunks_of_events(
-            paths, source=source, crossings=crossings, order=model.layout.order
-        ):
-            scores = scorer.scores(events)
-            columns = {**identity_columns(events), "score": scores}
+        wanted = RowsWanted(model.layout, source, tuple(crossings))
+        for decoded in _rows_of_files(paths, wanted, store, scorer.emulator.threads):
+            scores = scorer.scores_of_rows(decoded.rows)
+            columns = {
+                name: decoded.scalars[name]
+                for name in (*IDENTITY, *STATISTICS)
+                if name in decoded.scalars
+            }
+            columns["score"] = scores
             for threshold in model.thresholds:
                 decision = scores >= threshold.threshold
                 fires[threshold.name] += int(decision.sum())
@@ -139,6 +150,32 @@ def _require_other_file(paths: Paths, output: str | Path) -> None:
     if Path(output).resolve() in {Path(path).resolve() for path in paths}:
         msg = f"{output}: is read from and would be replaced; give the output another name"
         raise SettingsError(msg)
+
+
+def _rows_of_files(
+    paths: Paths, wanted: RowsWanted, store: Store | None, jobs: int
+) -> Iterator[DecodedRows]:
+    weights = _SameWeights()
+    for path in expand_paths(paths):
+        for decoded in decoded_rows(fspath(path), wanted, store=store, jobs=jobs):
+            weights.check(path, decoded.scalars)
+            yield decoded
+
+
+class _SameWeights:
+    """Refuses a file with weights among others without, or the other way round."""
+
+    def __init__(self) -> None:
+        self._first: tuple[str | PathLike[str], set[str]] | None = None
+
+    def check(self, path: str | PathLike[str], names: Collection[str]) -> None:
+        present = set(names) & set(OPTIONAL_SCALARS)
+        first, expected = self._first = self._first or (path, present)
+        if present != expected:
+            unlike = ", ".join(sorted(present ^ expected))
+            which = "has" if present > expected else "lacks"
+            problem = f"{which} {unlike}, unlike {first}; do not mix such files"
+            raise InputFileError(fspath(path), problem)
 
 
 def chunks_of_events(
@@ -168,16 +205,9 @@ def chunks_of_files(
     InputFileError
         If a file cannot be read, or some files carry weights and others do not.
     """
-    first: set[str] | None = None
+    weights = _SameWeights()
     for path in expand_paths(paths):
         reader = open_file(path, source=source, order=order)
         for chunk in reader.chunks(crossings=crossings, bits=bits):
-            present = set(chunk.events.fields) & set(OPTIONAL_SCALARS)
-            first = present if first is None else first
-            if present != first:
-                names = ", ".join(sorted(present ^ first))
-                which = "has" if present > first else "lacks"
-                raise InputFileError(
-                    fspath(path), f"{which} {names}, unlike {paths[0]}; do not mix such files"
-                )
+            weights.check(path, chunk.events.fields)
             yield chunk

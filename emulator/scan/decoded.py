@@ -6,21 +6,17 @@ plain integer columns that are mapped into memory the next time.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
 from dataclasses import dataclass
-from functools import cache
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from emulator._cache import sources_sha256
+from emulator.decoded import Store, can_be_kept, key_of, mapped
 from emulator.features import FeatureLayout, feature_rows
 from emulator.objects import OPTIONAL_SCALARS, open_file, scalar_columns
-from emulator.objects.file_access import is_remote
 from emulator.rates import Crossings, EventRange, Passing
 from emulator.rates.checks import unit_weights
 
@@ -30,9 +26,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from emulator.objects.chunks import Source
-
-#: Bytes of a file's head that tell it apart: they hold the identifier that ROOT gives each file.
-_HEAD_BYTES: Final = 512
 
 _FIRST_KEYS: Final = np.uint64(0x9E3779B97F4A7C15)
 
@@ -90,43 +83,26 @@ def decoded_chunks(
     L1Error
         If the file cannot be read; nothing of it is kept then.
     """
-    if not folder or is_remote(path):
+    if not folder or not can_be_kept(path):
         yield from _decode(path, stream, wanted)
         return
-    place = Path(folder) / cache_key(path, stream, wanted)
-    if not place.is_dir():
-        _fill(place, _decode(path, stream, wanted))
-    for part in sorted(place.iterdir()):
+    fill = partial(_fill, path=path, stream=stream, wanted=wanted)
+    place = Store(Path(folder)).entry(cache_key(path, stream, wanted), fill)
+    for part in sorted(each for each in place.iterdir() if each.is_dir()):
         yield _load(part, stream, wanted)
 
 
 def cache_key(path: str, stream: str, wanted: Wanted) -> str:
-    """Return the name under which a decoded file is kept.
-
-    It depends on the file (its head with the identifier, size and time), on what is taken of it, and on
-    the code. Its path does not enter.
-    """
-    found = Path(path).stat()
-    with Path(path).open("rb") as file:
-        head = file.read(_HEAD_BYTES).hex()
-    plain = [
-        head,
-        found.st_size,
-        found.st_mtime_ns,
+    """Return the name under which a decoded file is kept, see `emulator.decoded.key_of`."""
+    return key_of(
+        path,
         stream,
         wanted.source,
         wanted.chunk_events,
         wanted.replicas,
         wanted.seed,
         [layout.as_dict() for layout in wanted.layouts],
-        _sources(),
-    ]
-    return hashlib.sha256(json.dumps(plain).encode()).hexdigest()[:32]
-
-
-@cache
-def _sources() -> str:
-    return sources_sha256()
+    )
 
 
 def _decode(path: str, stream: str, wanted: Wanted) -> Iterator[DecodedChunk]:
@@ -155,21 +131,9 @@ def _decode(path: str, stream: str, wanted: Wanted) -> Iterator[DecodedChunk]:
         )
 
 
-def _fill(folder: Path, chunks: Iterator[DecodedChunk]) -> None:
-    """Write chunks into a folder that takes its name when all are there."""
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        for number, chunk in enumerate(chunks):
-            _store(temporary / f"{number:06}", chunk)
-        try:
-            temporary.rename(folder)
-        except OSError:
-            # Another process decoded the same file meanwhile.
-            if not folder.is_dir():
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+def _fill(folder: Path, *, path: str, stream: str, wanted: Wanted) -> None:
+    for number, chunk in enumerate(_decode(path, stream, wanted)):
+        _store(folder / f"{number:06}", chunk)
 
 
 def _store(folder: Path, chunk: DecodedChunk) -> None:
@@ -194,8 +158,7 @@ def _store(folder: Path, chunk: DecodedChunk) -> None:
 
 def _load(folder: Path, stream: str, wanted: Wanted) -> DecodedChunk:
     def array(name: str) -> NDArray[Any]:
-        # A plain view: indexing a memmap costs more than what is indexed.
-        return np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False))
+        return mapped(folder / f"{name}.npy")
 
     note = json.loads((folder / "note.json").read_text(encoding="utf-8"))
     n, has_pools = note["n"], "pool_id" in note["scalars"]

@@ -168,18 +168,37 @@ def emulate(
     source: Source = SourceName.unpacked,
     crossings: Crossings = "0",
     jobs: Jobs = PROCESSORS,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder where decoded files are kept, so that the next model need not decode them.",
+            show_default="in the user's cache folder, at most 20 GB",
+        ),
+    ] = None,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Decode the files, and keep nothing of them.")
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Score L1 objects with a model: one row per crossing, with the decision at each threshold.
+
+    Files are decoded once and kept; a second model, or a second time, runs at the speed of the engine.
 
     Example:
 
         l1distill emulate student.json L1Ntuple.root -o scores.parquet
     """
+    from emulator.decoded import Store
+    from emulator.errors import SettingsError
+    from emulator.files import user_cache_folder
     from emulator.model import load_model
     from emulator.objects import expand_paths
     from l1distill.caveats import float_caveats
     from l1distill.emulation import emulate_files
+
+    if no_cache and cache is not None:
+        msg = "--cache and --no-cache exclude each other"
+        raise SettingsError(msg)
 
     caveats = float_caveats(expand_paths(files))
     result = emulate_files(
@@ -189,6 +208,7 @@ def emulate(
         source=source.value,
         crossings=parse_integers(crossings, "--crossings"),
         threads=jobs,
+        store=None if no_cache else Store(cache or user_cache_folder() / "decoded"),
     )
     if as_json:
         print_json({**result.as_dict(), "caveats": list(caveats)})

@@ -45,6 +45,13 @@ class Refused(Protocol):
         ...
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decoded files go to a folder of the test, not to the user's."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setattr("emulator.files.user_cache_folder", lambda: folder)
+
+
 @pytest.fixture
 def program(capsys: pytest.CaptureFixture[str]) -> Program:
     """Runs a command and returns how it ended."""

@@ -1,0 +1,15 @@
+"""Files decoded once into integers that are mapped into memory; decoding costs ten times a network's work."""
+
+from emulator.decoded.columns import DecodedRows, RowsWanted, decoded_rows, mapped
+from emulator.decoded.store import DEFAULT_LIMIT_BYTES, Store, can_be_kept, key_of
+
+__all__ = [
+    "DEFAULT_LIMIT_BYTES",
+    "DecodedRows",
+    "RowsWanted",
+    "Store",
+    "can_be_kept",
+    "decoded_rows",
+    "key_of",
+    "mapped",
+]

@@ -1,0 +1,165 @@
+"""Feature rows and identities of a file's crossings: decoded in parallel, kept, and mapped into memory."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from emulator.decoded.store import Store, can_be_kept, key_of
+from emulator.errors import InputFileError
+from emulator.features import FeatureLayout, feature_rows
+from emulator.objects import open_file, scalar_columns
+from emulator.objects.chunks import entry_ranges, require_crossings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from emulator.objects import Reader
+    from emulator.objects.chunks import Source
+
+#: Entries decoded at a time: with their arrays about 200 MB in a process.
+_ENTRIES: Final = 100_000
+
+#: Below this many entries for each process, to start another takes longer than it saves.
+_MIN_ENTRIES_PER_PROCESS: Final = 400_000
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedRows:
+    """Crossings of a range of entries.
+
+    Attributes
+    ----------
+    rows
+        int16, axes (crossing, feature).
+    scalars
+        Run, lumi, event, orbit and crossing, and the weights that the file has; axis (crossing).
+    """
+
+    rows: NDArray[np.int16]
+    scalars: dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class RowsWanted:
+    """What to take from a file.
+
+    Parameters
+    ----------
+    layout
+        The features.
+    source
+        ``unpacked`` or ``emulated`` objects, where the file has both.
+    crossings
+        Relative crossings, each a row of its own.
+    """
+
+    layout: FeatureLayout
+    source: Source = "unpacked"
+    crossings: tuple[int, ...] = (0,)
+
+
+def decoded_rows(
+    path: str, wanted: RowsWanted, *, store: Store | None = None, jobs: int = 1
+) -> Iterator[DecodedRows]:
+    """Yield the crossings of a file, from the store if they are there.
+
+    Parameters
+    ----------
+    path
+        A file of any format that is read. Addresses and folders, which have neither size nor time, are
+        decoded each time.
+    wanted
+        What to take.
+    store
+        Where decoded files are kept; the file is added if it is not there. None: nothing is kept.
+    jobs
+        Processes that decode, if the file is large and is kept.
+
+    Yields
+    ------
+    Ranges of entries, in order. With a store the arrays are views of mapped files.
+
+    Raises
+    ------
+    InputFileError
+        If the file cannot be read, or offers none of a crossing asked for; nothing of it is kept then.
+    RangeError
+        If an integer does not fit its range.
+    """
+    if store is None or not can_be_kept(path):
+        reader = open_file(path, source=wanted.source, order=wanted.layout.order)
+        for chunk in reader.chunks(crossings=wanted.crossings, chunk_events=_ENTRIES):
+            yield DecodedRows(
+                feature_rows(chunk.events, wanted.layout), scalar_columns(chunk.events)
+            )
+        return
+    key = key_of(path, wanted.source, wanted.crossings, wanted.layout.as_dict(), "rows")
+    place = store.entry(key, lambda folder: _fill(folder, path, wanted, jobs))
+    for part in sorted(each for each in place.iterdir() if each.is_dir()):
+        yield _load(part)
+
+
+def _fill(folder: Path, path: str, wanted: RowsWanted, jobs: int) -> None:
+    reader = open_file(path, source=wanted.source, order=wanted.layout.order)
+    ranges = entry_ranges(reader.entries, _ENTRIES)
+    work = (repeat(reader), repeat(wanted), repeat(folder), ranges)
+    processes = min(jobs, reader.entries // _MIN_ENTRIES_PER_PROCESS)
+    if processes > 1:
+        offered = _in_processes(path, processes, work)
+    else:
+        offered = list(map(_store_range, *work))
+    require_crossings(path, wanted.crossings, {each for part in offered for each in part})
+
+
+def _in_processes(path: str, processes: int, work: tuple[Any, ...]) -> list[tuple[int, ...]]:
+    # Fresh processes: a fork of a process with threads may hang.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(processes, mp_context=context)
+    try:
+        return list(pool.map(_store_range, *work))
+    except BrokenProcessPool as error:
+        problem = "a process that read it died (was it killed, or short of memory?)"
+        raise InputFileError(path, problem) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _store_range(
+    reader: Reader, wanted: RowsWanted, folder: Path, entries: tuple[int, int]
+) -> tuple[int, ...]:
+    """Decode a range of entries into a folder of its own; return which crossings occur in it."""
+    (chunk,) = reader.chunks(
+        crossings=wanted.crossings, chunk_events=entries[1] - entries[0], entries=entries
+    )
+    part = folder / f"{entries[0]:012}"
+    part.mkdir()
+    scalars = scalar_columns(chunk.events)
+    np.save(part / "rows.npy", feature_rows(chunk.events, wanted.layout), allow_pickle=False)
+    for name, values in scalars.items():
+        np.save(part / f"scalar-{name}.npy", values, allow_pickle=False)
+    (part / "scalars.json").write_text(json.dumps(list(scalars)), encoding="utf-8")
+    return chunk.crossings
+
+
+def _load(part: Path) -> DecodedRows:
+    names = json.loads((part / "scalars.json").read_text(encoding="utf-8"))
+    return DecodedRows(
+        mapped(part / "rows.npy"), {name: mapped(part / f"scalar-{name}.npy") for name in names}
+    )
+
+
+def mapped(path: Path) -> NDArray[Any]:
+    """Return an array of a ``.npy`` file, mapped into memory, as a plain view."""
+    # Indexing a memmap costs more than what is indexed.
+    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))

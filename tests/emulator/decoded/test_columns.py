@@ -1,0 +1,103 @@
+"""Decoded rows are those of the reader, whether they come from the file, the store, or processes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from small_samples import draw_events, make_small_model, write_events
+
+from emulator.decoded import RowsWanted, Store, columns, decoded_rows
+from emulator.errors import InputFileError, MissingNameError
+from emulator.features import feature_rows
+from emulator.objects import open_file, read_events, scalar_columns
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LAYOUT = make_small_model().layout
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Path:
+    path = tmp_path / "a.root"
+    write_events(path, draw_events(100, 1, weighted=True))
+    return path
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns, "_ENTRIES", 30)
+
+
+def assert_same_as_reader(path: Path, parts: list[columns.DecodedRows]) -> None:
+    events = read_events(path)
+    rows = np.concatenate([part.rows for part in parts])
+    np.testing.assert_array_equal(rows, feature_rows(events, LAYOUT))
+    for name, values in scalar_columns(events).items():
+        kept = np.concatenate([part.scalars[name] for part in parts])
+        assert kept.dtype == values.dtype
+        np.testing.assert_array_equal(kept, values)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_rows_from_file_and_store(sample: Path, tmp_path: Path) -> None:
+    wanted, store = RowsWanted(LAYOUT), Store(tmp_path / "store")
+    assert_same_as_reader(sample, list(decoded_rows(str(sample), wanted)))
+    for _ in range(2):
+        parts = list(decoded_rows(str(sample), wanted, store=store))
+        assert [len(part.rows) for part in parts] == [30, 30, 30, 10]
+        assert_same_as_reader(sample, parts)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_processes_decode_the_same(
+    sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(columns, "_MIN_ENTRIES_PER_PROCESS", 40)
+    store = Store(tmp_path / "store")
+    assert_same_as_reader(
+        sample, list(decoded_rows(str(sample), RowsWanted(LAYOUT), store=store, jobs=2))
+    )
+
+
+def test_a_stored_file_is_not_opened_again(
+    sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+
+    def counted(path: str, **settings: object) -> object:
+        opened.append(path)
+        return open_file(path, **settings)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(columns, "open_file", counted)
+    for _ in range(3):
+        list(decoded_rows(str(sample), RowsWanted(LAYOUT), store=Store(tmp_path / "s")))
+    assert len(opened) == 1
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_crossing_that_the_file_lacks_is_refused(
+    sample: Path, tmp_path: Path, kept: bool
+) -> None:
+    store = Store(tmp_path / "store") if kept else None
+    wanted = RowsWanted(LAYOUT, crossings=(0, 1))
+    with pytest.raises(InputFileError, match="crossing 1 is in no entry; offered: 0"):
+        list(decoded_rows(str(sample), wanted, store=store))
+    assert [each.suffix for each in tmp_path.glob("store/*")] == [".lock"] * kept
+
+
+def test_errors_come_back_from_processes(
+    sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one with most parts, lest it be lost on the way between processes."""
+    monkeypatch.setattr(columns, "_ENTRIES", 50)
+    monkeypatch.setattr(columns, "_MIN_ENTRIES_PER_PROCESS", 40)
+    feature = replace(LAYOUT.features[0], object="jet", field="displaced", slot=0)
+    layout = replace(LAYOUT, features=(feature, *LAYOUT.features[1:]))
+    with pytest.raises(MissingNameError, match=r"no field 'jet\.displaced'; nearest: jet\."):
+        list(decoded_rows(str(sample), RowsWanted(layout), store=Store(tmp_path / "s"), jobs=2))
+    assert [each.suffix for each in tmp_path.glob("s/*")] == [".lock"]
