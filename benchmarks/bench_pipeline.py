@@ -197,10 +197,7 @@ def test_overlaid_crossings(benchmark: BenchmarkFixture, tmp_path: Path) -> None
     def overlay() -> Any:
         rng = np.random.default_rng(3)
         draw = strata.draw_natural(overlays, means, N_OVERLAID, rng)
-        ids = np.arange(N_OVERLAID, dtype=np.uint64)
-        return simulate(
-            overlays, draw, "minbias", response, load_scales(), rng, stratum=0, no_event_id=ids
-        )
+        return simulate(overlays, draw, "minbias", response, load_scales(), rng, stratum=0)
 
     first = overlay()
     found = timed(benchmark, overlay, rounds=3)

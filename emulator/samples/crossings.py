@@ -93,6 +93,7 @@ class _Overlays(NamedTuple):
     event: IntArray
     candidate_offsets: IntArray
     candidates: NDArray[np.float32]
+    hardest_tower_gev: NDArray[np.float32]
     soft_first: int
     soft_acceptance: NDArray[np.float64]
 
@@ -115,6 +116,7 @@ class _Output(NamedTuple):
     muons: Int16Array
     sums: Int16Array
     placement: Int16Array
+    leading: IntArray
 
 
 def simulate(
@@ -126,7 +128,6 @@ def simulate(
     rng: np.random.Generator,
     *,
     stratum: int,
-    no_event_id: NDArray[np.uint64],
 ) -> Crossings:
     """Overlay drawn pool events and turn them into Level-1 objects.
 
@@ -142,14 +143,12 @@ def simulate(
         Source of randomness for symmetry operations, soft interactions and smearing.
     stratum
         Number that marks all these crossings.
-    no_event_id
-        Ids for crossings that no pool event dominates, uint64, ``(n,)``. Soft interactions are
-        drawn by the dozen from one pool, none decides about a crossing, and a block of the bootstrap
-        is what one event decides: so each such crossing is a block of its own.
 
     Returns
     -------
-    The crossings, in the order of the draw.
+    The crossings, in the order of the draw. ``pool_id`` is that of the leading pool event; where all
+    are soft, of the one with the hardest tower. What one event decides is a block of the bootstrap,
+    and a soft event with a rare hard tower decides about all crossings that it is drawn into.
     """
     n = len(draw.n_soft)
     soft = overlays.classes[softest]
@@ -158,6 +157,7 @@ def simulate(
         overlays.event,
         overlays.candidate_offsets,
         overlays.candidates,
+        overlays.hardest_tower_gev,
         soft.first,
         soft.natural / soft.natural.max(),
     )
@@ -168,6 +168,7 @@ def simulate(
         muons=np.zeros((n, scales.multiplicity("mu"), len(level1.MUON_COLUMNS)), np.int16),
         sums=np.zeros((n, len(level1.SUM_ROWS), 2), np.int16),
         placement=np.zeros((n, 2), np.int16),
+        leading=np.zeros(n, np.int64),
     )
     numbers = _Response(
         response.towers,
@@ -181,15 +182,11 @@ def simulate(
     shape = (geometry.n_eta, geometry.n_phi)
     steps = level1.hardware_steps(scales, geometry)
     _simulate(tables, draw.offsets, draw.entries, draw.n_soft, numbers, steps, shape, rng, out)
-    pool_id = no_event_id.copy()
-    has_event = np.diff(draw.offsets) > 0
-    leading = draw.entries[draw.offsets[:-1][has_event]]
-    pool_id[has_event] = overlays.event_id[overlays.event[leading]]
     return Crossings(
-        **out._asdict(),
+        **{name: value for name, value in out._asdict().items() if name != "leading"},
         weight=draw.weight,
         stratum=np.full(n, stratum, np.int16),
-        pool_id=pool_id,
+        pool_id=overlays.event_id[out.leading],
     )
 
 
@@ -208,15 +205,15 @@ def compile_simulation(response: ResponseSettings, scales: HardwareScales) -> No
         deposits=nothing,
         event=np.zeros(1, np.int64),
         event_id=np.zeros(1, np.uint64),
+        hardest_tower_gev=np.zeros(1, np.float32),
         candidate_offsets=nothing.candidate_offsets,
         candidates=np.zeros((0, len(CANDIDATE_FIELDS) + 1), np.float32),
         classes={"soft": Entries(0, certain, certain)},
         muon_fraction={},
     )
     draw = Draw(np.zeros(2, np.int64), np.zeros(0, np.int64), np.ones(1, np.int64), certain)
-    ids = np.zeros(1, np.uint64)
     rng = np.random.default_rng(0)
-    simulate(overlays, draw, "soft", response, scales, rng, stratum=0, no_event_id=ids)
+    simulate(overlays, draw, "soft", response, scales, rng, stratum=0)
 
 
 @kernel
@@ -245,6 +242,7 @@ def _simulate(
         em[:] = 0.0
         had[:] = 0.0
         n_muons = 0
+        hardest_gev = np.float32(0.0)
         n_hard = offsets[crossing + 1] - offsets[crossing]
         for k in range(n_hard + n_soft[crossing]):
             if k < n_hard:
@@ -255,12 +253,17 @@ def _simulate(
                 while rng.random() >= overlays.soft_acceptance[i]:
                     i = int(rng.random() * soft_events)
                 entry = overlays.soft_first + i
+            event = overlays.event[entry]
+            tower_gev = overlays.hardest_tower_gev[event]
+            if k == 0 or (n_hard == 0 and tower_gev > hardest_gev):
+                out.leading[crossing] = event
+                hardest_gev = tower_gev
             turn = int(rng.random() * n_phi)
             flip = rng.random() < 0.5
             if k == 0:
                 out.placement[crossing, 0] = turn
                 out.placement[crossing, 1] = -1 if flip else 1
-            add_event(em, had, overlays.deposits, overlays.event[entry], turn, flip)
+            add_event(em, had, overlays.deposits, event, turn, flip)
             first, stop = overlays.candidate_offsets[entry], overlays.candidate_offsets[entry + 1]
             n_muons = level1.measure_muons(
                 overlays.candidates[first:stop],
@@ -273,7 +276,7 @@ def _simulate(
                 n_muons,
             )
         p = primitives(em, had, r.towers, s.central_rings, total_plane, em_plane)
-        n = level1.find_jets(p, r.jets, s, found)
+        n = level1.find_jets(p, r.jets, s, rng, found)
         level1.jet_sums(found, n, r.sums, s, out.sums[crossing])
         level1.keep_best(found, n, out.jets[crossing])
         n = level1.find_egammas(p, r.egammas, s, rng, found)

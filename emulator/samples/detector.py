@@ -94,6 +94,7 @@ class JetResponse(NamedTuple):
     offset_lsb: FloatArray
     slope: FloatArray
     max_factor: float
+    extra_resolution: float
 
 
 class EgammaResponse(NamedTuple):
@@ -103,6 +104,9 @@ class EgammaResponse(NamedTuple):
     seed_lsb: int
     max_had_over_em: float
     free_had_lsb: int
+    max_beside_over_em: float
+    free_beside_lsb: int
+    extra_resolution: float
     accept_floor: float
     accept_midpoint_gev: float
     accept_width_gev: float

@@ -44,9 +44,6 @@ POOL_DOMAIN: Final = 0
 SIMULATION_DOMAIN: Final = 1
 ORDER_DOMAIN: Final = 2
 
-#: Process code of crossings that no pool event dominates.
-NO_PROCESS: Final = 0
-
 # Names of the truth in the file of a pool.
 _TRUTH: Final = "truth_"
 
@@ -163,6 +160,17 @@ def pool_event_id(
     """
     high = code << _CODE_SHIFT | SPLITS.index(split) << _SPLIT_SHIFT | seed << _SEED_SHIFT
     return np.uint64(high) | number.astype(np.uint64)
+
+
+def process_code(event_id: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Return the code of the process of each pool event.
+
+    Examples
+    --------
+    >>> process_code(pool_event_id(3, "eval", 7, np.array([5]))).tolist()
+    [3]
+    """
+    return (event_id >> np.uint64(_CODE_SHIFT)).astype(np.int64)
 
 
 def make_piece(

@@ -35,7 +35,6 @@ from emulator.samples.manifest import (
     save_manifest,
 )
 from emulator.samples.pools import (
-    NO_PROCESS,
     ORDER_DOMAIN,
     SIMULATION_DOMAIN,
     PieceRequest,
@@ -43,7 +42,6 @@ from emulator.samples.pools import (
     load_pool,
     make_piece,
     piece_requests,
-    pool_event_id,
 )
 from emulator.samples.pythia import require_pythia
 from emulator.samples.settings import SPLITS, Tier, check_tier, load_generator, load_tier
@@ -349,7 +347,6 @@ def _simulate_piece(request: _CrossingsRequest, plan: _Plan) -> tuple[Crossings,
         load_scales(plan.scales),
         rng,
         stratum=request.stratum,
-        no_event_id=pool_event_id(NO_PROCESS, request.split, plan.seed, number),
     )
     return crossings.weighted(scale), probability
 

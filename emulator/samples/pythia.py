@@ -119,13 +119,31 @@ class Generator:
             if len(events) != tried:
                 msg = f"Pythia gave up in process {self._process.name} after {kept} events"
                 raise L1Error(msg)
-            pthat = np.sqrt(np.maximum(ak.to_numpy(events.info.pT2Hat), 0.0))
+            pthat = hardest_scattering_gev(events)
             if self._process.max_pthat_gev is not None:
                 keep = pthat < self._process.max_pthat_gev
                 events, pthat = events[keep], pthat[keep]
             truth = generated_objects(events, max(n_truth - kept, 0))
             kept += len(pthat)
             yield Batch(final_particles(events), pthat.astype(np.float32), tried, truth)
+
+
+# Status of partons that come out of the hardest scattering, and of further ones.
+_OUTGOING = (23, 33)
+
+
+def hardest_scattering_gev(events: ak.Array) -> NDArray[np.float64]:
+    """Return the pT of the hardest parton scattering of each event, float64, ``(n,)``.
+
+    Pythia's own figure is that of the first scattering. In diffractive events this is the exchange of
+    momentum between the protons, and knows nothing of hard scatterings inside the diffractive system.
+    """
+    first = np.sqrt(np.maximum(ak.to_numpy(events.info.pT2Hat), 0.0))
+    particles = events.prt
+    status = np.abs(particles.status)
+    outgoing = particles[(status == _OUTGOING[0]) | (status == _OUTGOING[1])].p
+    pt = np.hypot(outgoing.px, outgoing.py)
+    return np.maximum(first, ak.to_numpy(ak.fill_none(ak.max(pt, axis=1), 0.0)))
 
 
 def final_particles(events: ak.Array) -> Particles:

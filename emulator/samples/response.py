@@ -141,7 +141,9 @@ def _phi_code(step: int, s: Steps) -> int:
 
 
 @kernel
-def find_jets(p: Primitives, r: JetResponse, s: Steps, out: Int32Array) -> int:
+def find_jets(
+    p: Primitives, r: JetResponse, s: Steps, rng: np.random.Generator, out: Int32Array
+) -> int:
     """Fill jets (pt, eta, phi) and return their number; not ordered."""
     n_eta = s.ring_eta.size
     n_phi = p.total.shape[1] - 2 * PAD
@@ -159,6 +161,7 @@ def find_jets(p: Primitives, r: JetResponse, s: Steps, out: Int32Array) -> int:
                 continue
             absolute = absolute_ring(ring, n_eta)
             calibrated = min(r.offset_lsb[absolute] + r.slope[absolute] * net, r.max_factor * net)
+            calibrated *= 1.0 + r.extra_resolution * rng.standard_normal()
             if calibrated < 1.0 or n == out.shape[0]:
                 continue
             out[n, 0] = min(int(calibrated), s.jet_max)
@@ -189,6 +192,10 @@ def find_egammas(
             below = box_sum(p.em, row - 1, column, 0, 1)
             above = box_sum(p.em, row + 1, column, 0, 1)
             et = box_sum(p.em, row, column, 0, 1) + max(below, above)
+            # Hadrons beside the seed: a jet that fluctuates into photons has some, an electron none.
+            beside = box_sum(p.total, row, column, 1, 1) - box_sum(p.em, row, column, 1, 1)
+            if beside > r.free_beside_lsb + r.max_beside_over_em * et:
+                continue
             excess = 0.5 * et - r.accept_midpoint_gev
             turn_on = 1.0 / (1.0 + math.exp(-excess / r.accept_width_gev))
             accepted = r.accept_floor + (1.0 - r.accept_floor) * turn_on
@@ -200,7 +207,10 @@ def find_egammas(
                 + int(r.isolation_per_tower * p.n_central)
                 + int(r.isolation_per_et * et)
             )
-            out[n, 0] = min(et, s.egamma_max)
+            measured = int(et * (1.0 + r.extra_resolution * rng.standard_normal()))
+            if measured < 1:
+                continue
+            out[n, 0] = min(measured, s.egamma_max)
             out[n, 1] = s.ring_eta[ring]
             out[n, 2] = _phi_code(step, s)
             out[n, 3] = 1 if around <= limit else 0

@@ -24,7 +24,10 @@ MUON_SUFFIX: Final = "_mu"
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One process as Pythia generates it; `code` identifies it in pool event ids."""
+    """One process as Pythia generates it; `code` identifies it in pool event ids.
+
+    `cpu_seconds` is about what one event takes; plans of samples use it, events do not depend on it.
+    """
 
     name: str
     code: int
@@ -33,6 +36,7 @@ class Process:
     settings: tuple[str, ...]
     k_factor: float = 1.0
     max_pthat_gev: float | None = None
+    cpu_seconds: float = 0.006
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,15 @@ class StrataSettings:
 
 @dataclass(frozen=True, slots=True)
 class GeneratorSettings:
-    """Everything that decides which events Pythia makes, apart from numbers and seeds."""
+    """Everything that decides which events Pythia makes, apart from numbers and seeds.
+
+    Attributes
+    ----------
+    crossing_cpu_seconds
+        About what one crossing takes; plans of samples use it.
+    least_pileup_events
+        Events of the softest process that a plan asks for at least: pile-up repeats itself else.
+    """
 
     name: str
     sqrt_s_tev: float
@@ -62,6 +74,8 @@ class GeneratorSettings:
     common: tuple[str, ...]
     reuse_initialisation: tuple[str, ...]
     batch_events: int
+    crossing_cpu_seconds: float
+    least_pileup_events: int
     strata: StrataSettings
     processes: tuple[Process, ...]
 
@@ -80,8 +94,13 @@ class GeneratorSettings:
         raise MissingNameError("process", name, names, f"generator settings {self.name}")
 
     def sha256(self) -> str:
-        """Hash of all settings."""
-        return content_sha256(asdict(self))
+        """Hash of all settings that decide about events."""
+        content = asdict(self)
+        for name in ("crossing_cpu_seconds", "least_pileup_events"):
+            del content[name]
+        for process in content["processes"]:
+            del process["cpu_seconds"]
+        return content_sha256(content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +113,16 @@ class SignalSize:
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """Sizes of a sample: Pythia events per split and process, crossings per split and stratum."""
+    """Sizes of a sample: Pythia events per split and process, crossings per split and stratum.
+
+    A large tier consists of `units`, each with pools, crossings and files of its own, so that it can
+    be made in parts, goes on after an interruption, and grows by further units. All numbers are those
+    of one unit.
+    """
 
     name: str
     description: str
+    units: int
     piece_events: int
     piece_crossings: int
     events: Mapping[str, Mapping[str, int]]
@@ -131,6 +156,8 @@ def load_generator(name_or_path: str | Path = "processes") -> GeneratorSettings:
         common=take_texts(content, "common", where),
         reuse_initialisation=take_texts(content, "reuse_initialisation", where),
         batch_events=take(content, "batch_events", int, where),
+        crossing_cpu_seconds=take(content, "crossing_cpu_seconds", float, where),
+        least_pileup_events=take(content, "least_pileup_events", int, where),
         strata=_strata(take(content, "strata", dict, where), f"{where}: strata"),
         processes=tuple(_process(name, raw, where) for name, raw in raw_processes.items()),
     )
@@ -157,6 +184,7 @@ def _process(name: str, raw: Mapping[str, Any], where: str) -> Process:
         settings=take_texts(raw, "settings", place),
         k_factor=take(raw, "k_factor", float, place, 1.0),
         max_pthat_gev=take(raw, "max_pthat_gev", float, place) if limited else None,
+        cpu_seconds=take(raw, "cpu_seconds", float, place, 0.006),
     )
 
 
@@ -220,6 +248,7 @@ def load_tier(name: str, path: str | Path = "tiers") -> Tier:
     return Tier(
         name=name,
         description=take(raw, "description", str, place),
+        units=_positive(raw, "units", place) if "units" in raw else 1,
         piece_events=_positive(raw, "piece_events", place),
         piece_crossings=_positive(raw, "piece_crossings", place),
         events=_sizes(raw, "events", place),

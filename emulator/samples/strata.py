@@ -90,6 +90,8 @@ class Overlays:
         Pool event of each entry, int64, ``(n_entries,)``.
     event_id
         Id of each pool event, uint64, ``(n_events,)``.
+    hardest_tower_gev
+        Largest transverse energy in one tower of each pool event, float32, ``(n_events,)``.
     candidate_offsets, candidates
         Muon candidates of each entry: int64 ``(n_entries + 1,)`` and float32 ``(n, 6)``, the
         columns of a pool, with the probability to be found, and `FREE`, `WELL` or `BADLY` for how
@@ -103,6 +105,7 @@ class Overlays:
     deposits: Deposits
     event: IntArray
     event_id: NDArray[np.uint64]
+    hardest_tower_gev: NDArray[np.float32]
     candidate_offsets: IntArray
     candidates: NDArray[np.float32]
     classes: Mapping[str, Entries]
@@ -330,15 +333,25 @@ def build_overlays(
         else:
             add(pool.process, _whole(pool, muons))
         first_event += pool.n_events
+    deposits = join_deposits([pool.deposits for pool in used])
     return Overlays(
-        deposits=join_deposits([pool.deposits for pool in used]),
+        deposits=deposits,
         event=np.concatenate(event),
         event_id=np.concatenate([pool.event_id for pool in used]),
+        hardest_tower_gev=_hardest_towers(deposits),
         candidate_offsets=np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64),
         candidates=np.concatenate(candidates),
         classes=classes,
         muon_fraction=fractions,
     )
+
+
+def _hardest_towers(deposits: Deposits) -> NDArray[np.float32]:
+    n_events = len(deposits.tower_offsets) - 1
+    event = np.repeat(np.arange(n_events), np.diff(deposits.tower_offsets))
+    hardest = np.zeros(n_events, np.float32)
+    np.maximum.at(hardest, event, deposits.em_gev + deposits.had_gev)
+    return hardest
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
+from emulator.samples.detector import ResponseSettings, load_response
 from emulator.samples.response import (
     BADLY,
     FREE,
@@ -29,9 +31,19 @@ from emulator.samples.towers import PAD, Primitives, primitives
 
 if TYPE_CHECKING:
     from emulator.objects import HardwareScales
-    from emulator.samples.detector import ResponseSettings
 
 N_ETA, N_PHI = 80, 72
+
+
+@pytest.fixture(scope="module")
+def response() -> ResponseSettings:
+    """The packaged response without its extra resolutions, so that energies are exact."""
+    packaged = load_response()
+    return replace(
+        packaged,
+        jets=packaged.jets._replace(extra_resolution=0.0),
+        egammas=packaged.egammas._replace(extra_resolution=0.0),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +77,16 @@ def test_jet_stands_where_the_tower_is(
     response: ResponseSettings, steps: Steps, ring: int, step: int
 ) -> None:
     out = _out()
-    n = find_jets(_primitives(response, (ring, step, 0.0, 60.0)), response.jets, steps, out)
+    n = find_jets(
+        _primitives(response, (ring, step, 0.0, 60.0)),
+        response.jets,
+        steps,
+        np.random.default_rng(1),
+        out,
+    )
     absolute = ring - 40 if ring >= 40 else 39 - ring
     calibrated = response.jets.offset_lsb[absolute] + response.jets.slope[absolute] * 120
+    calibrated = min(calibrated, response.jets.max_factor * 120)
     assert n == 1
     assert out[0, :3].tolist() == [int(calibrated), steps.ring_eta[ring], 2 * step + 1]
 
@@ -101,14 +120,19 @@ def test_two_jets_apart_are_both_found_and_close_ones_are_one(
 ) -> None:
     apart = _primitives(response, (40, 10, 0.0, 50.0), (40, 30, 0.0, 40.0))
     close = _primitives(response, (40, 10, 0.0, 50.0), (40, 14, 0.0, 40.0))
-    assert find_jets(apart, response.jets, steps, _out()) == 2
-    assert find_jets(close, response.jets, steps, _out()) == 1
+    assert find_jets(apart, response.jets, steps, np.random.default_rng(1), _out()) == 2
+    assert find_jets(close, response.jets, steps, np.random.default_rng(1), _out()) == 1
 
 
 def test_jets_saturate(response: ResponseSettings, steps: Steps) -> None:
     out = _out()
     block = [(40 + r, 20 + c, 120.0, 120.0 + (r == c == 0)) for r in range(4) for c in range(4)]
-    assert find_jets(_primitives(response, *block), response.jets, steps, out) == 1
+    assert (
+        find_jets(
+            _primitives(response, *block), response.jets, steps, np.random.default_rng(1), out
+        )
+        == 1
+    )
     assert out[0, 0] == 2047
 
 
@@ -130,6 +154,28 @@ def test_hadronic_energy_vetoes_egamma_and_crowd_spoils_isolation(
     crowded = _primitives(response, (45, 20, 30.0, 0.0), (47, 23, 0.0, 20.0))
     assert find_egammas(crowded, response.egammas, steps, rng, out) == 1
     assert out[0, 3] == 0
+
+
+def test_hadrons_beside_the_seed_veto_egamma(response: ResponseSettings, steps: Steps) -> None:
+    """10 GeV beside a cluster of 30 GeV is a jet; 5 GeV may be pile-up."""
+    out, rng = _out(), np.random.default_rng(1)
+    jet = _primitives(response, (45, 20, 30.0, 0.0), (46, 21, 0.0, 10.0))
+    assert find_egammas(jet, response.egammas, steps, rng, out) == 0
+    electron = _primitives(response, (45, 20, 30.0, 0.0), (46, 21, 0.0, 5.0))
+    assert find_egammas(electron, response.egammas, steps, rng, out) == 1
+
+
+def test_extra_resolutions_are_as_wide_as_the_card_says(steps: Steps) -> None:
+    packaged, rng, out = load_response(), np.random.default_rng(4), _out()
+    p = _primitives(packaged, (45, 20, 100.0, 0.0))
+    for measure, part in ((find_jets, packaged.jets), (find_egammas, packaged.egammas)):
+        energies = []
+        for _ in range(3000):
+            assert measure(p, part, steps, rng, out) == 1  # type: ignore[operator]
+            energies.append(int(out[0, 0]))
+        assert np.std(energies) / np.mean(energies) == pytest.approx(
+            part.extra_resolution, rel=0.08
+        )
 
 
 def test_tau_cluster(response: ResponseSettings, steps: Steps) -> None:
@@ -213,7 +259,7 @@ def test_flip_and_turn_of_muons(response: ResponseSettings, steps: Steps) -> Non
 def test_sums_of_one_jet_point_away_from_it(response: ResponseSettings, steps: Steps) -> None:
     p = _primitives(response, (45, 10, 0.0, 50.0), (75, 40, 0.0, 30.0))
     jets, out = _out(), np.zeros((6, 2), np.int16)
-    n = find_jets(p, response.jets, steps, jets)
+    n = find_jets(p, response.jets, steps, np.random.default_rng(1), jets)
     jet_sums(jets, n, response.sums, steps, out)
     angle = (np.arange(N_PHI) + 0.5) * 2 * np.pi / N_PHI
     tower_sums(p, response.sums, steps, np.cos(angle), np.sin(angle), out)
