@@ -16,6 +16,7 @@ time one takes (J. Neyman, J. R. Stat. Soc. 97 (1934) 558).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -103,7 +104,7 @@ class ErrorBudget(Record):
         for term in self.terms:
             sizes = crossings if term.kind == "crossings" else events
             variance += term.error_khz**2 * term.size / sizes.get(term.name, term.size)
-        return 100.0 * variance**0.5 / self.rate_khz
+        return 100.0 * math.sqrt(variance) / self.rate_khz
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,10 @@ def hardest_scattering_gev(events: ak.Array) -> NDArray[np.float64]:
     status = np.abs(particles.status)
     outgoing = particles[(status == _OUTGOING[0]) | (status == _OUTGOING[1])].p
     pt = np.hypot(outgoing.px, outgoing.py)
-    return np.maximum(first, ak.to_numpy(ak.fill_none(ak.max(pt, axis=1), 0.0)))
+    hardest: NDArray[np.float64] = np.maximum(
+        first, ak.to_numpy(ak.fill_none(ak.max(pt, axis=1), 0.0))
+    )
+    return hardest
 
 
 def final_particles(events: ak.Array) -> Particles:

@@ -93,7 +93,7 @@ def test_plan_reaches_what_was_asked_at_least_cost(generator: GeneratorSettings)
     for factor in (0.5, 2.0):
         events = {"qcd30": plan.events["qcd30"] * factor}
         spared = (plan.events["qcd30"] - events["qcd30"]) * 0.006
-        crossings = dict(plan.crossings)
+        crossings: dict[str, float] = {**plan.crossings}
         crossings["minbias"] = max(crossings["minbias"] + spared / 1.2e-4, 1)
         assert budget.predicted_percent({**plan.events, **events}, crossings) > 5.0
     assert plan_sample(budget, 5.0, generator).events["minbias"] == generator.least_pileup_events

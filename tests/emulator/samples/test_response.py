@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -168,10 +168,14 @@ def test_hadrons_beside_the_seed_veto_egamma(response: ResponseSettings, steps: 
 def test_extra_resolutions_are_as_wide_as_the_card_says(steps: Steps) -> None:
     packaged, rng, out = load_response(), np.random.default_rng(4), _out()
     p = _primitives(packaged, (45, 20, 100.0, 0.0))
-    for measure, part in ((find_jets, packaged.jets), (find_egammas, packaged.egammas)):
+    ways: list[tuple[Any, Any]] = [
+        (find_jets, packaged.jets),
+        (find_egammas, packaged.egammas),
+    ]
+    for measure, part in ways:
         energies = []
         for _ in range(3000):
-            assert measure(p, part, steps, rng, out) == 1  # type: ignore[operator]
+            assert measure(p, part, steps, rng, out) == 1
             energies.append(int(out[0, 0]))
         assert np.std(energies) / np.mean(energies) == pytest.approx(
             part.extra_resolution, rel=0.08
