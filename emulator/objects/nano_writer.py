@@ -13,6 +13,7 @@ import uproot
 from emulator.errors import InputFileError
 from emulator.files import replace_file
 from emulator.objects import nano
+from emulator.objects.checked_file import add_check_sums
 from emulator.objects.chunks import Chunk
 from emulator.objects.events import (
     OBJECTS,
@@ -73,7 +74,8 @@ def write_nano(
     """Write events into a ROOT file: tree ``Events``, branches ``L1Mu_hwPt`` and so on.
 
     Each row becomes an entry; the branch ``L1D_crossing`` says which crossing it is, and so does
-    ``bx`` of its objects. Weights go to ``L1D_weight``, ``L1D_stratum`` and ``L1D_poolId``. The file
+    ``bx`` of its objects. Check sums stand behind the end of the ROOT file, where other programs do not
+    look (`emulator.objects.checked_file`). Weights go to ``L1D_weight``, ``L1D_stratum`` and ``L1D_poolId``. The file
     appears under its name only when it is complete.
 
     Parameters
@@ -108,6 +110,7 @@ def write_nano(
             with uproot.recreate(temporary, compression=uproot.ZSTD(_ZSTD_LEVEL)) as file:
                 written = _write_tree(file, str(path), chunks_of_events, scales)
                 file[PROVENANCE_KEY] = note
+            add_check_sums(temporary)
         except OSError as error:
             raise InputFileError(path, f"cannot be written ({error.strerror or error})") from error
         if not written:

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 import awkward as ak
 import numpy as np
 import uproot
+from uproot.behaviors.RNTuple import HasFields
 
 from emulator.errors import InputFileError, MissingNameError
+from emulator.objects.checked_file import CheckedSource, has_check_sums
 from emulator.objects.file_access import as_input_error, first_bytes, is_remote, whole_numbers
+from emulator.objects.rntuple_pages import PageChecker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,6 +74,7 @@ class RootTree:
     entries: int
     _tree: Any
     _keys: dict[str, str] = field(default_factory=dict)
+    _pages: PageChecker | None = None
 
     @property
     def where(self) -> str:
@@ -121,6 +125,8 @@ class RootTree:
     def _array(self, branch: str, start: int, stop: int) -> Any:
         self.need(branch)
         with as_input_error(self.path, f"{self.name}/{branch}, entries {start} to {stop}"):
+            if self._pages is not None:
+                self._pages.check(self._keys[branch], start, stop)
             array = self._tree[self._keys[branch]].array(
                 entry_start=start, entry_stop=stop, library="ak"
             )
@@ -152,7 +158,8 @@ class RootFile:
             tree = self._directory[name]
             entries = int(tree.num_entries)
             keys = {key.rsplit("/", 1)[-1]: key for key in tree.keys()}  # noqa: SIM118 (no dict)
-        return RootTree(self.path, name, entries, tree, keys)
+            pages = PageChecker(tree) if isinstance(tree, HasFields) else None
+        return RootTree(self.path, name, entries, tree, keys, pages)
 
     def provenance(self) -> dict[str, Any]:
         """Return the provenance written by `write_nano`, empty for other files."""
@@ -167,12 +174,30 @@ class RootFile:
 
 @contextmanager
 def open_root(path: str) -> Iterator[RootFile]:
-    """Open a ROOT file for reading; array caches are off, so that memory stays bounded."""
+    """Open a ROOT file for reading; array caches are off, so that memory stays bounded.
+
+    A file that `write_nano` wrote is held to its check sums, byte by byte as it is read.
+    """
     check_is_root(path)
+    checked = not is_remote(path) and has_check_sums(path)
     with as_input_error(path, "its header"):
         # A mapping, since uproot takes a colon in a plain path as the start of an object's name.
         # Local files are mapped: requests of each basket through an event loop cost a quarter of the time.
-        local = {} if is_remote(path) else {"handler": uproot.MemmapSource}
+        mapped = CheckedSource if checked else uproot.MemmapSource
+        local = {} if is_remote(path) else {"handler": mapped}
         directory = uproot.open({path: None}, array_cache=None, object_cache=100, **local)
     with directory:
-        yield RootFile(path, directory)
+        file = RootFile(path, directory)
+        if not checked and not is_remote(path) and _goes_on_behind_its_end(path):
+            # Only of files of our own is it known that nothing else stands there.
+            _require_foreign(file)
+        yield file
+
+
+def _goes_on_behind_its_end(path: str) -> bool:
+    return Path(path).stat().st_size > _end_of_file(first_bytes(path))
+
+
+def _require_foreign(file: RootFile) -> None:
+    if file.provenance():
+        raise InputFileError(file.path, "the check sums at its end are damaged or cut short")

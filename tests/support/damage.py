@@ -115,7 +115,9 @@ def write_l1ntuple(path: Path, events: ak.Array) -> None:
         tree = "l1UpgradeTree/L1UpgradeTree"
         file.mktree(tree, {name: ak.type(values).content for name, values in content.items()})
         file[tree].extend(content)
-        file["l1EventTree/L1EventTree"] = scalars
+        tree = "l1EventTree/L1EventTree"
+        file.mktree(tree, {name: values.dtype for name, values in scalars.items()})
+        file[tree].extend(scalars)
 
 
 def _rntuple(path: Path, tree: Path) -> None:
@@ -144,6 +146,7 @@ def write_originals(folder: Path, seed: int) -> dict[str, Path]:
         "parquet": "ours.parquet",
         "parquet of others": "theirs/theirs.parquet",
         "hdf5": "particles.h5",
+        "hdf5 with check sums": "checked.h5",
     }
     found = {name: folder / file for name, file in names.items()}
     write_nano(found["l1nano"], [chunk], provenance={})
@@ -154,12 +157,15 @@ def write_originals(folder: Path, seed: int) -> dict[str, Path]:
     write_parquet(found["parquet"], [chunk], provenance={})
     found["parquet of others"].parent.mkdir()
     write_hugging_face(found["parquet of others"], tables(ROWS, seed=seed))
+    values = np.abs(rng.normal(30, 20, (ROWS, 19, 4)))
+    values[..., 1] = rng.uniform(-2, 2, values.shape[:2])
+    values[..., 2] = rng.uniform(-3, 3, values.shape[:2])
+    values[..., 3] = np.repeat([1, 2, 3, 4], [1, 4, 4, 10])
     with h5py.File(found["hdf5"], "w") as file:
-        values = np.abs(rng.normal(30, 20, (ROWS, 19, 4)))
-        values[..., 1] = rng.uniform(-2, 2, values.shape[:2])
-        values[..., 2] = rng.uniform(-3, 3, values.shape[:2])
-        values[..., 3] = np.repeat([1, 2, 3, 4], [1, 4, 4, 10])
         file.create_dataset("Particles", data=values)
+    # Metadata of this version of HDF5 have check sums, chunks of data where the writer asks for them.
+    with h5py.File(found["hdf5 with check sums"], "w", libver="latest") as file:
+        file.create_dataset("Particles", data=values, fletcher32=True)
     return found
 
 

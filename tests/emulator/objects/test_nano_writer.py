@@ -28,6 +28,7 @@ from emulator.objects import (
     trim,
     write_nano,
 )
+from emulator.objects.checked_file import BlockChecks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -154,6 +155,9 @@ def build_events_without_measured_muons() -> ak.Array:
 
 def test_damaged_provenance_is_refused(tmp_path: Path) -> None:
     write_nano(tmp_path / "a.root", [one_muon()], provenance={})
+    size = BlockChecks(tmp_path / "a.root").size
+    content = (tmp_path / "a.root").read_bytes()[:size]  # as without check sums
+    (tmp_path / "a.root").write_bytes(content)
     with uproot.update(tmp_path / "a.root") as file:
         file["provenance"] = "[1, 2]"
     with pytest.raises(InputFileError, match="its provenance is no JSON object"):

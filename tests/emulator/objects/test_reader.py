@@ -124,9 +124,7 @@ def test_truncated_files_give_one_sentence(tmp_path: Path, good: Path) -> None:
     content = good.read_bytes()
     for size in (4, 19, 20, 100, len(content) // 2, len(content) - 1):
         (tmp_path / "cut.root").write_bytes(content[:size])
-        with pytest.raises(
-            InputFileError, match=rf"cut\.root: the file is cut short: .* {size} bytes"
-        ):
+        with pytest.raises(InputFileError, match=r"cut\.root: .* cut short"):
             read_events(tmp_path / "cut.root")
 
 
