@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from emulator.rates import (
+    CountsError,
     Crossings,
     Efficiency,
     PairedComparison,
@@ -20,15 +21,23 @@ from emulator.rates import (
     rate_curve,
     working_point,
 )
+from emulator.rates.efficiency import ALL_GENERATED
 from emulator.rates.paired import ModelScores
+from emulator.rates.tails import floor_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
+    from numpy.typing import NDArray
 
     from emulator.rates import PrescaleColumn
     from l1distill.score_table import ScoreTable
+
+
+#: Zero bias that sets thresholds, and other zero bias that measures rates.
+SETTING: Final = "setting"
+MEASURING: Final = "measuring"
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,29 @@ class Evaluation:
     efficiency_curves: Mapping[tuple[str, str], pd.DataFrame]
 
 
+def require_independent(setting: ScoreTable, measuring: ScoreTable) -> None:
+    """Refuse sets that set and measure with crossings of the same pool events.
+
+    A rate on crossings that share pool events with those that set the threshold is no measurement of
+    it, and the replicas of both would draw the same blocks.
+
+    Raises
+    ------
+    CountsError
+        If they share any.
+    """
+    if setting.pool_ids is None or measuring.pool_ids is None:
+        return
+    shared = np.intersect1d(setting.pool_ids, measuring.pool_ids)
+    if len(shared):
+        msg = (
+            f"crossings that set thresholds and that measure rates share {len(shared)} pool events, so "
+            "they are not independent; give samples of other pools, or all of them as one set to be cut "
+            "in halves that share none (`rates` without --measure)"
+        )
+        raise CountsError(msg)
+
+
 def crossings_of(table: ScoreTable, bootstrap: Bootstrap, stream: str) -> Crossings:
     """Return weights and blocks of a table's crossings; ``stream`` names the sample."""
     return Crossings.of(
@@ -83,6 +115,7 @@ def count_scores(
     stream: str,
     *,
     on_top_of: PrescaleColumn | None = None,
+    floor: int | None = None,
 ) -> ScoreCounts:
     """Count one model's scores of a table.
 
@@ -94,12 +127,18 @@ def count_scores(
         Replicas and seed, and the name of the sample.
     on_top_of
         Seeds and prescales of the table's decisions: count only what they leave.
+    floor
+        Lowest score to resolve; all if None.
     """
-    kept = None
-    if on_top_of is not None and table.decisions is not None:
-        kept = on_top_of.none_accepts(table.decisions)
     crossings = crossings_of(table, bootstrap, stream)
-    return ScoreCounts.from_crossings(table.scores[model], crossings, kept=kept)
+    kept = _kept(table, on_top_of)
+    return ScoreCounts.from_crossings(table.scores[model], crossings, floor=floor, kept=kept)
+
+
+def _kept(table: ScoreTable, on_top_of: PrescaleColumn | None) -> NDArray[np.float64] | None:
+    if on_top_of is None or table.decisions is None:
+        return None
+    return on_top_of.none_accepts(table.decisions)
 
 
 def evaluate(
@@ -112,6 +151,7 @@ def evaluate(
     bootstrap: Bootstrap | None = None,
     denominators: Mapping[str, str] | None = None,
     on_top_of: PrescaleColumn | None = None,
+    curves: bool = True,
 ) -> Evaluation:
     """Set thresholds at fixed rates, measure the rates elsewhere, and take the efficiencies there.
 
@@ -132,6 +172,8 @@ def evaluate(
     on_top_of
         Seeds and prescales of the tables' decisions. All rates and efficiencies are then *pure* ones: of
         crossings that the menu does not accept.
+    curves
+        Whether curves are made, which take most of the time.
 
     Returns
     -------
@@ -140,48 +182,116 @@ def evaluate(
     Raises
     ------
     L1Error
-        If a set is empty or its crossings cannot be told apart from another's.
+        If a set is empty or its crossings cannot be told apart from another's, or if the sets that set
+        and measure share pool events.
     """
-    drawn = bootstrap or Bootstrap()
-    named = denominators or {}
+    require_independent(setting, measuring)
+    task = _Evaluator(
+        setting,
+        measuring,
+        signals,
+        scenario,
+        tuple(targets_khz),
+        bootstrap or Bootstrap(),
+        denominators or {},
+        on_top_of,
+    )
     points: list[WorkingPoint] = []
     efficiencies: list[Efficiency] = []
     rates: dict[str, pd.DataFrame] = {}
     kept: dict[tuple[str, str], pd.DataFrame] = {}
     for model in measuring.scores:
-        background = count_scores(setting, model, drawn, "setting", on_top_of=on_top_of)
-        independent = count_scores(measuring, model, drawn, "measuring", on_top_of=on_top_of)
-        rates[model] = rate_curve(independent, scenario)
-        points += [
-            working_point(
-                background, independent, model=model, target_khz=target, scenario=scenario
+        if curves:
+            counts = task.counts(model)
+            rates[model] = rate_curve(counts[MEASURING], scenario)
+            kept |= task.efficiency_curves(model, counts)
+            found = task.rated(model, counts)
+        else:
+            found = task.rated_by_tail(model)
+        points += found[0]
+        efficiencies += found[1]
+    return Evaluation(scenario, tuple(points), tuple(efficiencies), rates, kept)
+
+
+@dataclass(frozen=True)
+class _Evaluator:
+    """What `evaluate` is given, and its steps for one model."""
+
+    setting: ScoreTable
+    measuring: ScoreTable
+    signals: Mapping[str, ScoreTable]
+    scenario: RateScenario
+    targets_khz: tuple[float, ...]
+    bootstrap: Bootstrap
+    denominators: Mapping[str, str]
+    on_top_of: PrescaleColumn | None
+
+    def counts(self, model: str, floor: int | None = None) -> dict[str, ScoreCounts]:
+        """Return the counts of all samples by their names."""
+        tables = {SETTING: self.setting, MEASURING: self.measuring, **self.signals}
+        return {
+            name: count_scores(
+                table, model, self.bootstrap, name, on_top_of=self.on_top_of, floor=floor
             )
-            for target in targets_khz
+            for name, table in tables.items()
+        }
+
+    def rated(
+        self, model: str, counts: Mapping[str, ScoreCounts]
+    ) -> tuple[list[WorkingPoint], list[Efficiency]]:
+        """Return working points, and efficiencies of all signals there."""
+        points = [
+            working_point(
+                counts[SETTING],
+                counts[MEASURING],
+                model=model,
+                target_khz=target,
+                scenario=self.scenario,
+            )
+            for target in self.targets_khz
         ]
-        for signal, table in signals.items():
-            counts = count_scores(table, model, drawn, signal, on_top_of=on_top_of)
-            options = {"denominator": named[signal]} if signal in named else {}
-            efficiencies += [
-                efficiency_at(
-                    counts,
-                    background,
-                    signal=signal,
-                    model=model,
-                    target_khz=target,
-                    scenario=scenario,
-                    **options,
-                )
-                for target in targets_khz
-            ]
-            kept[signal, model] = efficiency_curve(
-                counts,
-                background,
+        efficiencies = [
+            efficiency_at(
+                counts[signal],
+                counts[SETTING],
                 signal=signal,
                 model=model,
-                scenario=scenario,
-                targets_khz=_curve_targets(scenario),
+                target_khz=target,
+                scenario=self.scenario,
+                denominator=self.denominators.get(signal, ALL_GENERATED),
             )
-    return Evaluation(scenario, tuple(points), tuple(efficiencies), rates, kept)
+            for signal in self.signals
+            for target in self.targets_khz
+        ]
+        return points, efficiencies
+
+    def rated_by_tail(self, model: str) -> tuple[list[WorkingPoint], list[Efficiency]]:
+        """Return the same from the highest scores alone, which is quicker; from all if they do not do."""
+        weights = crossings_of(self.setting, self.bootstrap, SETTING).weights
+        fraction = max(self.targets_khz) / self.scenario.crossing_rate_khz
+        floor = floor_for(
+            self.setting.scores[model], weights, fraction, _kept(self.setting, self.on_top_of)
+        )
+        try:
+            return self.rated(model, self.counts(model, floor))
+        except CountsError:
+            return self.rated(model, self.counts(model))
+
+    def efficiency_curves(
+        self, model: str, counts: Mapping[str, ScoreCounts]
+    ) -> dict[tuple[str, str], pd.DataFrame]:
+        """Return efficiency against rate for all signals."""
+        return {
+            (signal, model): efficiency_curve(
+                counts[signal],
+                counts[SETTING],
+                signal=signal,
+                model=model,
+                scenario=self.scenario,
+                targets_khz=_curve_targets(self.scenario),
+            )
+            for signal in self.signals
+        }
 
 
 def _curve_targets(scenario: RateScenario) -> list[float]:

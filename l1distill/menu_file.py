@@ -15,8 +15,9 @@ from emulator.rates import PrescaleColumn
 from l1distill.settings_file import Section, first_sentence, read_mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
+    import awkward as ak
     from numpy.typing import NDArray
 
     from emulator.menu import Menu
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
     from emulator.objects import Chunk
 
 SCHEMA = "l1distill-menu/1"
+
+#: Name that stands for the packaged menu.
+MINI = "mini"
+
+
+_PACKAGED = Path(__file__).parent / "data" / "mini_menu.yaml"
 
 
 class SeedSection(Section):
@@ -85,6 +92,38 @@ class RatedMenu:
         """Whether a seed is decided by what the files store."""
         return bool(self.bits)
 
+    def unsupported(self, events: ak.Array) -> dict[str, str]:
+        """Return the seeds whose expressions these events cannot decide, with the reason."""
+        evaluator = SeedEvaluator(events, menu=self.algorithms)
+        found = {}
+        for seed, expression in self.expressions.items():
+            try:
+                evaluator.decide(expression)
+            except UnsupportedSeedError as error:
+                found[seed] = str(error)
+        return found
+
+    def without(self, seeds: Container[str]) -> RatedMenu:
+        """Return the menu without some seeds.
+
+        Raises
+        ------
+        SettingsError
+            If none is left.
+        """
+        kept = {
+            seed: prescale
+            for seed, prescale in zip(self.column.seeds, self.column.prescales, strict=True)
+            if seed not in seeds
+        }
+        return RatedMenu(
+            PrescaleColumn.of(kept),
+            {seed: each for seed, each in self.expressions.items() if seed in kept},
+            {seed: each for seed, each in self.bits.items() if seed in kept},
+            {seed: each for seed, each in self.thresholds.items() if seed in kept},
+            self.algorithms,
+        )
+
     def decisions(self, chunk: Chunk, scores: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return which seeds fire, before prescales.
 
@@ -104,18 +143,29 @@ class RatedMenu:
         L1Error
             If the file lacks what a seed needs; the message names the seed.
         """
+        stored = {seed: _stored(chunk, seed, name) for seed, name in self.bits.items()}
+        return self.decisions_of(chunk.events, scores, chunk.path, stored)
+
+    def decisions_of(
+        self,
+        events: ak.Array,
+        scores: NDArray[np.int64],
+        where: str,
+        stored: Mapping[str, NDArray[np.bool_]] | None = None,
+    ) -> NDArray[np.bool_]:
+        """Return which seeds fire in events without a file; ``where`` is how messages call them."""
         out = np.empty((len(scores), len(self.column)), dtype=np.bool_)
-        evaluator = SeedEvaluator(chunk.events, menu=self.algorithms)
+        evaluator = SeedEvaluator(events, menu=self.algorithms)
         for place, seed in enumerate(self.column.seeds):
             if seed in self.thresholds:
                 out[:, place] = scores >= self.thresholds[seed]
-            elif seed in self.bits:
-                out[:, place] = _stored(chunk, seed, self.bits[seed])
+            elif stored is not None and seed in stored:
+                out[:, place] = stored[seed]
             else:
                 try:
                     out[:, place] = evaluator.decide(self.expressions[seed])
                 except UnsupportedSeedError as error:
-                    msg = f"{chunk.path}: seed {seed!r}: {error}"
+                    msg = f"{where}: seed {seed!r}: {error}"
                     raise SettingsError(msg) from error
         return out
 
@@ -129,15 +179,15 @@ def _stored(chunk: Chunk, seed: str, name: str) -> NDArray[np.bool_]:
     return chunk.bits.column(name)
 
 
-def load_rated_menu(path: str | Path, model: Model) -> RatedMenu:
+def load_rated_menu(path: str | Path, model: Model | None = None) -> RatedMenu:
     """Read and check a menu file; ``algorithms`` in it is relative to its folder.
 
     Parameters
     ----------
     path
-        The file.
+        The file; `MINI` for the packaged menu.
     model
-        The network that is rated; seeds may name its thresholds.
+        The network that is rated; seeds may name its thresholds. None if there is none yet.
 
     Raises
     ------
@@ -148,7 +198,7 @@ def load_rated_menu(path: str | Path, model: Model) -> RatedMenu:
     L1Error
         If an expression cannot be read or a name is unknown.
     """
-    place = Path(path)
+    place = _PACKAGED if str(path) == MINI else Path(path)
     content = read_mapping(place, "menu file")
     try:
         menu = MenuSection.model_validate(content)
@@ -164,7 +214,9 @@ def load_rated_menu(path: str | Path, model: Model) -> RatedMenu:
         raise SettingsError(msg) from error
 
 
-def _menu(seeds: Mapping[str, SeedSection], algorithms: Menu | None, model: Model) -> RatedMenu:
+def _menu(
+    seeds: Mapping[str, SeedSection], algorithms: Menu | None, model: Model | None
+) -> RatedMenu:
     column = PrescaleColumn.of({name: seed.prescale for name, seed in seeds.items()})
     expressions: dict[str, Expression] = {}
     bits: dict[str, str] = {}
@@ -188,7 +240,10 @@ def _menu(seeds: Mapping[str, SeedSection], algorithms: Menu | None, model: Mode
     return RatedMenu(column, expressions, bits, thresholds, name)
 
 
-def _threshold(seed: str, given: int | str, model: Model) -> int:
+def _threshold(seed: str, given: int | str, model: Model | None) -> int:
+    if model is None:
+        msg = f"seed {seed!r}: there is no network yet whose threshold it could be"
+        raise SettingsError(msg)
     if isinstance(given, int):
         return given
     named = {threshold.name: threshold.threshold for threshold in model.thresholds}

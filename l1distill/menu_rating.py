@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emulator.rates import MenuCounts, ScoreCounts
+from emulator.rates import CountsError, MenuCounts, ScoreCounts
 from emulator.rates.efficiency import efficiency_interval
-from emulator.results import Record
+from emulator.results import Record, table
 from l1distill.evaluation import Bootstrap, crossings_of, evaluate
 from l1distill.menu_file import plain_prescales
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from emulator.rates import PrescaleColumn, RateScenario, SeedRate
+    from emulator.rates import Efficiency, PrescaleColumn, RateScenario, SeedRate, WorkingPoint
     from l1distill.evaluation import Evaluation
     from l1distill.score_table import ScoreTable
 
@@ -50,24 +50,39 @@ class MenuRating:
         What the menu keeps of each signal.
     pure
         Thresholds at fixed *pure* rates on top of the menu, and the *pure* efficiencies there: what each
-        signal gains.
+        signal gains. None if the menu leaves too little for it (`rate_menu`, ``strict``).
     """
 
     column: PrescaleColumn
     seeds: tuple[SeedRate, ...]
     overlap: pd.DataFrame
     signals: tuple[MenuEfficiency, ...]
-    pure: Evaluation
+    pure: Evaluation | None
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Return all of it as tables, by the names of their files."""
+        points, gains = self._pure()
+        return {
+            "menu": table(self.seeds),
+            "menu_overlap_khz": self.overlap.rename_axis("seed").reset_index(),
+            "menu_signals": table(self.signals),
+            "pure_working_points": table(points),
+            "pure_efficiencies": table(gains),
+        }
+
+    def _pure(self) -> tuple[tuple[WorkingPoint, ...], tuple[Efficiency, ...]]:
+        return ((), ()) if self.pure is None else (self.pure.working_points, self.pure.efficiencies)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
+        points, gains = self._pure()
         return {
             "prescales": plain_prescales(self.column),
             "seeds": [record.as_dict() for record in self.seeds],
             "overlap_khz": self.overlap.to_dict(),
             "signals": [record.as_dict() for record in self.signals],
-            "pure_working_points": [record.as_dict() for record in self.pure.working_points],
-            "pure_efficiencies": [record.as_dict() for record in self.pure.efficiencies],
+            "pure_working_points": [record.as_dict() for record in points],
+            "pure_efficiencies": [record.as_dict() for record in gains],
         }
 
 
@@ -80,6 +95,7 @@ def rate_menu(
     scenario: RateScenario,
     targets_khz: Sequence[float],
     bootstrap: Bootstrap | None = None,
+    strict: bool = True,
 ) -> MenuRating:
     """Rate a menu on the measuring crossings, and all that has a score on top of it.
 
@@ -91,6 +107,8 @@ def rate_menu(
         As for `evaluate`; each with decisions.
     scenario, targets_khz, bootstrap
         As for `evaluate`; the targets are pure rates here.
+    strict
+        Whether a menu that leaves too little for a target is an error, or leaves out what is gained.
 
     Raises
     ------
@@ -102,12 +120,9 @@ def rate_menu(
     counts = MenuCounts.from_decisions(
         measuring.decisions, column, crossings_of(measuring, drawn, "measuring")
     )
-    return MenuRating(
-        column,
-        counts.rates(scenario),
-        counts.overlap(scenario),
-        tuple(_kept(column, name, table, drawn) for name, table in signals.items()),
-        evaluate(
+    pure: Evaluation | None = None
+    try:
+        pure = evaluate(
             setting,
             measuring,
             signals,
@@ -115,18 +130,28 @@ def rate_menu(
             targets_khz=targets_khz,
             bootstrap=drawn,
             on_top_of=column,
-        ),
+            curves=False,
+        )
+    except CountsError:
+        if strict:
+            raise
+    return MenuRating(
+        column,
+        counts.rates(scenario),
+        counts.overlap(scenario),
+        tuple(_kept(column, name, scores, drawn) for name, scores in signals.items()),
+        pure,
     )
 
 
 def _kept(
-    column: PrescaleColumn, signal: str, table: ScoreTable, bootstrap: Bootstrap
+    column: PrescaleColumn, signal: str, scores: ScoreTable, bootstrap: Bootstrap
 ) -> MenuEfficiency:
-    assert table.decisions is not None  # noqa: S101 - tables of a menu have them
-    accepted = 1.0 - column.none_accepts(table.decisions)
-    crossings = crossings_of(table, bootstrap, signal)
+    assert scores.decisions is not None  # noqa: S101 - tables of a menu have them
+    accepted = 1.0 - column.none_accepts(scores.decisions)
+    crossings = crossings_of(scores, bootstrap, signal)
     counts = ScoreCounts.from_crossings(
-        np.ones(len(table), dtype=np.int64), crossings, kept=accepted
+        np.ones(len(scores), dtype=np.int64), crossings, kept=accepted
     )
     passing, total = counts.passing(1), counts.total
     low, high, _ = efficiency_interval(counts, passing)

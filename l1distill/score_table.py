@@ -28,6 +28,9 @@ STATISTICS = ("weight", "stratum", "pool_id")
 
 #: Columns with few values, each of them many times.
 _REPEATED = ("run", "lumi", "crossing", "weight", "stratum")
+# How columns of scores and of decisions begin in files.
+_SCORE = "score:"
+_SEED = "seed:"
 
 
 @dataclass(frozen=True)
@@ -42,13 +45,15 @@ class ScoreTable:
     scores
         For each model or baseline its integer scores, int64, axis (crossing).
     decisions
-        Which seeds of a menu fire, before prescales, bool, axes (crossing, seed), if there is a menu;
-        not written to files.
+        Which seeds of a menu fire, before prescales, bool, axes (crossing, seed), if there is a menu.
+    seeds
+        Names of the seeds; decisions without names are not written to files.
     """
 
     identity: Columns
     scores: Columns
     decisions: NDArray[np.bool_] | None = None
+    seeds: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.identity["event"])
@@ -71,6 +76,7 @@ class ScoreTable:
             {name: np.concatenate([p.identity[name] for p in parts]) for name in parts[0].identity},
             {name: np.concatenate([p.scores[name] for p in parts]) for name in parts[0].scores},
             np.concatenate(decisions) if len(decisions) == len(parts) else None,
+            parts[0].seeds,
         )
 
     def taken(self, chosen: NDArray[np.bool_]) -> ScoreTable:
@@ -79,28 +85,31 @@ class ScoreTable:
             {name: column[chosen] for name, column in self.identity.items()},
             {name: column[chosen] for name, column in self.scores.items()},
             None if self.decisions is None else self.decisions[chosen],
+            self.seeds,
         )
 
     def write(self, path: str | Path) -> None:
         """Write a Parquet file, complete or not at all."""
-        write_columns(path, [{**self.identity, **_prefixed(self.scores)}])
+        columns = {f"{_SCORE}{name}": column for name, column in self.scores.items()}
+        if self.decisions is not None:
+            for place, seed in enumerate(self.seeds):
+                columns[f"{_SEED}{seed}"] = self.decisions[:, place]
+        write_columns(path, [{**self.identity, **columns}])
 
     @classmethod
     def read(cls, path: str | Path) -> Self:
         """Read what `write` wrote."""
         table = pq.read_table(path)
         columns = {name: table[name].to_numpy() for name in table.column_names}
-        identity = {key: column for key, column in columns.items() if not key.startswith("score:")}
-        scores = {
-            key.removeprefix("score:"): column
-            for key, column in columns.items()
-            if key.startswith("score:")
+        scores, seeds = (
+            {key.removeprefix(kind): part for key, part in columns.items() if key.startswith(kind)}
+            for kind in (_SCORE, _SEED)
+        )
+        identity = {
+            key: column for key, column in columns.items() if not key.startswith((_SCORE, _SEED))
         }
-        return cls(identity, scores)
-
-
-def _prefixed(scores: Columns) -> dict[str, NDArray[Any]]:
-    return {f"score:{name}": column for name, column in scores.items()}
+        decisions = np.stack(list(seeds.values()), axis=1) if seeds else None
+        return cls(identity, scores, decisions, tuple(seeds))
 
 
 def identity_columns(events: ak.Array) -> dict[str, NDArray[Any]]:

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 #: The floor that every score reaches.
 LOWEST_FLOOR: Final = -SCORE_LIMIT + 1
 
+#: Scores are resolved up to so many times the highest target rate ...
+FLOOR_FACTOR: Final = 10.0
+
+#: ... and as far as at least so many crossings lie above.
+FLOOR_ENTRIES: Final = 500
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tail:
@@ -74,6 +80,43 @@ class Tail:
             np.concatenate([part.vetoed for part in parts]),
             np.concatenate([part.blocks for part in parts]),
         )
+
+
+def floor_for(
+    scores: NDArray[np.int64],
+    weights: NDArray[np.int64],
+    fraction: float,
+    kept: NDArray[np.float64] | None = None,
+) -> int | None:
+    """Choose the lowest score to resolve, low enough for thresholds at some fraction of crossings.
+
+    Parameters
+    ----------
+    scores, weights
+        Of some crossings, axis (crossing).
+    fraction
+        Largest fraction of their weight that a threshold will let pass.
+    kept
+        Probability that nothing else accepts the crossing, if the fraction is a pure one.
+
+    Returns
+    -------
+    A floor far below (`FLOOR_FACTOR`, `FLOOR_ENTRIES`); None if there are too few crossings for one.
+
+    Examples
+    --------
+    >>> floor_for(np.arange(10_000), np.ones(10_000, dtype=np.int64), 0.01)
+    9000
+    """
+    order = np.argsort(-scores, kind="stable")
+    counted = weights[order] if kept is None else (weights * kept)[order]
+    passing = counted.cumsum(dtype=np.float64)
+    wanted = FLOOR_FACTOR * fraction * float(weights.sum(dtype=np.float64))
+    place = max(int(np.searchsorted(passing, wanted)), FLOOR_ENTRIES)
+    if place >= len(order):
+        return None
+    # The lowest score there is needs no resolving: all of it is one row anyway.
+    return max(int(scores[order[place]]), int(scores.min()) + 1)
 
 
 def kept_weights(weights: NDArray[np.int64], kept: NDArray[np.float64]) -> NDArray[np.int64]:

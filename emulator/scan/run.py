@@ -7,10 +7,9 @@ import time
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from emulator.errors import L1Error
 from emulator.files import replace_file
+from emulator.rates.tails import floor_for
 from emulator.scan.engines import Serial
 from emulator.scan.errors import ScanError
 from emulator.scan.plan import SETTING, Piece, ScanPlan
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from emulator.scan.engines import Engine
     from emulator.scan.plan import Condition, Counting
 
@@ -31,12 +28,6 @@ if TYPE_CHECKING:
     Report = Callable[[int, int, str], None]
 
 SCHEMA: Final = "l1distill-scan-manifest/1"
-
-#: Scores are resolved up to so many times the highest target rate ...
-FLOOR_FACTOR: Final = 10.0
-
-#: ... and as far as at least so many crossings of the first chunk of a sample lie above.
-FLOOR_ENTRIES: Final = 500
 
 
 @dataclass(frozen=True)
@@ -240,7 +231,7 @@ def find_floors(plan: ScanPlan) -> dict[str, dict[str, int | None]]:
 
 
 def _floors(plan: ScanPlan, condition: Condition) -> dict[str, int | None]:
-    fraction = FLOOR_FACTOR * max(plan.targets_khz) / condition.scenario.crossing_rate_khz
+    fraction = max(plan.targets_khz) / condition.scenario.crossing_rate_khz
     scorers = prepared(plan.counting)
     for piece in (each for each in condition.pieces() if each.sample == SETTING):
         try:
@@ -248,20 +239,9 @@ def _floors(plan: ScanPlan, condition: Condition) -> dict[str, int | None]:
         except (L1Error, OSError):
             continue  # the work on this file will say so, after trying again
         weights = chunk.crossings.weights
-        return {name: _floor(each, weights, fraction) for name, each in scorers.scores(chunk)}
+        return {name: floor_for(each, weights, fraction) for name, each in scorers.scores(chunk)}
     return {}
 
 
 def _without_cache(counting: Counting) -> Counting:
     return replace(counting, cache="")
-
-
-def _floor(scores: NDArray[np.int64], weights: NDArray[np.int64], fraction: float) -> int | None:
-    order = np.argsort(-scores, kind="stable")
-    passing = weights[order].cumsum(dtype=np.float64)
-    place = int(np.searchsorted(passing, fraction * passing[-1])) if len(order) else 0
-    place = max(place, FLOOR_ENTRIES)
-    if place >= len(order):
-        return None
-    # The lowest score there is needs no resolving: all of it is one row anyway.
-    return max(int(scores[order[place]]), int(scores.min()) + 1)

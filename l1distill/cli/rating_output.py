@@ -41,11 +41,7 @@ def write_tables(result: Evaluation, menu: MenuRating | None, folder: Path) -> N
         "efficiencies": table(result.efficiencies),
     }
     if menu is not None:
-        frames["menu"] = table(menu.seeds)
-        frames["menu_overlap_khz"] = menu.overlap.rename_axis("seed").reset_index()
-        frames["menu_signals"] = table(menu.signals)
-        frames["pure_working_points"] = table(menu.pure.working_points)
-        frames["pure_efficiencies"] = table(menu.pure.efficiencies)
+        frames |= menu.tables()
     for name, frame in frames.items():
         with replace_file(folder / f"{name}.csv") as temporary:
             frame.to_csv(temporary, index=False)
@@ -166,6 +162,8 @@ def _print_menu(menu: MenuRating) -> None:
             f"the menu keeps {100 * kept.efficiency:.3g} % of {kept.signal} "
             f"({100 * kept.low:.3g} … {100 * kept.high:.3g})"
         )
+    if menu.pure is None:
+        return
     typer.echo("")
     typer.echo("on top of the menu, at fixed pure rates:")
     _print_points(menu.pure.working_points)

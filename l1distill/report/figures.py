@@ -130,6 +130,8 @@ def save_plot(plot: Plot, folder: Path) -> SavedPlot:
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         # Neither file says when it was made, so that the same results give the same files.
         plot.figure.savefig(picture, format="png", dpi=_DPI, metadata={"Software": None})
+        # Everything is in its place now; placing it again would take as long as drawing it.
+        plot.figure.set_layout_engine("none")
         with replace_file(pdf) as temporary:
             plot.figure.savefig(temporary, format="pdf", metadata={"CreationDate": None})
     with replace_file(png) as temporary:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from emulator.files import replace_file
-from l1distill.report import tables
+from l1distill.report import menu_tables, tables
 from l1distill.report.summary import summary
 
 if TYPE_CHECKING:
@@ -128,6 +128,26 @@ def _sections(run: RunResults, plots: Mapping[str, SavedPlot]) -> list[Section]:
             "There are no curves of efficiency against rate.",
         ),
         _section(
+            "menu",
+            "The menu, and what the network adds",
+            (),
+            (
+                (menu_tables.menu_signal_table(run), "No menu was rated."),
+                (menu_tables.menu_table(run), ""),
+                (menu_tables.overlap_table(run), ""),
+            ),
+        ),
+        _section(
+            "anatomy",
+            "Anatomy of what fires",
+            named("anatomy_"),
+            (
+                (menu_tables.hot_spot_table(run), _not_hot(run)),
+                (menu_tables.shared_table(run), ""),
+            ),
+            "It was not looked at which objects fire.",
+        ),
+        _section(
             "distillation",
             "Student and teacher",
             named("student_teacher"),
@@ -170,6 +190,13 @@ def _sections(run: RunResults, plots: Mapping[str, SavedPlot]) -> list[Section]:
             ),
         ),
     ]
+
+
+def _not_hot(run: RunResults) -> str:
+    record = run.anatomy_record
+    if record is None or record["target_khz"] is None:
+        return ""
+    return "No place in eta and phi is hot among the leading objects of what fires."
 
 
 def _section(

@@ -46,6 +46,10 @@ _OPTIONAL = {
     "training": ("stage", "epochs", "best_epoch", "stopped_early"),
     "samples": ("name",),
 }
+_PARTS = {
+    "menu": ("seeds", "overlap_khz", "signals", "pure_working_points", "pure_efficiencies"),
+    "anatomy": ("target_khz", "threshold", "hot_spots", "shared"),
+}
 _SCENARIO = ("name", "sqrt_s_tev", "n_bunches", "pileup", "inelastic_mb", "crossing_rate_khz")
 _RATE_COLUMNS = ("model", "threshold", "rate_khz", "error_khz")
 _EFFICIENCY_COLUMNS = (
@@ -71,6 +75,8 @@ class RunResults:
         ``study.yaml`` as it stands, or None.
     manifest
         ``manifest.json``, or None.
+    anatomy, anatomy_maps
+        Histograms and maps of what fires, or None.
     """
 
     folder: Path
@@ -80,6 +86,8 @@ class RunResults:
     measuring: ScoreTable | None
     study_text: str | None
     manifest: Plain | None
+    anatomy: pd.DataFrame | None = None
+    anatomy_maps: pd.DataFrame | None = None
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -103,6 +111,8 @@ class RunResults:
             measuring=_scores(root / "scores" / "measuring.parquet"),
             study_text=_text(root / "study.yaml"),
             manifest=_manifest(root / "manifest.json"),
+            anatomy=_frame(root / "tables" / "anatomy.parquet"),
+            anatomy_maps=_frame(root / "tables" / "anatomy_maps.parquet"),
         )
 
     @property
@@ -121,6 +131,18 @@ class RunResults:
         """What the samples' own notes say against how they are used."""
         caveats: list[str] = self.results.get("caveats", [])
         return caveats
+
+    @property
+    def menu(self) -> Plain | None:
+        """Rates of the menu and what is gained on top of it, if there is one."""
+        menu: Plain | None = self.results.get("menu")
+        return menu
+
+    @property
+    def anatomy_record(self) -> Plain | None:
+        """Where the anatomy was taken, hot places, and what is shared with the menu."""
+        record: Plain | None = self.results.get("anatomy")
+        return record
 
     def records(self, name: str) -> list[Plain]:
         """Return a list of records of ``results.json``, empty if it is not there."""
@@ -260,10 +282,16 @@ def _results(path: Path) -> Plain:
             raise InputFileError(path, f"has no list {name!r}; {_AGAIN}")
         for record in records:
             _require_keys(path, name, record, keys)
-    caveats = results.get("caveats", [])
+    for name, keys in _PARTS.items():
+        if results.get(name) is not None:
+            _require_keys(path, name, results[name], keys)
+    _require_caveats(path, results.get("caveats", []))
+    return results
+
+
+def _require_caveats(path: Path, caveats: Any) -> None:
     if not isinstance(caveats, list) or not all(isinstance(one, str) for one in caveats):
         raise InputFileError(path, f"holds 'caveats' in a form that is not known here; {_AGAIN}")
-    return results
 
 
 def _require_keys(path: Path, name: str, record: Any, keys: Iterable[str]) -> None:
@@ -300,6 +328,16 @@ def _curves(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
         raise InputFileError(path, f"holds text for a number ({error}); {_AGAIN}") from error
     names = {name: frame[name].astype(str) for name in columns if name not in numbers}
     return frame.assign(**numbers, **names)
+
+
+def _frame(path: Path) -> pd.DataFrame | None:
+    try:
+        return pd.read_parquet(path)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        problem = " ".join(str(error).split())
+        raise InputFileError(path, f"cannot be read as a table ({problem}); {_AGAIN}") from error
 
 
 def _scores(path: Path) -> ScoreTable | None:

@@ -41,6 +41,9 @@ def summary(run: RunResults) -> list[Statement]:
         _exactness(run),
         _rates(run),
         _kept(run),
+        _menu(run),
+        _anatomy(run),
+        _cost(run),
         _baselines(found),
         _distillation(run),
         _not_for_ranking(run),
@@ -148,6 +151,78 @@ def _kept(run: RunResults) -> Statement | None:
         if parts:
             lines.append(f"{signal}: {listing(parts)}.")
     return Statement(f"What does the {student} keep?", tuple(lines)) if lines else None
+
+
+def _menu(run: RunResults) -> Statement | None:
+    """Say what the network adds to the menu at the highest pure rate."""
+    menu, student = run.menu, run.student
+    if menu is None or student is None:
+        return None
+    whole = next((seed for seed in menu["seeds"] if seed["seed"] == "any seed"), None)
+    gains = [one for one in menu["pure_efficiencies"] if one["model"] == student]
+    if whole is None or not gains:
+        return None
+    target = max(float(one["target_khz"]) for one in gains)
+    kept = {str(one["signal"]): one for one in menu["signals"]}
+    parts = [
+        f"{one['signal']} {percent(kept[str(one['signal'])]['efficiency'])} % "
+        f"+ {percent(one['efficiency'])} %"
+        for one in gains
+        if float(one["target_khz"]) == target and str(one["signal"]) in kept
+    ]
+    seeds = count(len(menu["seeds"]) - 1, "seed")
+    line = (
+        f"The menu of {seeds} accepts {with_error(whole['rate_khz'], whole['error_khz'])} kHz. "
+        f"At {khz(target)} on top of it, where nothing else accepts, it adds: {listing(parts)}."
+    )
+    return Statement("What does it add to a menu?", (line,))
+
+
+def _anatomy(run: RunResults) -> Statement | None:
+    """Say what fires: what is shared with other seeds, and hot places."""
+    record = run.anatomy_record
+    if record is None or record["target_khz"] is None:
+        return None
+    target = record["target_khz"]
+    shared = {
+        str(one["seed"]): one["rate_khz"] / one["of_khz"]
+        for one in record["shared"]
+        if one["target_khz"] == target and one["of_khz"]
+    }
+    alone = shared.pop("no other seed", None)
+    lines = []
+    if shared and alone is not None:
+        most = sorted(shared, key=lambda seed: -shared[seed])[:3]
+        parts = listing(f"{seed} ({percent(shared[seed])} %)" for seed in most)
+        lines.append(
+            f"At {khz(target)}, {percent(alone)} % of the rate is its own; most of the rest also fires "
+            f"{parts}."
+        )
+    hot = record["hot_spots"]
+    if hot:
+        first = hot[0]
+        lines.append(
+            f"{count(len(hot), 'HOT PLACE')}: the leading {first['collection']} at eta "
+            f"{first['eta_low']:.2f}, phi {first['phi_low']:.2f} in {first['entries']:,} crossings "
+            f"where {number(first['expected'], 2)} are expected."
+        )
+    else:
+        lines.append("No place in eta and phi is hot.")
+    return Statement("What fires?", tuple(lines), "bad" if hot else "plain")
+
+
+def _cost(run: RunResults) -> Statement | None:
+    models = {str(model["name"]): model for model in run.records("models")}
+    model = models.get(run.student or "", {})
+    if model.get("luts_estimate") is None:
+        return None
+    flows = [str(model[key]) for key in ("luts_flow", "latency_flow") if model.get(key)]
+    line = (
+        f"About {number(model['luts_estimate'])} LUTs and {number(model['latency_ns_estimate'])} ns "
+        f"by estimate{f' (flows: {listing(flows)})' if flows else ''}, good to a factor of two; "
+        "the table of costs has the ranges and their sources."
+    )
+    return Statement("What does it cost?", (line,))
 
 
 _VERDICTS: tuple[tuple[Verdict, str], ...] = (

@@ -38,15 +38,17 @@ class Table:
     heads: int = 1
 
 
-def _table(
+def make_table(
     caption: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]], heads: int = 1
 ) -> Table | None:
+    """Return a table, or None if it has no row."""
     if not rows:
         return None
     return Table(caption, tuple(columns), tuple(tuple(row) for row in rows), heads)
 
 
-def _number(text: str) -> Cell:
+def number_cell(text: str) -> Cell:
+    """Return a cell whose text is set as a number."""
     return Cell(text, look="number")
 
 
@@ -66,12 +68,14 @@ def comparison_table(run: RunResults) -> Table | None:
             [
                 Cell(name),
                 Cell(_RESULTS[mood], look=mood),
-                _number(f"{record['n_events']:,}"),
+                number_cell(f"{record['n_events']:,}"),
                 Cell(f"{record['n_mismatch']:,}", look="number bad" if mood == "bad" else "number"),
-                _number(UNKNOWN if speed is None or not record["n_events"] else number(speed, 2)),
+                number_cell(
+                    UNKNOWN if speed is None or not record["n_events"] else number(speed, 2)
+                ),
             ]
         )
-    return _table(
+    return make_table(
         "The engine against other executions of the same network, event by event. Nothing is "
         "tolerated: one bit is a mismatch.",
         ("Compared with", "Result", "Crossings", "Mismatches", "Crossings/s of the other"),
@@ -93,12 +97,12 @@ def mismatch_table(run: RunResults) -> Table | None:
         rows.append(
             [
                 Cell(name),
-                _number(str(mismatch.get("event", UNKNOWN))),
+                number_cell(str(mismatch.get("event", UNKNOWN))),
                 Cell("; ".join(_node_words(output) for output in outputs) or UNKNOWN),
                 Cell(_node_words(node) if node else UNKNOWN),
             ]
         )
-    return _table(
+    return make_table(
         "The first mismatches. All that is known of them stands in mismatches.json.",
         ("Compared with", "Event", "Outputs that differ", "First node that differs"),
         rows,
@@ -128,16 +132,16 @@ def working_point_table(run: RunResults) -> Table | None:
                     Cell(model),
                     Cell(khz(target)),
                     Cell(f"{point['threshold']:,}", look="number"),
-                    _number(with_error(point["rate_khz"], point["error_khz"])),
-                    _number(number(point["error_setting_khz"], 2)),
-                    _number(span(point["low_khz"], point["high_khz"])),
-                    _number(number(point["error_naive_khz"], 2)),
-                    _number(number(point["setting_rate_khz"])),
-                    _number(f"{point['entries_passing']:,}"),
+                    number_cell(with_error(point["rate_khz"], point["error_khz"])),
+                    number_cell(number(point["error_setting_khz"], 2)),
+                    number_cell(span(point["low_khz"], point["high_khz"])),
+                    number_cell(number(point["error_naive_khz"], 2)),
+                    number_cell(number(point["setting_rate_khz"])),
+                    number_cell(f"{point['entries_passing']:,}"),
                     _ranking(point),
                 ]
             )
-    return _table(
+    return make_table(
         "Working points: a crossing fires if its integer score is at or above the threshold. The "
         "threshold is the lowest whose rate on the setting crossings does not exceed the target; "
         "rates are measured on other crossings. Errors: bootstrap over pool events.",
@@ -174,7 +178,7 @@ def efficiency_table(run: RunResults) -> Table | None:
                 continue
             cells = [_efficiency(run, signal, model, target, top) for model in models]
             rows.append([Cell(signal), Cell(khz(target)), *cells])
-    return _table(
+    return make_table(
         "Efficiencies in per cent at the thresholds of the target rates. First line below: 68 % "
         "interval at this threshold; second line: with the error of the threshold. The largest of a "
         "row is marked, unless it is not for ranking (†: more than 20 % error on its rate, or the "
@@ -188,7 +192,7 @@ def efficiency_table(run: RunResults) -> Table | None:
 def _efficiency(run: RunResults, signal: str, model: str, target: float, top: Plain) -> Cell:
     found = run.efficiencies.get((signal, model, target))
     if found is None:
-        return _number(UNKNOWN)
+        return number_cell(UNKNOWN)
     ranked = run.for_ranking(model, target)
     # Equal ones (an emulator equals its network) are all the best.
     is_best = ranked and found["efficiency"] == top["efficiency"] > 0
@@ -216,10 +220,10 @@ def paired_table(run: RunResults) -> Table | None:
                 Cell(str(one["signal"])),
                 Cell(khz(target)),
                 Cell(f"{one['model']} / {one['reference']}"),
-                _number(ratio),
-                _number(bounds),
-                _number(UNKNOWN if difference is None else percent(difference)),
-                _number(
+                number_cell(ratio),
+                number_cell(bounds),
+                number_cell(UNKNOWN if difference is None else percent(difference)),
+                number_cell(
                     UNKNOWN
                     if one.get("difference_low") is None
                     else span(one["difference_low"], one["difference_high"], scale=100)
@@ -227,7 +231,7 @@ def paired_table(run: RunResults) -> Table | None:
                 Cell("yes") if ranked else Cell("not for ranking", look="open"),
             ]
         )
-    return _table(
+    return make_table(
         "Two models on the same crossings: what they have in common cancels, so these intervals are "
         "narrower than those of the efficiencies. 68 %, with the errors of both thresholds.",
         (
@@ -246,7 +250,7 @@ def model_table(run: RunResults) -> Table | None:
             Cell(str(model["name"])),
             Cell(str(model["kind"])),
             *(
-                _number(UNKNOWN if model.get(key) is None else number(model[key]))
+                number_cell(UNKNOWN if model.get(key) is None else number(model[key]))
                 for key in ("multiplications", "ebops", "luts_estimate", "latency_ns_estimate")
             ),
             Cell(str(model.get("sha256") or UNKNOWN), look="hash"),
@@ -254,7 +258,7 @@ def model_table(run: RunResults) -> Table | None:
         for model in run.records("models")
         if model["kind"] != "baseline"
     ]
-    return _table(
+    return make_table(
         f"Networks. {UNKNOWN} stands for what nobody has estimated.",
         (
             *("Name", "Kind", "Multiplications", "EBOPs", "LUTs (estimate)"),
@@ -270,7 +274,7 @@ def cost_table(run: RunResults) -> Table | None:
         [
             Cell(str(model["name"])),
             Cell(str(figure["quantity"]).replace("_", " ")),
-            _number(number(figure["value"])),
+            number_cell(number(figure["value"])),
             Cell(
                 "counted"
                 if figure["low"] == figure["high"]
@@ -283,13 +287,31 @@ def cost_table(run: RunResults) -> Table | None:
         for model in run.records("models")
         for figure in model.get("costs") or ()
     ]
-    return _table(
+    return make_table(
         "What the networks cost, flow by flow. For one network the figures of two stages differ by "
         "factors of 2 to 7; the range is what the estimate promises.",
         ("Network", "Quantity", "Value", "Range", "Flow", "Stage", "Source"),
         rows,
         heads=2,
     )
+
+
+#: What a file's own note says of it, in words, where it says so.
+_NOTES = (
+    ("process", "process {}"),
+    ("pileup", "pile-up {}"),
+    ("tier", "tier {}"),
+    ("seed", "seed {}"),
+    ("maker", "made by {}"),
+)
+
+
+def _sample_notes(sample: Plain) -> tuple[str, ...]:
+    note = sample.get("provenance") or {}
+    words = ", ".join(text.format(note[key]) for key, text in _NOTES if key in note)
+    effective = sample.get("n_effective")
+    worth = () if effective is None else (f"worth {number(effective)} unweighted ones",)
+    return (*((words,) if words else ()), *worth)
 
 
 def sample_table(run: RunResults) -> Table | None:
@@ -300,14 +322,14 @@ def sample_table(run: RunResults) -> Table | None:
         rows.append(
             [
                 Cell(str(sample["name"])),
-                Cell(str(sample.get("role") or UNKNOWN)),
-                _number(UNKNOWN if crossings is None else f"{crossings:,}"),
-                _number(UNKNOWN if generated is None else f"{generated:,}"),
+                Cell(str(sample.get("role") or UNKNOWN), _sample_notes(sample)),
+                number_cell(UNKNOWN if crossings is None else f"{crossings:,}"),
+                number_cell(UNKNOWN if generated is None else f"{generated:,}"),
                 Cell(_denominator(sample)),
                 Cell(str(sample.get("sha256") or UNKNOWN), look="hash"),
             ]
         )
-    return _table(
+    return make_table(
         "Samples, and what the efficiency of a signal is a fraction of.",
         ("Name", "Role", "Crossings", "Generated events", "Denominator", "SHA-256"),
         rows,
@@ -334,7 +356,7 @@ def scenario_table(run: RunResults) -> Table | None:
         ("Rate of crossings", f"{number(scenario['crossing_rate_khz'], 6)} kHz"),
     )
     rows = [[Cell(name), Cell(value)] for name, value in pairs]
-    return _table(
+    return make_table(
         "Rate scenario: rate = rate of crossings * weight that fires / weight of all zero-bias crossings.",
         ("What", "Value"),
         rows,
@@ -345,14 +367,14 @@ def version_table(run: RunResults) -> Table | None:
     """Return the versions of what can change a result."""
     versions = run.results.get("versions") or {}
     rows = [[Cell(str(name)), Cell(str(version))] for name, version in versions.items()]
-    return _table("Versions of what can change a result.", ("Distribution", "Version"), rows)
+    return make_table("Versions of what can change a result.", ("Distribution", "Version"), rows)
 
 
 def timing_table(run: RunResults) -> Table | None:
     """Return how long each stage took."""
     timing = run.results.get("timing") or {}
-    rows = [[Cell(str(name)), _number(number(seconds))] for name, seconds in timing.items()]
-    return _table("Time of each stage.", ("Stage", "Seconds"), rows)
+    rows = [[Cell(str(name)), number_cell(number(seconds))] for name, seconds in timing.items()]
+    return make_table("Time of each stage.", ("Stage", "Seconds"), rows)
 
 
 def hash_table(run: RunResults) -> Table | None:
@@ -363,4 +385,4 @@ def hash_table(run: RunResults) -> Table | None:
         outputs = state.get("outputs") if isinstance(state, dict) else None
         for path, digest in (outputs if isinstance(outputs, dict) else {}).items():
             rows.append([Cell(str(path)), Cell(str(stage)), Cell(str(digest), look="hash")])
-    return _table("Files of the run and their SHA-256.", ("File", "Stage", "SHA-256"), rows)
+    return make_table("Files of the run and their SHA-256.", ("File", "Stage", "SHA-256"), rows)

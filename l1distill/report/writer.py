@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from l1distill.report.anatomy_plots import anatomy_plots
 from l1distill.report.efficiency_plots import efficiency_plots, overview_plot
 from l1distill.report.figures import plot_style, save_plot
 from l1distill.report.page import write_page
@@ -50,6 +51,7 @@ def _plots(run: RunResults) -> list[Plot]:
         *rate_plots(run),
         *efficiency_plots(run),
         *(plot for plot in single if plot is not None),
+        *anatomy_plots(run),
     ]
 
 

@@ -16,6 +16,7 @@ from emulator.files import replace_file
 from emulator.objects import expand_paths
 from emulator.objects.lumi_mask import load_lumi_mask
 from l1distill.console import Reporter
+from l1distill.menu_file import load_rated_menu
 from l1distill.study.context import Context, RunFolder
 from l1distill.study.manifest import (
     Manifest,
@@ -25,7 +26,7 @@ from l1distill.study.manifest import (
     sources_sha256,
     versions,
 )
-from l1distill.study.stages import comparison, rating, report, samples, scoring, training
+from l1distill.study.stages import anatomy, comparison, rating, report, samples, scoring, training
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,12 +50,15 @@ STAGES = (
     Stage("scoring", scoring.run, ("rates",), ("samples", "training")),
     # Rating writes the thresholds into the model file, so it depends on the network too.
     Stage("rating", rating.run, ("rates", "scenario", "seed"), ("samples", "training", "scoring")),
+    Stage(
+        "anatomy", anatomy.run, ("rates", "scenario"), ("samples", "training", "scoring", "rating")
+    ),
     Stage("comparison", comparison.run, ("comparison",), ("samples", "training")),
     Stage(
         "report",
         report.run,
         ("name", "scenario", "rates"),
-        ("samples", "training", "scoring", "rating", "comparison"),
+        ("samples", "training", "scoring", "rating", "anatomy", "comparison"),
     ),
 )
 
@@ -186,6 +190,9 @@ def _key(stage: Stage, study: Study, manifest: Manifest, sources: str) -> str:
         given = study.samples.files
         if given is not None and given.lumi_mask is not None:
             depends["lumi_mask"] = file_sha256(given.lumi_mask)
+    if stage.name == "scoring":
+        # So may the menu.
+        depends["menu"] = repr(load_rated_menu(study.rates.menu))
     if "layout" in stage.sections:
         # The layout may be a file, which can change under its name.
         depends["layout"] = load_layout(study.layout).as_dict()

@@ -33,6 +33,7 @@ from emulator.errors import L1Error, SettingsError
 from emulator.features import FeatureLayout, load_layout
 from emulator.fixed import FixedFormat
 from emulator.samples import load_tier
+from l1distill.menu_file import MINI, load_rated_menu
 from l1distill.settings_file import Scenario, Section, first_sentence, read_mapping
 from l1distill.study.roles import MEASURING, SETTING, TRAINING
 
@@ -318,6 +319,7 @@ class Rates(Section):
     )
     replicas: Annotated[int, Field(ge=20, le=2000)] = 200
     float_fraction_bits: Annotated[int, Field(ge=0, le=30)] = 12
+    menu: str = MINI
 
     @model_validator(mode="after")
     def _each_target_once(self) -> Rates:
@@ -399,6 +401,7 @@ def load_study(path: str | Path) -> Study:
             load_tier(study.samples.generate)
         study = _with_absolute_files(study, place.parent)
         study.recipe()
+        load_rated_menu(study.rates.menu)
     except ValidationError as error:
         raise SettingsError(first_sentence(place, error, Study, "the study")) from error
     except L1Error as error:
@@ -410,6 +413,10 @@ def load_study(path: str | Path) -> Study:
 def _with_absolute_files(study: Study, folder: Path) -> Study:
     if study.layout.endswith((".yaml", ".yml")):
         study = study.model_copy(update={"layout": str((folder / study.layout).resolve())})
+    if study.rates.menu != MINI:
+        menu = str((folder / study.rates.menu).resolve())
+        rates = study.rates.model_copy(update={"menu": menu})
+        study = study.model_copy(update={"rates": rates})
     files = study.samples.files
     if files is None:
         return study

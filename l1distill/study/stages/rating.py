@@ -11,6 +11,8 @@ from emulator.files import replace_file
 from emulator.model import NamedThreshold, load_model, save_model
 from emulator.results import table
 from l1distill.evaluation import Bootstrap, compare_models, evaluate
+from l1distill.menu_file import load_rated_menu
+from l1distill.menu_rating import rate_menu
 from l1distill.score_table import ScoreTable
 from l1distill.study.roles import MEASURING, SETTING
 from l1distill.study.stages.scoring import EMULATOR, TEACHER
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from emulator.rates import WorkingPoint
+    from emulator.rates import PrescaleColumn, WorkingPoint
     from l1distill.study.context import Context
 
 
@@ -29,12 +31,13 @@ def run(context: Context) -> list[Path]:
     bootstrap = Bootstrap(study.rates.replicas, study.seed)
     targets = study.rates.targets_khz
     setting = ScoreTable.read(context.run.scores(SETTING))
+    measuring = ScoreTable.read(context.run.scores(MEASURING))
     signals = {name: ScoreTable.read(context.run.scores(name)) for name in context.files.signals}
     samples = json.loads(context.run.part("samples").read_text(encoding="utf-8"))
     denominators = {record["name"]: record["denominator"] for record in samples}
     evaluation = evaluate(
         setting,
-        ScoreTable.read(context.run.scores(MEASURING)),
+        measuring,
         signals,
         scenario=study.scenario,
         targets_khz=targets,
@@ -50,7 +53,20 @@ def run(context: Context) -> list[Path]:
         targets_khz=targets,
         bootstrap=bootstrap,
     )
+    column = scored_column(context, setting)
+    menu = rate_menu(
+        column,
+        setting,
+        measuring,
+        signals,
+        scenario=study.scenario,
+        targets_khz=targets,
+        bootstrap=bootstrap,
+        # Nobody asked for a menu: one that leaves nothing on small samples is no reason to stop.
+        strict=False,
+    )
     tables = {
+        **menu.tables(),
         "working_points": table(evaluation.working_points),
         "efficiencies": table(evaluation.efficiencies),
         "paired": table(paired),
@@ -62,7 +78,9 @@ def run(context: Context) -> list[Path]:
         ),
         "efficiency_curves": _joined(evaluation.efficiency_curves.values()),
     }
-    written = [_write_table(context, name, frame) for name, frame in tables.items()]
+    written = [
+        path for name, frame in tables.items() for path in _write_table(context, name, frame)
+    ]
     written.append(_write_model(context, evaluation.working_points))
     written.append(context.run.part("rates"))
     with replace_file(context.run.part("rates")) as temporary:
@@ -70,9 +88,16 @@ def run(context: Context) -> list[Path]:
             "working_points": [record.as_dict() for record in evaluation.working_points],
             "efficiencies": [record.as_dict() for record in evaluation.efficiencies],
             "paired": [record.as_dict() for record in paired],
+            "menu": menu.as_dict(),
         }
         temporary.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
     return written
+
+
+def scored_column(context: Context, scored: ScoreTable) -> PrescaleColumn:
+    """Return prescales of the seeds that were evaluated."""
+    menu = load_rated_menu(context.study.rates.menu)
+    return menu.without(set(menu.column.seeds) - set(scored.seeds)).column
 
 
 def _joined(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
@@ -81,11 +106,14 @@ def _joined(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(filled) if filled else pd.DataFrame({"rate_khz": []})
 
 
-def _write_table(context: Context, name: str, frame: pd.DataFrame) -> Path:
+def _write_table(context: Context, name: str, frame: pd.DataFrame) -> list[Path]:
+    """Write a table as CSV and as Parquet."""
     path = context.run.table(name)
     with replace_file(path) as temporary:
         frame.to_csv(temporary, index=False)
-    return path
+    with replace_file(path.with_suffix(".parquet")) as temporary:
+        frame.to_parquet(temporary, index=False)
+    return [path, path.with_suffix(".parquet")]
 
 
 def _write_model(context: Context, points: tuple[WorkingPoint, ...]) -> Path:

@@ -39,7 +39,10 @@ def _results(context: Context) -> dict[str, Any]:
     study = context.study
     parts = {
         name: json.loads(context.run.part(name).read_text(encoding="utf-8"))
-        for name in ("samples", "caveats", "training", "export", "rates", "comparisons")
+        for name in (
+            *("samples", "caveats", "training", "export", "rates", "anatomy"),
+            "comparisons",
+        )
     }
     model = load_model(context.run.model(study.distillation.student.name))
     manifest = Manifest.load(context.run.root)

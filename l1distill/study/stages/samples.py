@@ -67,6 +67,7 @@ def _describe(context: Context) -> list[dict[str, object]]:
                 "generated_events": record.generated_events,
                 "sha256": record.content_sha256,
                 "denominator": "all generated events",
+                "provenance": _note(context.run.samples / record.name, files.source),
             }
             for record in load_manifest(context.run.samples).files
         ]
@@ -84,10 +85,18 @@ def _describe(context: Context) -> list[dict[str, object]]:
                 "sha256": content_sha256(path),
                 **selection.as_dict(),
                 "denominator": "all crossings in the files",
+                "provenance": _note(path, files.source),
             }
             for path in paths
         )
     return records
+
+
+def _note(path: Path, source: Source) -> dict[str, object]:
+    """Return what the first file noted of itself, plain values only."""
+    first = next(iter(expand_paths(path)))
+    note = open_file(first, source=source).provenance()
+    return {key: value for key, value in note.items() if isinstance(value, str | int | float)}
 
 
 def _n_crossings(path: Path, selection: Selection, source: Source) -> int:

@@ -9,22 +9,26 @@ import numpy as np
 
 from distill.export import ExportProof, prove_export
 from distill.scores import float_student_scores, quantized_scores, teacher_scores, to_integer_grid
+from emulator.errors import SettingsError
 from emulator.features import feature_rows
 from emulator.files import replace_file
 from emulator.fixed import quantize
 from emulator.model import load_model
 from l1distill.baselines import baseline_scores
 from l1distill.emulation import Scorer
+from l1distill.menu_file import MINI, load_rated_menu, plain_prescales
 from l1distill.score_table import ScoreTable, identity_columns
 from l1distill.study.roles import MEASURING
 from l1distill.study.stages.training import networks
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from distill.recipe import Distilled
+    from l1distill.menu_file import RatedMenu
     from l1distill.study.context import Context
 
 #: Names of the networks in score tables and reports.
@@ -43,7 +47,8 @@ def run(context: Context) -> list[Path]:
         load_model(context.run.exported(context.study.distillation.student.name)),
         threads=context.jobs,
     )
-    written = []
+    menu, left_out = _menu(context)
+    written = [_write_menu(context, menu, left_out)]
     for sample in context.files.evaluated():
         parts: list[ScoreTable] = []
         rows: list[NDArray[np.int16]] = []
@@ -51,7 +56,14 @@ def run(context: Context) -> list[Path]:
             rows.append(feature_rows(events, scorer.model.layout))
             networks_say = _network_scores(context, trained, scorer, rows[-1])
             scores = {**networks_say, **baseline_scores(events)}
-            parts.append(ScoreTable(identity_columns(events), scores))
+            parts.append(
+                ScoreTable(
+                    identity_columns(events),
+                    scores,
+                    menu.decisions_of(events, scores[EMULATOR], sample),
+                    menu.column.seeds,
+                )
+            )
         table = ScoreTable.joined(parts)
         table.write(context.run.scores(sample))
         written.append(context.run.scores(sample))
@@ -61,6 +73,33 @@ def run(context: Context) -> list[Path]:
             proof = prove_export(trained.student, scorer.model.graph, every, threads=context.jobs)
             written.append(_write_proof(context, proof))
     return written
+
+
+def _menu(context: Context) -> tuple[RatedMenu, dict[str, str]]:
+    """Return the menu, and why which of its seeds are left out.
+
+    Only the packaged menu, which nobody chose, may lack what the samples cannot decide.
+    """
+    menu = load_rated_menu(context.study.rates.menu)
+    if menu.reads_bits:
+        msg = f"{context.study.rates.menu}: a study has no decisions that a seed could be read from"
+        raise SettingsError(msg)
+    left_out: dict[str, str] = {}
+    if context.study.rates.menu == MINI:
+        for sample in context.files.evaluated():
+            # A chunk of the first file tells which fields there are.
+            for events in context.files.chunks(sample, "pt"):
+                left_out |= menu.unsupported(events[:100])
+                break
+    return menu.without(left_out), left_out
+
+
+def _write_menu(context: Context, menu: RatedMenu, left_out: Mapping[str, str]) -> Path:
+    path = context.run.part("menu")
+    with replace_file(path) as temporary:
+        plain = {"prescales": plain_prescales(menu.column), "left_out": left_out}
+        temporary.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
+    return path
 
 
 def _network_scores(

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
+from small_samples import draw_events
 
-from emulator.rates import load_scenario
+from emulator.rates import PrescaleColumn, load_scenario
 from emulator.results import table
+from l1distill.anatomy import ACCEPTED, ALL, PURE, Anatomy, find_hot_spots
 from l1distill.baselines import BASELINES
 from l1distill.evaluation import Bootstrap, compare_models, evaluate
+from l1distill.menu_rating import rate_menu
 from l1distill.report import write_report
 from l1distill.report.run_folder import RunResults
 from l1distill.score_table import ScoreTable
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _BITS = 8
+MENU = PrescaleColumn.of({"L1_HTT": 1, "L1_Mu": 2.5})
 _PILEUP_WEIGHT = 2**32
 
 
@@ -96,7 +100,15 @@ def make_run(
     }
     found = evaluate(setting, measuring, tables, **options)
     paired = compare_models(setting, tables, model="emulator", reference="teacher", **options)
+    menu = rate_menu(
+        MENU,
+        with_menu(setting),
+        with_menu(measuring),
+        {name: with_menu(one) for name, one in tables.items()},
+        **options,
+    )
     curves = {
+        **menu.tables(),
         "rate_curves": pd.concat(
             [frame.assign(model=model) for model, frame in found.rate_curves.items()]
         ),
@@ -110,6 +122,7 @@ def make_run(
     for name, frame in curves.items():
         frame.to_csv(folder / "tables" / f"{name}.csv", index=False)
     measuring.write(folder / "scores" / "measuring.parquet")
+    anatomy = make_anatomy(folder / "tables")
     results = {
         "schema": "l1distill-results/1",
         "study": study,
@@ -124,6 +137,8 @@ def make_run(
         "working_points": [record.as_dict() for record in found.working_points],
         "efficiencies": [record.as_dict() for record in found.efficiencies],
         "paired": [record.as_dict() for record in paired],
+        "menu": menu.as_dict(),
+        "anatomy": anatomy,
         "comparisons": [make_comparison("reference"), make_comparison("csim")],
         "export": {"n_events": 6_000, "n_mismatch": 0, "first": []},
         "training": [make_training(stage) for stage in ("teacher", "student", "quantized student")],
@@ -149,6 +164,38 @@ def make_run(
     return folder
 
 
+def with_menu(scores: ScoreTable) -> ScoreTable:
+    """The same crossings with the decisions of two seeds."""
+    fired = np.stack([scores.scores["HTT"] >= 700, scores.scores["leading muon"] >= 30], axis=1)
+    return ScoreTable(scores.identity, scores.scores, fired, MENU.seeds)
+
+
+def make_anatomy(folder: Path) -> dict[str, Any]:
+    """Histograms of crossings in which one tower is hot, as the study's stage leaves them."""
+    events = draw_events(3_000, 8, weighted=False)
+    htt = np.asarray(events["htt", "pt"])[:, 0]
+    fires = (htt > 300).astype(float)
+    anatomy = Anatomy.empty()
+    anatomy.fill(events, None, {ALL: np.ones(3_000), ACCEPTED: fires, PURE: fires * (htt < 500)})
+    anatomy.entries["eg"].view()[1, 40, 12] += 40
+    spots = find_hot_spots(anatomy.tower_maps((ACCEPTED, PURE)))
+    frames = {"anatomy": anatomy.table(rate_per_weight_khz=0.1)}
+    frames["anatomy_maps"] = anatomy.map_table(rate_per_weight_khz=0.1)
+    for name, frame in frames.items():
+        frame.to_parquet(folder / f"{name}.parquet", index=False)
+    shared = [
+        {"target_khz": target, "seed": seed, "rate_khz": part * target, "of_khz": target}
+        for target in (1.0, 5.0, 10.0)
+        for seed, part in (("L1_HTT", 0.5), ("L1_Mu", 0.25), ("no other seed", 0.3))
+    ]
+    return {
+        "target_khz": 10.0,
+        "threshold": 301,
+        "hot_spots": [each.as_dict() for each in spots],
+        "shared": shared,
+    }
+
+
 def make_models() -> list[dict[str, Any]]:
     unknown: dict[str, Any] = {
         "sha256": None,
@@ -158,7 +205,12 @@ def make_models() -> list[dict[str, Any]]:
     }
     networks = ("teacher", "float student", "quantized student", "emulator")
     models = [{"name": name, "kind": name, **unknown} for name in networks]
-    models[-1] |= {"sha256": "0123456789abcdef" * 4, "multiplications": 2352}
+    models[-1] |= {
+        "sha256": "0123456789abcdef" * 4,
+        "multiplications": 2352,
+        "luts_estimate": 9876,
+        "latency_ns_estimate": 42.5,
+    }
     return models + [{"name": name, "kind": "baseline", **unknown} for name in BASELINES]
 
 

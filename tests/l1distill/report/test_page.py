@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from l1distill.report.page import write_page
+from l1distill.report.summary import summary
 from l1distill.report.words import number, percent, span, with_error
 
 if TYPE_CHECKING:
@@ -111,10 +112,35 @@ def test_numbers_of_the_results_are_there(html: str, reported: Any) -> None:
     assert "name: synthetic" in html
 
 
+def test_menu_gains_and_anatomy_are_there(html: str, reported: Any) -> None:
+    results = json.loads((reported.folder / "results.json").read_text(encoding="utf-8"))
+    gains = results["menu"]["pure_efficiencies"]
+    assert any(one["efficiency"] > 0 for one in gains)
+    for one in gains:
+        assert percent(one["efficiency"]) in html
+    (spot,) = results["anatomy"]["hot_spots"]
+    assert f"{spot['eta_low']:.3f} to {spot['eta_high']:.3f}" in html
+    assert "1 HOT PLACE: the leading eg at eta" in html
+    assert "30.0 % of the rate is its own" in html
+    assert "9,876 LUTs and 42.5 ns" in html
+
+
+def test_a_run_without_hot_places_says_so(
+    change: Callable[..., RunResults], run_folder: Path
+) -> None:
+    record = json.loads((run_folder / "results.json").read_text(encoding="utf-8"))["anatomy"]
+    run = change(anatomy=record | {"hot_spots": []})
+    texts = [line for one in summary(run) if one.title == "What fires?" for line in one.lines]
+    assert texts[-1] == "No place in eta and phi is hot."
+
+
 def test_all_exact_is_green(html: str) -> None:
     cells = Page(html).cells
     assert cells.count(("good", "identical")) == 3
-    assert not any("bad" in look.split() for look, _ in cells)
+    # The hot place is red, and nothing else.
+    assert [text for look, text in cells if "bad" in look.split()] == [
+        text for _, text in cells if re.fullmatch(r"\d\.\de-\d+", text)
+    ]
     assert "agree to the last bit in all 6,000 crossings." in html
     assert "Yes, wherever it was tested." in html
 
@@ -175,10 +201,10 @@ def test_uncertain_points_are_not_for_ranking(
     change: Callable[..., RunResults], run_folder: Path
 ) -> None:
     results = json.loads((run_folder / "results.json").read_text(encoding="utf-8"))
-    points = results["working_points"]
-    for point in points:
+    points, menu = results["working_points"], results["menu"]
+    for point in (*points, *menu["pure_working_points"]):
         point["for_ranking"] = False
-    run = change(working_points=points)
+    run = change(working_points=points, menu=menu)
     text = page_of(run, run_folder)
     cells = Page(text).cells
     assert sum(cell.startswith("not for ranking") for _, cell in cells) >= len(points)
@@ -190,15 +216,21 @@ def test_uncertain_points_are_not_for_ranking(
 
 def test_best_of_each_row_is_marked(html: str, reported: Any) -> None:
     results = json.loads((reported.folder / "results.json").read_text(encoding="utf-8"))
-    ranked = {(p["model"], p["target_khz"]): p["for_ranking"] for p in results["working_points"]}
+    menu = results["menu"]
     expected = 0
-    for key in {(one["signal"], one["target_khz"]) for one in results["efficiencies"]}:
-        row = [o for o in results["efficiencies"] if (o["signal"], o["target_khz"]) == key]
-        top = max(one["efficiency"] for one in row)
-        expected += sum(
-            one["efficiency"] == top and ranked[one["model"], one["target_khz"]] for one in row
-        )
-    assert expected > 0
+    for found, points, among_ranked in (
+        (results["efficiencies"], results["working_points"], False),
+        (menu["pure_efficiencies"], menu["pure_working_points"], True),
+    ):
+        ranked = {(p["model"], p["target_khz"]): p["for_ranking"] for p in points}
+        marked = 0
+        for key in {(one["signal"], one["target_khz"]) for one in found}:
+            row = [one for one in found if (one["signal"], one["target_khz"]) == key]
+            sure = [one for one in row if ranked[one["model"], one["target_khz"]]]
+            top = max((one["efficiency"] for one in (sure if among_ranked else row)), default=0.0)
+            marked += sum(one["efficiency"] == top > 0 for one in sure)
+        assert marked > 0
+        expected += marked
     assert sum("best" in look.split() for look, _ in Page(html).cells) == expected
 
 

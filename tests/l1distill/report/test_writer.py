@@ -30,6 +30,12 @@ PLOTS = {
     "overview",
     "student_teacher",
     "learning",
+    "anatomy_multiplicities",
+    "anatomy_spectra",
+    "anatomy_masses",
+    "anatomy_map_all",
+    "anatomy_map_accepted",
+    "anatomy_map_pure",
 }
 
 
@@ -116,6 +122,22 @@ def test_histogram_holds_the_whole_crossing_rate(reported: Any) -> None:
         assert line["y"] == thresholds["emulator"] / 2**4
 
 
+def test_points_of_the_anatomy_are_the_table(reported: Any) -> None:
+    frame = pd.read_parquet(reported.folder / "tables" / "anatomy.parquet")
+    shown = [
+        series
+        for name in ("multiplicities", "spectra", "masses")
+        for series in points(reported.folder, f"anatomy_{name}")["series"]
+    ]
+    assert len(shown) == 3 * frame["quantity"].nunique() == 39
+    for series in shown:
+        chosen = (frame["quantity"] == series["quantity"]) & (
+            frame["selection"] == series["selection"]
+        )
+        assert frame[chosen]["rate_khz"].tolist() == series["rate_khz"]
+        assert frame[chosen]["low_edge"].tolist() == series["edges"][:-1]
+
+
 def test_same_results_give_the_same_bytes_and_no_style_leaks(
     reported: Any, run_folder: Path
 ) -> None:
@@ -130,8 +152,11 @@ def test_a_bare_run_is_reported(run_folder: Path) -> None:
     """Only what is needed is there, no network is known, and names are hostile."""
     path = run_folder / "results.json"
     results = json.loads(path.read_text(encoding="utf-8"))
-    for key in ("paired", "comparisons", "training", "samples", "export", "versions", "timing"):
+    needless = ("paired", "comparisons", "training", "samples", "export", "versions", "timing")
+    for key in (*needless, "menu", "anatomy"):
         del results[key]
+    for name in ("anatomy", "anatomy_maps"):
+        (run_folder / "tables" / f"{name}.parquet").unlink()
     hostile = "../<b>$x_$ " + "🚀" * 40
     text = json.dumps(results).replace("HV Zprime", json.dumps(hostile)[1:-1])
     path.write_text(text, encoding="utf-8")
@@ -148,6 +173,8 @@ def test_a_bare_run_is_reported(run_folder: Path) -> None:
     assert "simulated crossings" not in page
     assert "The run folder holds no study.yaml." in page
     assert "Nothing was trained in this run" in page
+    assert "No menu was rated." in page
+    assert "It was not looked at which objects fire." in page
     assert "(scores/measuring.parquet)" in page
 
 

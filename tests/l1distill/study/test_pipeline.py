@@ -117,9 +117,9 @@ def test_nothing_runs_twice(cheap: Cheap, study: Study, finished: Path) -> None:
     ("where", "value", "expected"),
     [
         (("seed",), 4, ["samples", "training", "rating"]),
-        (("scenario",), "run2", ["samples", "rating", "report"]),
+        (("scenario",), "run2", ["samples", "rating", "anatomy", "report"]),
         (("distillation", "n_crossings"), 200, ["training"]),
-        (("rates", "replicas"), 30, ["scoring", "rating", "report"]),
+        (("rates", "replicas"), 30, ["scoring", "rating", "anatomy", "report"]),
         (("comparison", "clock_period_ns"), 2.5, ["comparison"]),
     ],
 )
@@ -151,7 +151,10 @@ def test_other_outputs_run_what_needs_them(cheap: Cheap, study: Study, finished:
     assert plan["rating"] == "would run (after training, scoring)"
     run_study(study, finished, reporter=silent())
     # Rating too, though the scores are the same: it writes the network's model file.
-    assert cheap.taken() == ["training", "scoring", "rating", "comparison", "report"]
+    assert cheap.taken() == [
+        *("training", "scoring", "rating", "anatomy", "comparison"),
+        "report",
+    ]
 
 
 def test_the_same_outputs_run_nothing_more(cheap: Cheap, study: Study, finished: Path) -> None:
@@ -204,7 +207,7 @@ def test_a_failing_stage_leaves_no_state(cheap: Cheap, study: Study, tmp_path: P
     assert list(Manifest.load(folder).stages) == ["samples", "training"]
     cheap.failing = None
     run_study(study, folder, reporter=silent())
-    assert cheap.taken() == ["scoring", "rating", "comparison", "report"]
+    assert cheap.taken() == ["scoring", "rating", "anatomy", "comparison", "report"]
 
 
 def test_a_dry_run_touches_nothing(cheap: Cheap, study: Study, tmp_path: Path) -> None:
