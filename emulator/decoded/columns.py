@@ -68,6 +68,12 @@ class RowsWanted:
     source: Source = "unpacked"
     crossings: tuple[int, ...] = (0,)
 
+    def reader(self, path: str) -> Reader:
+        """Open a file for this; fields that the layout does not read are left out where they can be."""
+        fields = {f"{collection}.{field}" for collection, field in self.layout.inputs}
+        reader = open_file(path, source=self.source, order=self.layout.order)
+        return reader.without_other_fields(fields)
+
 
 def decoded_rows(
     path: str, wanted: RowsWanted, *, store: Store | None = None, jobs: int = 1
@@ -98,7 +104,7 @@ def decoded_rows(
         If an integer does not fit its range.
     """
     if store is None or not can_be_kept(path):
-        reader = open_file(path, source=wanted.source, order=wanted.layout.order)
+        reader = wanted.reader(path)
         for chunk in reader.chunks(crossings=wanted.crossings, chunk_events=_ENTRIES):
             yield DecodedRows(
                 feature_rows(chunk.events, wanted.layout), scalar_columns(chunk.events)
@@ -111,23 +117,21 @@ def decoded_rows(
 
 
 def _fill(folder: Path, path: str, wanted: RowsWanted, jobs: int) -> None:
-    reader = open_file(path, source=wanted.source, order=wanted.layout.order)
-    ranges = entry_ranges(reader.entries, _ENTRIES)
-    work = (repeat(reader), repeat(wanted), repeat(folder), ranges)
-    processes = min(jobs, reader.entries // _MIN_ENTRIES_PER_PROCESS)
-    if processes > 1:
-        offered = _in_processes(path, processes, work)
-    else:
-        offered = list(map(_store_range, *work))
-    require_crossings(path, wanted.crossings, {each for part in offered for each in part})
+    reader = wanted.reader(path)
+    processes = max(1, min(jobs, reader.entries // _MIN_ENTRIES_PER_PROCESS))
+    # One stretch for each process: to open a file again costs as much as a hundred thousand events.
+    stretches = entry_ranges(reader.entries, -(-reader.entries // processes))
+    work = (repeat(reader), repeat(wanted), repeat(folder), stretches)
+    offered = _in_processes(path, processes, work) if processes > 1 else map(_store, *work)
+    require_crossings(path, wanted.crossings, set().union(*offered))
 
 
-def _in_processes(path: str, processes: int, work: tuple[Any, ...]) -> list[tuple[int, ...]]:
+def _in_processes(path: str, processes: int, work: tuple[Any, ...]) -> list[set[int]]:
     # Fresh processes: a fork of a process with threads may hang.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(processes, mp_context=context)
     try:
-        return list(pool.map(_store_range, *work))
+        return list(pool.map(_store, *work))
     except BrokenProcessPool as error:
         problem = "a process that read it died (was it killed, or short of memory?)"
         raise InputFileError(path, problem) from error
@@ -135,21 +139,19 @@ def _in_processes(path: str, processes: int, work: tuple[Any, ...]) -> list[tupl
         pool.shutdown(cancel_futures=True)
 
 
-def _store_range(
-    reader: Reader, wanted: RowsWanted, folder: Path, entries: tuple[int, int]
-) -> tuple[int, ...]:
-    """Decode a range of entries into a folder of its own; return which crossings occur in it."""
-    (chunk,) = reader.chunks(
-        crossings=wanted.crossings, chunk_events=entries[1] - entries[0], entries=entries
-    )
-    part = folder / f"{entries[0]:012}"
-    part.mkdir()
-    scalars = scalar_columns(chunk.events)
-    np.save(part / "rows.npy", feature_rows(chunk.events, wanted.layout), allow_pickle=False)
-    for name, values in scalars.items():
-        np.save(part / f"scalar-{name}.npy", values, allow_pickle=False)
-    (part / "scalars.json").write_text(json.dumps(list(scalars)), encoding="utf-8")
-    return chunk.crossings
+def _store(reader: Reader, wanted: RowsWanted, folder: Path, entries: tuple[int, int]) -> set[int]:
+    """Decode a stretch of entries into folders, range by range; return which crossings occur in it."""
+    offered: set[int] = set()
+    for chunk in reader.chunks(crossings=wanted.crossings, chunk_events=_ENTRIES, entries=entries):
+        part = folder / f"{chunk.entry_start:012}"
+        part.mkdir()
+        scalars = scalar_columns(chunk.events)
+        np.save(part / "rows.npy", feature_rows(chunk.events, wanted.layout), allow_pickle=False)
+        for name, values in scalars.items():
+            np.save(part / f"scalar-{name}.npy", values, allow_pickle=False)
+        (part / "scalars.json").write_text(json.dumps(list(scalars)), encoding="utf-8")
+        offered |= set(chunk.crossings)
+    return offered
 
 
 def _load(part: Path) -> DecodedRows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -14,6 +14,10 @@ from emulator.objects import field_columns
 if TYPE_CHECKING:
     import awkward as ak
     from numpy.typing import NDArray
+
+
+#: Rows that are filled field by field before the next ones; they stay in a cache meanwhile.
+_BLOCK: Final = 1_024
 
 
 @kernel
@@ -62,6 +66,7 @@ def feature_rows(events: ak.Array, layout: FeatureLayout) -> NDArray[np.int16]:
     (0, 57)
     """
     rows = np.zeros((len(events), len(layout)), dtype=np.int16)
+    fields = []
     for collection, field in layout.inputs:
         if field not in events[collection].fields:
             present = [f"{collection}.{each}" for each in events[collection].fields]
@@ -74,5 +79,10 @@ def feature_rows(events: ak.Array, layout: FeatureLayout) -> NDArray[np.int16]:
             and (feature.object, layout.era.source_field(feature)) == (collection, field)
         ]
         slots, targets = np.array(chosen, dtype=np.int64).T.copy()
-        _fill(rows, *field_columns(events, collection, field), slots, targets, *layout.steps(field))
+        places = (slots, targets, *layout.steps(field))
+        fields.append((*field_columns(events, collection, field), places))
+    for start in range(0, len(rows), _BLOCK):
+        stop = min(start + _BLOCK, len(rows))
+        for offsets, contents, places in fields:
+            _fill(rows[start:stop], offsets[start : stop + 1], contents, *places)
     return rows

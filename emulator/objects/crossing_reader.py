@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from emulator.objects.scales import load_scales
 from emulator.objects.summary import FileSummary, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -78,6 +78,10 @@ class CrossingReader(ABC):
     def decisions(self) -> int:
         """Number of decisions that the file holds for each entry."""
         return 0
+
+    def without_other_fields(self, fields: Collection[str]) -> Self:  # noqa: ARG002
+        """Return this reader: it reads whole rows."""
+        return self
 
     def notes(self) -> tuple[str, ...]:
         """Return what a user must know, one sentence each."""

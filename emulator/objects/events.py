@@ -231,7 +231,7 @@ def _checked_columns(
         msg = f"{collection}: fields missing: {sorted(missing)}; unknown: {sorted(unknown)}"
         raise ValueError(msg)
     offsets = np.asarray(given.offsets, dtype=np.int64)
-    if len(offsets) != rows + 1 or offsets[0] != 0 or bool(np.any(np.diff(offsets) < 0)):
+    if len(offsets) != rows + 1 or offsets[0] != 0 or bool(np.any(offsets[1:] < offsets[:-1])):
         msg = f"{collection}: offsets must rise from 0 and have {rows + 1} entries"
         raise ValueError(msg)
 

@@ -108,9 +108,7 @@ def open_l1ntuple(file: RootFile, source: Source, order: Order) -> TreeReader:
         decisions=_decisions(file, source),
     )
     offered = tuple(each for each, tree in _TREES.items() if tree in file.trees())
-    return TreeReader(
-        file.path, FORMAT_NAME, source=source, layout=layout, sources=offered, order=order
-    )
+    return TreeReader(file, FORMAT_NAME, source=source, layout=layout, sources=offered, order=order)
 
 
 def _decisions(file: RootFile, source: Source) -> TreeDecisions | None:

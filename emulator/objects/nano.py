@@ -114,9 +114,7 @@ def open_nano(file: RootFile, source: Source, order: Order) -> TreeReader:
         raise InputFileError(file.path, _refusal(branches, source, offered))
     seeds = tuple(name for name in file.tree(TREE).branches if name.startswith(SEED_PREFIXES))
     layout = _layout(PREFIXES[source], seeds)
-    return TreeReader(
-        file.path, FORMAT_NAME, source=source, layout=layout, sources=offered, order=order
-    )
+    return TreeReader(file, FORMAT_NAME, source=source, layout=layout, sources=offered, order=order)
 
 
 def _names(prefix: str, variable: str) -> set[str]:

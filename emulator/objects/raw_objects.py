@@ -12,11 +12,11 @@ from emulator.objects.ordering import select_objects, stand_as_wanted
 from emulator.objects.sum_types import SUM_PARTS, SUM_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from numpy.typing import NDArray
 
-    Chosen = tuple[NDArray[np.int64], NDArray[np.int64]]
+    from emulator.objects.sum_types import SumPart
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,52 +76,92 @@ class RawSums:
         """Return the types of sums that occur."""
         return set(np.flatnonzero(np.bincount(self.kind)).tolist()) if len(self.kind) else set()
 
-    def selected(self, wanted: NDArray[np.int64], *, by_pt: bool) -> dict[str, Columns]:
-        """Return each sum, with the further fields of its word where every row has them."""
-        chosen = self._chosen(wanted, by_pt=by_pt)
-        fields = self.objects.fields
+    def selected(
+        self,
+        wanted: NDArray[np.int64],
+        *,
+        by_pt: bool,
+        further: Collection[str] | None = None,
+    ) -> dict[str, Columns]:
+        """Return each sum, with the further fields of its word where every row has them.
+
+        ``further`` names those that are wanted, as ``ett.min_bias``; None: all.
+        """
+        parts = {
+            name: {
+                field: part
+                for field, part in SUM_PARTS[name].items()
+                if further is None or f"{name}.{field}" in further
+            }
+            for name in SUM_TYPES
+        }
+        columns = self._columns(int(wanted[0])) if len(wanted) == 1 else None
+        if columns is not None:
+            return self._by_column(columns, parts)
+        return self._by_search(wanted, parts, by_pt=by_pt)
+
+    def _by_column(
+        self, columns: dict[int, int], parts: Mapping[str, Mapping[str, SumPart]]
+    ) -> dict[str, Columns]:
+        """Take sums that stand in the same order in every entry."""
+        entries = len(self.objects.offsets) - 1
+        tables = {
+            name: values.reshape(entries, len(columns))
+            for name, values in self.objects.fields.items()
+        }
+        one_each = np.arange(entries + 1)
         found = {}
         for name, kind in SUM_TYPES.items():
-            offsets, index = chosen[kind]
-            own: dict[str, NDArray[Any]] = {
-                each: fields[each][index] for each in REQUIRED_FIELDS[name]
-            }
-            for each, part in SUM_PARTS[name].items():
-                if part.kind in chosen:
-                    values = part.values(offsets, *chosen[part.kind], fields["pt"])
-                    own |= {} if values is None else {each: values}
-            found[name] = Columns(offsets, own)
+            if kind not in columns:
+                none = np.zeros(0, np.int16)
+                fields: dict[str, NDArray[Any]] = dict.fromkeys(REQUIRED_FIELDS[name], none)
+                found[name] = Columns(np.zeros(entries + 1, np.int64), fields)
+                continue
+            fields = {each: tables[each][:, columns[kind]] for each in REQUIRED_FIELDS[name]}
+            for each, part in parts[name].items():
+                if part.kind in columns:
+                    fields[each] = part.bits_of(tables["pt"][:, columns[part.kind]])
+            found[name] = Columns(one_each, fields)
         return found
 
-    def _chosen(self, wanted: NDArray[np.int64], *, by_pt: bool) -> dict[int, Chosen]:
-        """Return offsets and positions of each type that occurs, and of those of the events array."""
-        if len(wanted) == 1 and (columns := self._columns(int(wanted[0]))):
-            entries = len(self.objects.offsets) - 1
-            rows = np.arange(entries + 1)
-            none: Chosen = (np.zeros(entries + 1, np.int64), np.zeros(0, np.int64))
-            found = {
-                kind: (rows, rows[:-1] * len(columns) + column)
-                for column, kind in enumerate(columns)
-            }
-            return dict.fromkeys(SUM_TYPES.values(), none) | found
+    def _by_search(
+        self,
+        wanted: NDArray[np.int64],
+        parts: Mapping[str, Mapping[str, SumPart]],
+        *,
+        by_pt: bool,
+    ) -> dict[str, Columns]:
         raw = self.objects
-        return {
+        kinds = {part.kind for each in parts.values() for part in each.values()} & self.kinds()
+        chosen = {
             kind: select_objects(
                 raw.offsets, raw.fields["pt"], raw.crossing, self.kind, wanted, kind, 0, 1, by_pt
             )
-            for kind in {*SUM_TYPES.values(), *self.kinds()}
+            for kind in {*SUM_TYPES.values(), *kinds}
         }
+        found = {}
+        for name, kind in SUM_TYPES.items():
+            offsets, index = chosen[kind]
+            fields: dict[str, NDArray[Any]] = {
+                each: raw.fields[each][index] for each in REQUIRED_FIELDS[name]
+            }
+            for each, part in parts[name].items():
+                if part.kind in chosen:
+                    values = part.values(offsets, *chosen[part.kind], raw.fields["pt"])
+                    fields |= {} if values is None else {each: values}
+            found[name] = Columns(offsets, fields)
+        return found
 
-    def _columns(self, crossing: int) -> list[int]:
-        """Return the types in the order that every entry has, or nothing if entries differ."""
+    def _columns(self, crossing: int) -> dict[int, int] | None:
+        """Return the place of each type in every entry, or None if entries differ."""
         entries = len(self.objects.offsets) - 1
         n_sums = len(self.kind) // entries if entries else 0
-        first = self.kind[:n_sums]
+        first = self.kind[:n_sums].tolist()
         same = (
             n_sums > 0
-            and len(np.unique(first)) == n_sums
+            and len(set(first)) == n_sums
             and bool(np.all(np.diff(self.objects.offsets) == n_sums))
-            and bool(np.all(self.kind.reshape(entries, n_sums) == first))
+            and bool(np.all(self.kind.reshape(entries, n_sums) == self.kind[:n_sums]))
             and bool(np.all(self.objects.crossing == crossing))
         )
-        return first.tolist() if same else []
+        return {kind: place for place, kind in enumerate(first)} if same else None

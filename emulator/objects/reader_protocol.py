@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from emulator.objects.chunks import Chunk
     from emulator.objects.summary import FileSummary
@@ -51,6 +51,12 @@ class Reader(Protocol):
         ``bits`` asks for the decisions too, which are of crossing 0. ``entries`` is the first entry and
         the one behind the last to read; all by default. Whoever reads a part must look himself whether
         the file offers the crossings that he asked for (`Chunk.crossings`, `require_crossings`).
+        """
+
+    def without_other_fields(self, fields: Collection[str]) -> Reader:
+        """Return a reader that need read no other optional fields than these, as ``mu.iso``.
+
+        Formats that are read whole give all of them all the same.
         """
 
     def provenance(self) -> dict[str, Any]:

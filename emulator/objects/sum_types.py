@@ -63,8 +63,11 @@ class SumPart:
         rows = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
         if np.any(np.diff(part_offsets)[rows] == 0):
             return None
-        whole = pt[index[part_offsets[rows]]].astype(np.int64)
-        return whole >> self.shift & ((1 << self.bits) - 1)
+        return self.bits_of(pt[index[part_offsets[rows]]])
+
+    def bits_of(self, pt: NDArray[Any]) -> NDArray[np.int64]:
+        """Return the field from the hardware ET of the parts."""
+        return pt.astype(np.int64) >> self.shift & ((1 << self.bits) - 1)
 
 
 #: Further fields of each sum (see `emulator.objects.events.OPTIONAL_FIELDS`).

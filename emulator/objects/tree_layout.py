@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from emulator.objects.tree_decisions import TreeDecisions
 
@@ -44,6 +44,8 @@ class TreeLayout:
         each entry is one crossing stand in ``optional_scalars``.
     decisions
         Where the file keeps the trigger's decisions, if it does.
+    further_sum_fields
+        Which further fields of sums' words are wanted, as ``ett.min_bias``; None: all.
     """
 
     tree: str
@@ -58,3 +60,29 @@ class TreeLayout:
     shower_crossing: str | None = None
     showers: Mapping[str, str] = field(default_factory=dict)
     decisions: TreeDecisions | None = None
+    further_sum_fields: Collection[str] | None = None
+
+    def with_fields(
+        self, required: Mapping[str, Collection[str]], others: Collection[str]
+    ) -> TreeLayout:
+        """Return the layout with the required fields of each collection of objects, and some others.
+
+        Parameters
+        ----------
+        required
+            Fields by collection.
+        others
+            Further ones, as ``mu.iso``.
+        """
+        objects = {
+            name: ObjectBranches(
+                branches.crossing,
+                {
+                    field: branch
+                    for field, branch in branches.fields.items()
+                    if field in required[name] or f"{name}.{field}" in others
+                },
+            )
+            for name, branches in self.objects.items()
+        }
+        return replace(self, objects=objects, further_sum_fields=frozenset(others))

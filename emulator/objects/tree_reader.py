@@ -5,6 +5,7 @@ A format is data: a `TreeLayout` names the trees and branches of one source.
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import awkward as ak
@@ -38,7 +39,7 @@ from emulator.objects.sum_types import SUM_PARTS, SUM_TYPES
 from emulator.objects.summary import FileSummary, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -68,8 +69,8 @@ class TreeReader:
 
     Parameters
     ----------
-    path, format_name
-        The file and the name of its format.
+    file, format_name
+        The open file, which is not kept, and the name of its format.
     source, layout
         Which source, and where the format keeps it.
     sources
@@ -86,7 +87,7 @@ class TreeReader:
 
     def __init__(
         self,
-        path: str,
+        file: RootFile,
         format_name: str,
         *,
         source: Source,
@@ -94,16 +95,15 @@ class TreeReader:
         sources: Sequence[Source],
         order: Order = "pt",
     ) -> None:
-        self.path = path
+        self.path = file.path
         self.format_name = format_name
         self.source = source
         self.order = order
         self._layout = layout
         self._sources = tuple(sources)
         self._scales: HardwareScales = load_scales()
-        with open_root(path) as file:
-            self.entries = _checked_entries(file, layout)
-            self.float_valued = file.provenance().get("float_valued") is True
+        self.entries = _checked_entries(file, layout)
+        self.float_valued = file.provenance().get("float_valued") is True
 
     def chunks(
         self,
@@ -133,6 +133,14 @@ class TreeReader:
     def decisions(self) -> int:
         """Number of decisions that the file holds for each entry."""
         return 0 if self._layout.decisions is None else len(self._layout.decisions)
+
+    def without_other_fields(self, fields: Collection[str]) -> TreeReader:
+        """Return a reader that reads no other optional fields of objects than these, as ``mu.iso``."""
+        other = copy(self)
+        other._layout = self._layout.with_fields(
+            {name: REQUIRED_FIELDS[name] for name in OBJECTS}, fields
+        )
+        return other
 
     def provenance(self) -> dict[str, Any]:
         """Return what the writer of the file noted about it; empty for files of the experiment."""
@@ -234,7 +242,7 @@ class TreeReader:
             name: raw.objects[name].selected(wanted, self._scales.multiplicity(name), by_pt=by_pt)
             for name in OBJECTS
         }
-        parts |= raw.sums.selected(wanted, by_pt=by_pt)
+        parts |= raw.sums.selected(wanted, by_pt=by_pt, further=self._layout.further_sum_fields)
 
         def place(row: int) -> str:
             return f"{self.path}:{self._layout.tree} entry {start + row // len(wanted)}"

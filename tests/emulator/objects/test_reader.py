@@ -175,3 +175,15 @@ def test_a_part_says_which_crossings_it_has(good: Path) -> None:
     assert chunk.crossings == (0,)
     with pytest.raises(InputFileError, match=r"crossing 1 is in no entry; offered: 0"):
         list(open_file(good).chunks(crossings=(0, 1)))
+
+
+def test_fields_that_are_not_wanted_are_not_read(tmp_path: Path) -> None:
+    for path in write_originals(tmp_path, seed=6).values():
+        whole = open_file(path)
+        part = whole.without_other_fields({"mu.iso"})
+        read, expected = next(part.chunks()).events, next(whole.chunks()).events
+        assert ak.array_equal(read.eg[["pt", "eta", "phi"]], expected.eg[["pt", "eta", "phi"]])
+        if path.suffix == ".root":
+            assert set(read.mu.fields) == {"pt", "eta_vtx", "phi_vtx", "iso"}
+            assert read.mu.iso.tolist() == expected.mu.iso.tolist()
+            assert "iso" not in read.eg.fields
