@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emulator.errors import RangeError
+from emulator.errors import InputFileError, RangeError
 from emulator.files import user_cache_folder
 from emulator.results import Record
 from firmware.errors import MissingToolError
@@ -133,6 +133,28 @@ def complete_folder(target: Path, is_complete: Callable[[], bool]) -> Iterator[P
                 raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_replaceable(folder: Path, mark: str) -> None:
+    """Check that a folder may be replaced: it is absent, empty, or what we wrote there earlier.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    mark
+        A file that each folder of this kind has.
+
+    Raises
+    ------
+    InputFileError
+        If it holds something else.
+    """
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise InputFileError(folder, "is no folder; name another one")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / mark).is_file():
+        problem = f"is not empty and has no {mark}, so it is not replaced; name another folder"
+        raise InputFileError(folder, problem)
 
 
 @contextmanager

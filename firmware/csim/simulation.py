@@ -29,8 +29,8 @@ from firmware.csim.bridge import bridge_source
 from firmware.csim.compiler import Compiler
 from firmware.errors import UnsupportedNodeError
 from firmware.hls.layers import n_weight_files
-from firmware.hls.library import load_extension
-from firmware.hls.settings import HlsSettings
+from firmware.hls.library import load_extension, require_da4ml
+from firmware.hls.settings import DISTRIBUTED_ARITHMETIC, HlsSettings
 from firmware.hls.writer import build_model_graph, write_model_graph
 
 if TYPE_CHECKING:
@@ -126,9 +126,9 @@ class CSimulation:
         load_extension()
         kept = Path(folder).resolve()
         project = kept / f"csim-{_key(graph, settings, compiler)}"
-        if not _is_complete(project, graph):
+        if not _is_complete(project, graph, settings):
             with one_at_a_time(project):
-                if not _is_complete(project, graph):
+                if not _is_complete(project, graph, settings):
                     _build(graph, project, settings, compiler)
         return cls(graph, project, kept, settings, threads)
 
@@ -189,14 +189,14 @@ def _weights(project: Path) -> Path:
     return project / "firmware" / "weights"
 
 
-def _is_complete(project: Path, graph: Graph) -> bool:
+def _is_complete(project: Path, graph: Graph, settings: HlsSettings) -> bool:
     """Whether a project has its library and all files of constants."""
     try:
         size = json.loads((project / BUILD).read_text())["library_bytes"]
         made = (project / LIBRARY).stat().st_size == size
     except (OSError, ValueError, LookupError):
         return False
-    return made and len(list(_weights(project).glob("*.txt"))) == n_weight_files(graph)
+    return made and len(list(_weights(project).glob("*.txt"))) == n_weight_files(graph, settings)
 
 
 def _check_outputs(graph: Graph) -> None:
@@ -213,6 +213,7 @@ def _key(graph: Graph, settings: HlsSettings, compiler: Compiler) -> str:
         "graph": graph_to_plain(graph),
         "settings": asdict(settings),
         "hls4ml": version("hls4ml"),
+        "da4ml": _version_of_da4ml(settings),
         "compiler": compiler.version,
         "flags": compiler.flags,
         "target": compiler.target,
@@ -220,6 +221,13 @@ def _key(graph: Graph, settings: HlsSettings, compiler: Compiler) -> str:
     }
     text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _version_of_da4ml(settings: HlsSettings) -> str:
+    if settings.strategy != DISTRIBUTED_ARITHMETIC:
+        return ""
+    require_da4ml()
+    return version("da4ml")
 
 
 @cache
@@ -235,7 +243,7 @@ def _sources() -> dict[str, str]:
 
 
 def _build(graph: Graph, project: Path, settings: HlsSettings, compiler: Compiler) -> None:
-    with complete_folder(project, lambda: _is_complete(project, graph)) as temporary:
+    with complete_folder(project, lambda: _is_complete(project, graph, settings)) as temporary:
         model = build_model_graph(graph, temporary, settings)
         compile_model(model, compiler, log=project.with_name(f"{project.name}.log"))
 

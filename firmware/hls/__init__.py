@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from firmware.hls.project import BenchResult, Vectors, run_test_bench, write_full_project
 from firmware.hls.reader import read_model_graph
-from firmware.hls.settings import HlsSettings
+from firmware.hls.settings import BOARDS, HlsSettings
 from firmware.hls.writer import build_model_graph, write_project
 
-__all__ = ["HlsSettings", "build_model_graph", "read_model_graph", "write_project"]
+__all__ = [
+    "BOARDS",
+    "BenchResult",
+    "HlsSettings",
+    "Vectors",
+    "build_model_graph",
+    "read_model_graph",
+    "run_test_bench",
+    "write_full_project",
+    "write_project",
+]

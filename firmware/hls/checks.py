@@ -24,8 +24,10 @@ from emulator.graph import (
     Tanh,
     UnaryLut,
 )
+from emulator.graph.overflows import possible_overflows
 from emulator.graph.tables import sigmoid_table, tanh_table
 from firmware.errors import UnsupportedNodeError
+from firmware.hls.settings import DISTRIBUTED_ARITHMETIC
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -74,6 +76,8 @@ def check_exact(graph: Graph, settings: HlsSettings) -> None:
     """
     _check_names(graph, settings)
     _check_outputs(graph)
+    if settings.strategy == DISTRIBUTED_ARITHMETIC:
+        _check_distributed(graph)
     for node in graph.nodes:
         _check_input(node)
         _check_constants(node)
@@ -196,6 +200,41 @@ def _check_order(node: Node, settings: HlsSettings) -> None:
                 f"{settings.reuse_factor} the products are added in another order"
             )
             _refuse(node.name, reason)
+
+
+def _check_distributed(graph: Graph) -> None:
+    """Refuse sums that are cut on the way: distributed arithmetic cuts only what comes out."""
+    inner = ("accumulator", "product", "bias")
+    cut = {item.node for item in possible_overflows(graph) if item.place in inner}
+    for node in graph.nodes:
+        if not isinstance(node, Dense | Conv2d):
+            continue
+        accumulator = node.accumulator
+        product = graph.tensors[node.inputs[0]].format.fraction + node.weight_format.fraction
+        if accumulator.fraction < max(product, node.bias_format.fraction):
+            reason = (
+                f"its accumulator {accumulator} rounds products, and distributed arithmetic adds them "
+                "whole"
+            )
+            _refuse(node.name, reason)
+        if node.name in cut and not _same_modulo(accumulator, node.format):
+            reason = (
+                f"its accumulator {accumulator} can overflow, and distributed arithmetic has no "
+                "accumulator"
+            )
+            _refuse(node.name, reason)
+
+
+def _same_modulo(accumulator: FixedFormat, result: FixedFormat) -> bool:
+    """Whether a result is the same of a wrapped sum and of the whole one."""
+    shifts = result.fraction >= accumulator.fraction or result.rounding in {
+        "TRN",
+        "RND",
+        "RND_CONV",
+        "RND_MIN_INF",
+    }
+    wraps = accumulator.overflow == "WRAP" and result.overflow == "WRAP"
+    return wraps and shifts and result.integer <= accumulator.integer
 
 
 def _check_own_rules(node: Node, inputs: Sequence[Tensor]) -> None:

@@ -35,11 +35,13 @@ from emulator.graph import (
     Tensor,
     UnaryLut,
 )
+from firmware.hls.settings import DISTRIBUTED_ARITHMETIC
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from emulator.fixed import FixedFormat
+    from firmware.hls.settings import HlsSettings
 
 
 def layer_types(node: Node, inputs: Sequence[Tensor]) -> Mapping[str, FixedFormat]:
@@ -78,13 +80,17 @@ def layer_entry(node: Node, graph: Graph) -> dict[str, Any]:
     return {**entry, "n_in": inputs[0].size} if inputs else entry
 
 
-def n_weight_files(graph: Graph) -> int:
+def n_weight_files(graph: Graph, settings: HlsSettings) -> int:
     """Return how many files of constants hls4ml writes for a graph."""
-    pairs = Dense | Conv2d | OffsetShift | BatchNormalization
-    return sum(
-        2 if isinstance(node, pairs) else int(isinstance(node, UnaryLut | Constant))
-        for node in graph.nodes
-    )
+    return sum(_n_weight_files(node, settings) for node in graph.nodes)
+
+
+def _n_weight_files(node: Node, settings: HlsSettings) -> int:
+    if isinstance(node, Dense | Conv2d):  # shifts and additions hold the weights in the code
+        return 0 if settings.strategy == DISTRIBUTED_ARITHMETIC else 2
+    if isinstance(node, OffsetShift | BatchNormalization):
+        return 2
+    return int(isinstance(node, UnaryLut | Constant))
 
 
 @singledispatch

@@ -7,6 +7,7 @@ import sys
 import warnings
 from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from firmware.errors import MissingToolError
@@ -39,6 +40,19 @@ def load_extension() -> ModuleType:
         msg = "hls4ml is not installed: pip install 'l1distill[firmware]'"
         raise MissingToolError(msg) from error
     return import_module("firmware.hls.extension")
+
+
+def require_da4ml() -> None:
+    """Check that the package is there which hls4ml's distributed arithmetic needs.
+
+    Raises
+    ------
+    MissingToolError
+        If it is not installed.
+    """
+    if find_spec("da4ml") is None:
+        msg = "distributed arithmetic needs da4ml: pip install 'l1distill[da]'"
+        raise MissingToolError(msg)
 
 
 @contextmanager

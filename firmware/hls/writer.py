@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emulator.graph import Conv2d, Dense, QuantizeEach
+from firmware.building import check_replaceable, complete_folder
 from firmware.errors import ReadBackError, UnsupportedNodeError
 from firmware.hls.checks import check_exact
+from firmware.hls.layer_readers import Source
 from firmware.hls.layers import layer_entry, layer_settings, layer_types
-from firmware.hls.library import load_extension, quiet_hls4ml
+from firmware.hls.library import load_extension, quiet_hls4ml, require_da4ml
 from firmware.hls.reader import read_model_graph
-from firmware.hls.settings import HlsSettings
+from firmware.hls.settings import DISTRIBUTED_ARITHMETIC, HlsSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from emulator.graph import Graph, Node
+    from firmware.hls.settings import Strategy
 
 
+#: In each project of hls4ml.
+CONFIGURATION = "hls4ml_config.yml"
 # Layers whose reuse factor hls4ml changes where it does not fit.
 _MULTIPLYING = ("Dense", "Conv2D", "PointwiseConv2D")
 
@@ -64,17 +69,49 @@ def build_model_graph(graph: Graph, folder: str | Path, settings: HlsSettings | 
     check_exact(graph, settings)
     from hls4ml.model import ModelGraph
 
-    layers = [layer_entry(node, graph) for node in graph.nodes]
-    with quiet_hls4ml():
-        model = ModelGraph.from_layer_list(
-            _configuration(graph, Path(folder), settings),
-            layers,
-            inputs=[graph.input.name],
-            outputs=list(graph.outputs),
-        )
+    def make(chosen: HlsSettings) -> Any:
+        with quiet_hls4ml():
+            return ModelGraph.from_layer_list(
+                _configuration(graph, Path(folder), chosen),
+                [layer_entry(node, graph) for node in graph.nodes],
+                inputs=[graph.input.name],
+                outputs=list(graph.outputs),
+            )
+
+    if settings.strategy == DISTRIBUTED_ARITHMETIC:
+        # It keeps no weights to read back: those of the same network, made otherwise, are read.
+        _prove(graph, make(replace(settings, strategy="Latency")), settings)
+        require_da4ml()
+        model = make(settings)
+        _check_distributed(graph, model)
+        return model
+    model = make(settings)
+    _prove(graph, model, settings)
+    return model
+
+
+def _prove(graph: Graph, model: Any, settings: HlsSettings) -> None:
     _check_reuse(model, settings)
     check_equal(graph, read_model_graph(model))
-    return model
+
+
+def _check_distributed(graph: Graph, model: Any) -> None:
+    """Check what a model without weights still shows: its layers and the types of their results.
+
+    A `QuantizeEach` may have gone into the layer behind it.
+    """
+    layers = {layer.name: layer for layer in model.get_layers()}
+    for node in graph.nodes:
+        layer = layers.get(node.name)
+        if layer is None:
+            if isinstance(node, QuantizeEach):
+                continue
+            raise ReadBackError(node.name, "the nodes", node.name, ", ".join(layers))
+        found = Source(layer, ()).format(layer.get_output_variable().type.precision)
+        if found != node.format:
+            raise ReadBackError(node.name, "format", node.format, found)
+        if isinstance(node, Dense | Conv2d) and layer.get_attr("da_codegen") is None:
+            raise ReadBackError(node.name, "strategy", DISTRIBUTED_ARITHMETIC, "another one")
 
 
 def write_project(graph: Graph, folder: str | Path, settings: HlsSettings | None = None) -> Path:
@@ -97,18 +134,25 @@ def write_project(graph: Graph, folder: str | Path, settings: HlsSettings | None
     ------
     UnsupportedNodeError, ReadBackError, MissingToolError
         See `build_model_graph`.
+    emulator.errors.InputFileError
+        If the folder holds something else.
     """
+    return write_project_with(graph, folder, settings or HlsSettings(), lambda *_: None)
+
+
+def write_project_with(
+    graph: Graph,
+    folder: str | Path,
+    settings: HlsSettings,
+    complete: Callable[[Path, Any], None],
+) -> Path:
+    """Write a project as `write_project`; ``complete`` adds to it, given folder and model."""
     target = Path(folder).resolve()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
-        write_model_graph(build_model_graph(graph, temporary, settings))
-        if target.exists():
-            shutil.rmtree(target)
-        temporary.chmod(0o755)
-        os.replace(temporary, target)  # noqa: PTH105 - the folder as a whole
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    check_replaceable(target, CONFIGURATION)
+    with complete_folder(target, lambda: False) as temporary:
+        model = build_model_graph(graph, temporary, settings)
+        write_model_graph(model)
+        complete(temporary, model)
     return target
 
 
@@ -117,7 +161,7 @@ def write_model_graph(model: Any) -> None:
     folder = Path(model.config.get_output_dir())
     with quiet_hls4ml():
         model.write()
-    yaml_file = folder / "hls4ml_config.yml"
+    yaml_file = folder / CONFIGURATION
     yaml_file.write_text(yaml_file.read_text().replace(str(folder), "."))
 
 
@@ -168,16 +212,21 @@ def _check_reuse(model: Any, settings: HlsSettings) -> None:
 
 
 def _configuration(graph: Graph, folder: Path, settings: HlsSettings) -> dict[str, Any]:
-    common = {"ReuseFactor": settings.reuse_factor, "Strategy": settings.strategy, "Trace": False}
+    common = {"ReuseFactor": settings.reuse_factor, "Trace": False}
     layers = {
-        node.name: {"Precision": _precisions(node, graph), **common, **layer_settings(node)}
+        node.name: {
+            "Precision": _precisions(node, graph),
+            **common,
+            "Strategy": _strategy(node, settings),
+            **layer_settings(node),
+        }
         for node in graph.nodes
     }
     model = {
         # Nothing may fall back on this type: the model is read back and compared.
         "Precision": "fixed<16,6>",
         "ReuseFactor": settings.reuse_factor,
-        "Strategy": settings.strategy,
+        "Strategy": _strategy(None, settings),
         "BitExact": False,
     }
     return {
@@ -197,6 +246,12 @@ def _configuration(graph: Graph, folder: Path, settings: HlsSettings) -> dict[st
             "TBOutputStream": "both",
         },
     }
+
+
+def _strategy(node: Node | None, settings: HlsSettings) -> Strategy:
+    """hls4ml refuses layers without weights that are asked for distributed arithmetic."""
+    distributed = settings.strategy == DISTRIBUTED_ARITHMETIC
+    return settings.strategy if not distributed or isinstance(node, Dense | Conv2d) else "Latency"
 
 
 def _precisions(node: Node, graph: Graph) -> dict[str, str]:

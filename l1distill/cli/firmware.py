@@ -19,37 +19,6 @@ Part = Annotated[str, typer.Option(help="Name of the FPGA.")]
 PART = "xcvu13p-flga2577-2-e"
 
 
-def build(
-    model: ModelFile,
-    output: Folder,
-    *,
-    backend: Annotated[str, typer.Option(help="Vitis or Vivado.")] = "Vitis",
-    strategy: Annotated[str, typer.Option(help="Latency or Resource.")] = "Latency",
-    reuse_factor: Annotated[int, typer.Option(help="Multiplications per multiplier.")] = 1,
-    clock: Clock = 5.0,
-    part: Part = PART,
-) -> int:
-    """Write the hls4ml project of a model file: C++, weights, test bench, Tcl scripts.
-
-    Example:
-
-        l1distill firmware build student.json -o hls
-    """
-    from emulator.model import load_model
-    from firmware.hls import HlsSettings, write_project
-
-    settings = HlsSettings(
-        backend=backend,  # type: ignore[arg-type] # HlsSettings refuses what it does not know
-        strategy=strategy,  # type: ignore[arg-type]
-        reuse_factor=reuse_factor,
-        clock_period_ns=clock,
-        part=part,
-    )
-    folder = write_project(load_model(model).graph, output, settings)
-    typer.echo(f"hls4ml project ({backend}, {strategy}) written to {folder}")
-    return 0
-
-
 def csim(
     model: ModelFile, output: Folder, *, jobs: Jobs = PROCESSORS, as_json: AsJson = False
 ) -> int:

@@ -18,6 +18,7 @@ from l1distill.cli import (
     comparing,
     files,
     firmware,
+    hls_projects,
     menus,
     models,
     rating,
@@ -59,7 +60,7 @@ menu_app.command("check")(menus.check)
 firmware_app = typer.Typer(
     help="Build, simulate and cost firmware of a model.", no_args_is_help=True
 )
-firmware_app.command("build")(firmware.build)
+firmware_app.command("build")(hls_projects.build)
 firmware_app.command("csim")(firmware.csim)
 firmware_app.command("rtl")(firmware.rtl)
 firmware_app.command("estimate")(firmware.estimate)

@@ -33,6 +33,7 @@ from emulator.errors import L1Error, SettingsError
 from emulator.features import FeatureLayout, load_layout
 from emulator.fixed import FixedFormat
 from emulator.samples import load_tier
+from firmware.hls.settings import HlsSettings, Strategy
 from l1distill.menu_file import MINI, load_rated_menu
 from l1distill.settings_file import Scenario, Section, first_sentence, read_mapping
 from l1distill.study.roles import MEASURING, SETTING, TRAINING
@@ -332,13 +333,38 @@ class Rates(Section):
 
 
 class Comparison(Section):
-    """Which executions the engine is compared with, on all measuring crossings or the first ones."""
+    """Which executions the engine is compared with, on all measuring crossings or the first ones.
+
+    The rest is of the HLS project; ``part`` and ``clock_period_ns`` are those of ``board`` if omitted.
+    """
 
     n_crossings: PositiveInt | None = None
     against: list[Literal["reference", "csim", "rtl"]] = ["reference", "csim"]  # noqa: RUF012
     backend: Literal["Vitis", "Vivado"] = "Vitis"
-    part: str = "xcvu13p-flga2577-2-e"
-    clock_period_ns: PositiveFloat = 5.0
+    strategy: Strategy = "Latency"
+    reuse_factor: PositiveInt = 1
+    board: Literal["VU13P", "uGT"] = "VU13P"
+    part: str | None = None
+    clock_period_ns: PositiveFloat | None = None
+
+    @model_validator(mode="after")
+    def _possible(self) -> Comparison:
+        try:
+            self.hls_settings()
+        except L1Error as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    def hls_settings(self) -> HlsSettings:
+        """Return the settings of the HLS project."""
+        return HlsSettings.for_board(
+            self.board,
+            backend=self.backend,
+            strategy=self.strategy,
+            reuse_factor=self.reuse_factor,
+            part=self.part,
+            clock_period_ns=self.clock_period_ns,
+        )
 
 
 class Study(Section):

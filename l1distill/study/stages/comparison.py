@@ -11,7 +11,6 @@ from emulator.features import feature_rows
 from emulator.files import replace_file
 from emulator.model import load_model
 from firmware.compare import compare, write_mismatches
-from firmware.hls import HlsSettings
 from firmware.rtl import RtlSettings
 from l1distill.study.roles import MEASURING
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 def run(context: Context) -> list[Path]:
     """Compare event by event; differences are written with their first events."""
     settings = context.study.comparison
+    hls = settings.hls_settings()
     model = load_model(context.run.exported(context.study.distillation.student.name))
     comparisons = compare(
         model.graph,
@@ -34,12 +34,8 @@ def run(context: Context) -> list[Path]:
         against=settings.against,
         jobs=context.jobs,
         work_dir=context.run.simulations,
-        settings=HlsSettings(
-            backend=settings.backend,
-            part=settings.part,
-            clock_period_ns=settings.clock_period_ns,
-        ),
-        rtl_settings=RtlSettings(part=settings.part, clock_period_ns=settings.clock_period_ns),
+        settings=hls,
+        rtl_settings=RtlSettings(part=hls.part, clock_period_ns=hls.clock_period_ns),
     )
     written = [context.run.part("comparisons")]
     for comparison in comparisons:

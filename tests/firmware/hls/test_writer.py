@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from random_graphs import Limits, random_image_graph
 
+from emulator.errors import InputFileError
 from emulator.fixed import FixedFormat
 from emulator.graph import (
     BatchNormalization,
@@ -118,6 +119,9 @@ def test_project_is_written_quietly_and_whole(
     folder = tmp_path / "project"
     folder.mkdir()
     (folder / "old").touch()
+    with pytest.raises(InputFileError, match=r"has no hls4ml_config.yml, so it is not replaced"):
+        write_project(scores, folder)
+    (folder / "hls4ml_config.yml").touch()
     assert write_project(scores, folder, HlsSettings(project_name="score")) == folder
     assert capfd.readouterr() == ("", "")
     assert [path.name for path in tmp_path.iterdir()] == ["project"]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.l1distill.cli.conftest import Program, Refused
 
 
@@ -22,12 +21,27 @@ def test_estimate_shows_the_flows_side_by_side(program: Program, model_file: Pat
     assert all(one["low"] <= one["value"] <= one["high"] and one["source"] for one in figures)
 
 
-def test_build_writes_a_project(program: Program, model_file: Path, tmp_path: Path) -> None:
+def test_build_takes_the_board_and_the_study(
+    program: Program, model_file: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "hls"
-    ended = program("firmware", "build", model_file, "-o", folder, "--backend", "Vivado")
+    words = ("firmware", "build", model_file, "-o", folder, "--no-check", "--events", 20)
+    ended = program(*words, "--board", "uGT", "--backend", "Vivado")
     assert ended.code == 0
-    assert f"hls4ml project (Vivado, Latency) written to {folder}" in ended.out
-    assert (folder / "firmware" / "l1network.cpp").exists()
+    said = "hls4ml project (Vivado, Latency, xc7vx690t-ffg1927-2, 25 ns) written to"
+    assert f"{said} {folder}" in ended.out
+    assert "20 crossings" in (folder / "README.md").read_text()
+    quick = Path(__file__).parents[3] / "studies" / "quick.yaml"
+    study = tmp_path / "study.yaml"
+    section = "comparison: {backend: Vivado, reuse_factor: 1, clock_period_ns: 4, part: xcvu9p-flga2104-2L-e}"
+    study.write_text(f"{quick.read_text().partition('comparison:')[0]}{section}\n")
+    ended = program(*words, "--study", study)
+    assert "(Vivado, Latency, xcvu9p-flga2104-2L-e, 4 ns)" in ended.out
+    ended = program(*words, "--study", study, "--clock", 2.5, "--backend", "Vitis")
+    assert "(Vitis, Latency, xcvu9p-flga2104-2L-e, 2.5 ns)" in ended.out
+    # Another board has another part and clock than the study's.
+    ended = program(*words, "--study", study, "--board", "uGT")
+    assert "(Vivado, Latency, xc7vx690t-ffg1927-2, 25 ns)" in ended.out
 
 
 def test_csim_tells_what_compiling_took(program: Program, model_file: Path, tmp_path: Path) -> None:
@@ -50,6 +64,8 @@ def test_rtl_measures_its_latency(program: Program, model_file: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
+        (("build", "--board", "x"), "unknown board 'x'; known: VU13P, uGT"),
+        (("build", "--part", "x y"), "part must be the name of an FPGA like"),
         (("build", "--backend", "Quartus"), "unknown backend 'Quartus'; known: Vitis, Vivado"),
         (("build", "--reuse-factor", "0"), "reuse_factor must be at least 1, got 0"),
         (("rtl", "--clock", "0"), "clock_period_ns must be positive, got 0"),
