@@ -24,9 +24,9 @@ from firmware.building import (
     n_outputs,
     one_at_a_time,
 )
+from firmware.compiler import Compiler
 from firmware.csim.ap_types import speed_up_ap_types
 from firmware.csim.bridge import bridge_source
-from firmware.csim.compiler import Compiler
 from firmware.errors import UnsupportedNodeError
 from firmware.hls.layers import n_weight_files
 from firmware.hls.library import load_extension, require_da4ml

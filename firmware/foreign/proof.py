@@ -11,7 +11,7 @@ import numpy as np
 
 from emulator.engine import Emulator
 from emulator.results import Record
-from firmware.csim.compiler import Compiler
+from firmware.compiler import Compiler
 from firmware.csim.simulation import CSimulation, compile_model
 from firmware.hls import HlsSettings
 

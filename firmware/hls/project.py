@@ -16,7 +16,7 @@ from emulator.engine import evaluate_rows
 from emulator.errors import InputFileError
 from emulator.results import Record
 from firmware.building import check_rows, first_error, n_outputs, run_tool
-from firmware.csim.compiler import Compiler
+from firmware.compiler import Compiler
 from firmware.errors import CompileError, UnsupportedNodeError
 from firmware.hls.layers import layer_types
 from firmware.hls.settings import HlsSettings

@@ -15,9 +15,9 @@ import pytest
 
 from emulator.fixed import FixedFormat
 from emulator.graph import Graph, Input, Square
+from firmware.compiler import Compiler
 from firmware.csim import CSimulation
 from firmware.csim.ap_types import HEADER, speed_up_ap_types
-from firmware.csim.compiler import Compiler
 from firmware.csim.simulation import LIBRARY, _key
 from firmware.errors import CompileError, MissingToolError
 from firmware.hls import HlsSettings, write_project
