@@ -340,7 +340,7 @@ def train_student(lesson: Lesson, recipe: StudentRecipe, stages: Stages) -> Trai
     floating = new_student(lesson.common, recipe)
     histories: tuple[History, ...] = ()
     if recipe.training is not None:
-        history = _fit_student("float-student", floating, lesson, recipe, recipe.training, stages)
+        history = fit_student("float-student", floating, lesson, recipe, recipe.training, stages)
         histories = (history,)
     student, quantizing = quantize_student(floating, lesson, recipe, stages)
     return TrainedStudent(floating, student, (*histories, *quantizing))
@@ -364,7 +364,7 @@ def quantize_student(
         if chosen.bits is not None:
             spec = calibrated_spec(floating, chosen.bits, floating.scale(rows))
     student = QuantStudent.from_float(floating, spec)
-    history = _fit_student("student", student, lesson, recipe, recipe.quantized_training, stages)
+    history = fit_student("student", student, lesson, recipe, recipe.quantized_training, stages)
     return student, (history,)
 
 
@@ -384,11 +384,11 @@ def _learn_widths(
         "student-widths", learning, loss, *_scaled(learning, lesson), recipe.width_training
     )
     student = learning.freeze(learning.scale(lesson.rows))
-    history = _fit_student("student", student, lesson, recipe, recipe.quantized_training, stages)
+    history = fit_student("student", student, lesson, recipe, recipe.quantized_training, stages)
     return student, (widths, history)
 
 
-def _fit_student(
+def fit_student(
     name: str,
     student: FloatStudent | QuantStudent,
     lesson: Lesson,
@@ -396,6 +396,7 @@ def _fit_student(
     settings: TrainingSettings,
     stages: Stages,
 ) -> History:
+    """Train a student, of floats or of integers, on a lesson as one stage."""
     loss = recipe.loss.on_batches(TARGET_OF_REFERENCE)
     return stages.fit(name, student, loss, *_scaled(student, lesson), settings)
 

@@ -252,7 +252,10 @@ class Trainer:
 
     def run_epoch(self) -> Epoch:
         """Train one epoch, validate, keep the parameters if they are the best so far."""
-        training_loss = self._train()
+        return self.close_epoch(self._train())
+
+    def close_epoch(self, training_loss: float) -> Epoch:
+        """Validate after an epoch of steps, and keep the parameters if they are the best so far."""
         validation_loss = evaluate(self.network, self.loss, self.validation, self.stage)
         number = len(self.epochs)
         done = Epoch(number, training_loss, validation_loss)

@@ -25,6 +25,7 @@ from l1distill.cli import (
     samples,
     scanning,
     studies,
+    training,
 )
 
 #: Exit code of an error that is the program's own (``EX_SOFTWARE`` of sysexits.h).
@@ -45,6 +46,11 @@ model_app = typer.Typer(help="Look at model files, make them of other forms.", n
 
 app.command("study")(studies.study)
 app.command("report")(studies.report)
+train_app = typer.Typer(help="Train one stage alone, or search for students.", no_args_is_help=True)
+train_app.command("teacher")(training.teacher)
+train_app.command("student")(training.student)
+train_app.command("search")(training.search)
+app.add_typer(train_app, name="train")
 app.command("inspect")(files.inspect)
 app.command("convert")(files.convert)
 app.command("emulate")(files.emulate)

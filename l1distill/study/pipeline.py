@@ -106,6 +106,26 @@ def run_study(
     L1Error
         If something that the user gave is wrong; what is finished stays for the next run.
     """
+    context = run_until(study, folder, STAGES[-1].name, jobs=jobs, resume=resume, reporter=reporter)
+    comparisons = json.loads(context.run.part("comparisons").read_text(encoding="utf-8"))
+    export = json.loads(context.run.part("export").read_text(encoding="utf-8"))
+    return StudyOutcome(
+        folder,
+        n_compared=min(record["n_events"] for record in [*comparisons, export]),
+        n_mismatch=sum(record["n_mismatch"] for record in [*comparisons, export]),
+    )
+
+
+def run_until(
+    study: Study,
+    folder: Path,
+    last: str,
+    *,
+    jobs: int = 2,
+    resume: bool = False,
+    reporter: Reporter | None = None,
+) -> Context:
+    """Run the stages of a study up to one, or what of them is not up to date; see `run_study`."""
     context = Context(study, RunFolder(folder), reporter or Reporter(), jobs, resume)
     _require_given_files(study)
     manifest = _manifest_of(study, folder)
@@ -115,6 +135,8 @@ def run_study(
         key = _key(stage, study, manifest, sources)
         if manifest.is_current(stage.name, key):
             context.reporter.say(f"{stage.name}: up to date")
+            if stage.name == last:
+                break
             continue
         context.reporter.say(f"{stage.name}:")
         start = time.perf_counter()
@@ -122,13 +144,9 @@ def run_study(
         manifest.finish(stage.name, key, outputs, time.perf_counter() - start)
         seconds = manifest.stages[stage.name].seconds
         context.reporter.say(f"{stage.name}: done in {seconds:.0f} s")
-    comparisons = json.loads(context.run.part("comparisons").read_text(encoding="utf-8"))
-    export = json.loads(context.run.part("export").read_text(encoding="utf-8"))
-    return StudyOutcome(
-        folder,
-        n_compared=min(record["n_events"] for record in [*comparisons, export]),
-        n_mismatch=sum(record["n_mismatch"] for record in [*comparisons, export]),
-    )
+        if stage.name == last:
+            break
+    return context
 
 
 def planned(study: Study, folder: Path) -> dict[str, str]:

@@ -17,6 +17,7 @@ from l1distill.study.roles import TRAINING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from distill.recipe import Progress
     from distill.training import Epoch
     from l1distill.study.context import Context
 
@@ -44,20 +45,26 @@ def networks(context: Context, *, resume: bool) -> Distilled:
     """Return the trained networks; with ``resume``, finished ones come from their checkpoints."""
     common, seen = background(context)
 
-    def say(stage: str, epoch: Epoch) -> None:
-        context.reporter.say(
-            f"  {stage}: epoch {epoch.epoch}, loss {epoch.training_loss:.4g} on training, "
-            f"{epoch.validation_loss:.4g} on validation background"
-        )
-
     return distill(
         common,
         context.study.recipe(),
         for_student=seen,
         checkpoints=context.run.checkpoints,
         resume=resume,
-        progress=None if resume and not context.resume else say,
+        progress=None if resume and not context.resume else say_losses(context),
     )
+
+
+def say_losses(context: Context) -> Progress:
+    """Return what prints the losses of each epoch."""
+
+    def say(stage: str, epoch: Epoch) -> None:
+        context.reporter.say(
+            f"  {stage}: epoch {epoch.epoch}, loss {epoch.training_loss:.4g} on training, "
+            f"{epoch.validation_loss:.4g} on validation background"
+        )
+
+    return say
 
 
 def background(context: Context) -> tuple[Drawn, Drawn]:
