@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +12,7 @@ from emulator.files import replace_file
 from emulator.results import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 MANIFEST_NAME: Final = "samples.json"
 
@@ -69,6 +69,9 @@ class SampleManifest(Record):
     ----------
     sigma_mb
         Cross-section of each process in mb as Pythia gives it; K factors are applied on top.
+    identity_sha256
+        Hash of all that decides about the crossings: sizes, seed, pile-up, all settings, and the code
+        that makes pools. Empty in samples of an older version.
     """
 
     tier: str
@@ -83,9 +86,12 @@ class SampleManifest(Record):
     sigma_mb: Mapping[str, float]
     k_factors: Mapping[str, float]
     files: tuple[SampleFile, ...]
+    identity_sha256: str = ""
 
     def file(self, name: str) -> SampleFile:
         """Return the record of a file, by its name or by ``train``, ``tune``, ``eval`` or a signal.
+
+        Of several files of one role it is the first; see `files_of`.
 
         Raises
         ------
@@ -97,21 +103,51 @@ class SampleManifest(Record):
                 return record
         raise KeyError(name)
 
+    def files_of(self, role: str) -> tuple[SampleFile, ...]:
+        """Return the records of all files of ``train``, ``tune``, ``eval`` or a signal."""
+        return tuple(
+            record
+            for record in self.files
+            if role == (record.role if record.role != "signal" else record.process)
+        )
+
     def content_sha256(self) -> dict[str, str]:
         """Return the content hash of each file."""
         return {record.name: record.content_sha256 for record in self.files}
 
 
-def save_manifest(manifest: SampleManifest, folder: Path) -> Path:
+def unit_name(unit: int) -> str:
+    """Return the file that says that a unit is complete.
+
+    Examples
+    --------
+    >>> unit_name(3)
+    'unit_003.json'
+    """
+    return f"unit_{unit:03d}.json"
+
+
+def join_manifests(manifests: Sequence[SampleManifest]) -> SampleManifest:
+    """Join the manifests of units, which differ in files and, by chance, in cross-sections."""
+    first = manifests[0]
+    sigma_mb = {
+        name: sum(manifest.sigma_mb[name] for manifest in manifests) / len(manifests)
+        for name in first.sigma_mb
+    }
+    files = tuple(record for manifest in manifests for record in manifest.files)
+    return replace(first, sigma_mb=sigma_mb, files=files)
+
+
+def save_manifest(manifest: SampleManifest, folder: Path, name: str = MANIFEST_NAME) -> Path:
     """Write a manifest into its folder."""
-    path = folder / MANIFEST_NAME
+    path = folder / name
     text = json.dumps({"version": _VERSION, **manifest.as_dict()}, indent=1)
     with replace_file(path) as draft:
         draft.write_text(text + "\n", encoding="utf-8")
     return path
 
 
-def load_manifest(folder: str | Path) -> SampleManifest:
+def load_manifest(folder: str | Path, name: str = MANIFEST_NAME) -> SampleManifest:
     """Read the manifest of a folder of samples.
 
     Raises
@@ -119,7 +155,7 @@ def load_manifest(folder: str | Path) -> SampleManifest:
     InputFileError
         If it is missing, damaged, of another version, or names files that are not there.
     """
-    path = Path(folder) / MANIFEST_NAME
+    path = Path(folder) / name
     if not path.is_file():
         raise InputFileError(path, "no manifest of samples here: the samples are not finished")
     try:

@@ -103,7 +103,7 @@ class PieceRequest:
         process = generator.process(self.process)
         key = content_sha256(
             [
-                _sources_sha256(),
+                sources_sha256(),
                 _settings_of(process, generator),
                 response.pool_sha256,
                 [self.n_events, self.first_event, self.seed, self.n_truth],
@@ -304,7 +304,7 @@ def _settings_of(process: Process, generator: GeneratorSettings) -> list[Any]:
 
 
 @lru_cache(maxsize=1)
-def _sources_sha256() -> str:
+def sources_sha256() -> str:
     """Hash of the code that decides what a pool holds: old pools are not reused after a change."""
     folder = Path(__file__).parent
     names = ("deposit.py", "pools.py", "pythia.py", "truth.py")

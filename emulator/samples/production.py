@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from emulator.errors import SettingsError
+from emulator.errors import InputFileError, SettingsError
 from emulator.objects import load_scales
 from emulator.objects.nano_writer import write_nano
 from emulator.samples import strata
+from emulator.samples._yaml import content_sha256
 from emulator.samples.content import ContentHash
 from emulator.samples.crossings import (
     Crossings,
@@ -32,7 +33,10 @@ from emulator.samples.manifest import (
     SampleFile,
     SampleManifest,
     StratumRecord,
+    join_manifests,
+    load_manifest,
     save_manifest,
+    unit_name,
 )
 from emulator.samples.pools import (
     ORDER_DOMAIN,
@@ -42,6 +46,7 @@ from emulator.samples.pools import (
     load_pool,
     make_piece,
     piece_requests,
+    sources_sha256,
 )
 from emulator.samples.pythia import require_pythia
 from emulator.samples.settings import SPLITS, Tier, check_tier, load_generator, load_tier
@@ -55,11 +60,18 @@ if TYPE_CHECKING:
     from emulator.samples.settings import GeneratorSettings, StrataSettings
 
     Progress = Callable[[int, int, str], None]
+    _Run = Callable[[Callable[..., Any], Sequence[tuple[Any, ...]]], Iterator[Any]]
     PoolPaths = tuple[tuple[str, tuple[Path, ...]], ...]
 
 #: Split whose pools make the pile-up of signals: disjoint from what a network is trained and tuned
 #: on, and the same interactions that the rate is measured with.
 SIGNAL_PILEUP_SPLIT: Final = "eval"
+
+#: Splits whose pools keep what was generated: resolutions and turn-on curves are drawn from these.
+TRUTH_SPLITS: Final = ("eval", "signal")
+
+# What of a tier decides about the events of a unit.
+_SIZES: Final = ("piece_events", "piece_crossings", "events", "crossings", "signals")
 
 _CHUNK_CROSSINGS: Final = 20_000
 
@@ -74,6 +86,12 @@ class _Plan:
     scales: str
     pileup: float
     seed: int
+    units: int = 1
+    unit: int = 0
+
+    def file_name(self, stem: str) -> str:
+        """Name of a file of this unit."""
+        return f"{stem}.root" if self.units == 1 else f"{stem}_{self.unit:03d}.root"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +117,8 @@ def generate(
     scenario_pileup: float = 50.0,
     seed: int = 1,
     jobs: int = 2,
+    scale: int = 1,
+    part: tuple[int, int] = (1, 1),
     progress: Progress | None = None,
     pool_dir: str | Path | None = None,
     generator: GeneratorSettings | None = None,
@@ -110,6 +130,10 @@ def generate(
     Writes ``zerobias_train.root``, ``zerobias_tune.root``, ``zerobias_eval.root``,
     ``signal_<NAME>.root`` and, last of all, ``samples.json``. Pythia events of the splits are
     disjoint. Pools stay in ``pools/``, and a repeated call goes on from those that are finished.
+
+    A tier of several units writes ``zerobias_eval_000.root`` and so on, and ``unit_000.json`` when a
+    unit is complete; a repeated call skips complete units, and the pools of all but the first are
+    deleted. Whichever call finds all units complete writes ``samples.json``.
 
     Parameters
     ----------
@@ -123,6 +147,11 @@ def generate(
         Same seed, same content, for any number of jobs; 0 to 2**24 - 1.
     jobs
         Processes to use; with 1 everything happens in this one.
+    scale
+        This many times the units of the tier. A larger scale goes on where a smaller one ended.
+    part
+        ``(i, n)``: make the units of part ``i`` of ``n``, for a cluster. The parts may be made on
+        different machines, and their files put into one folder.
     progress
         Called with pieces done, pieces in all, and what was done last.
     pool_dir
@@ -132,7 +161,7 @@ def generate(
 
     Returns
     -------
-    The manifest, as written.
+    The manifest, as written; while units of other parts are missing, that of the units made here.
 
     Raises
     ------
@@ -142,47 +171,113 @@ def generate(
         If the tier, the pile-up, the seed or the number of jobs is impossible.
     """
     require_pythia()
+    size = load_tier(tier) if isinstance(tier, str) else tier
     plan = _Plan(
-        tier=load_tier(tier) if isinstance(tier, str) else tier,
+        tier=size,
         generator=generator or load_generator(),
         response=response or load_response(),
         scales=load_scales(scales).name,
         pileup=float(scenario_pileup),
         seed=seed,
+        units=size.units * scale,
     )
-    _check(plan, jobs)
+    _check(plan, jobs, scale, part)
     out = Path(out_dir)
     out.mkdir(parents=True, exist_ok=True)
     # Files of an earlier run are about to be replaced one by one: they are no set any more.
     (out / MANIFEST_NAME).unlink(missing_ok=True)
-    pieces = _pool_pieces(plan, Path(pool_dir) if pool_dir else out / "pools")
-    sources = {key: [request for request in pieces if _key(request) == key] for key in _keys(plan)}
-    steps = _Steps(progress, len(pieces) + sum(map(len, _crossing_pieces(plan, {}, {}).values())))
+    mine = [replace(plan, unit=unit) for unit in range(part[0] - 1, plan.units, part[1])]
+    todo = [each for each in mine if _finished(each, out) is None]
+    folder = Path(pool_dir) if pool_dir else out / "pools"
+    pieces = {each.unit: _pool_pieces(each, folder) for each in todo}
+    steps = _Steps(progress, sum(_n_steps(each, pieces[each.unit]) for each in todo))
     with _workers(jobs) as run:
-        paths: dict[PieceRequest, Path] = {}
-        # Compiling the simulation takes longer than a piece: one worker does it while the others
-        # are busy with Pythia, and all find it in the cache afterwards.
-        made = run(_pool_task, [(None, plan), *((piece, plan) for piece in pieces)])
-        next(made)
-        for piece, path in zip(pieces, made, strict=True):
-            paths[piece] = path
-            steps.done(f"Pythia {piece.process} ({piece.split})")
-        pools = {key: tuple(paths[piece] for piece in sources[key]) for key in sources}
-        sections = {name: _section(name, pools) for name in {key[0] for key in pools}}
-        sigma = {name: section[0] for name, section in sections.items()}
-        files = []
-        requests = _crossing_pieces(plan, pools, sigma)
-        flat = [(request, plan) for each in requests.values() for request in each]
-        results = run(_simulate_piece, flat)
-        for name, wanted in requests.items():
-            parts = []
-            for _ in wanted:
-                parts.append(next(results))
-                steps.done(f"crossings for {name}")
-            files.append(_write(out, name, wanted, parts, plan))
+        for each in todo:
+            _make_unit(each, out, pieces[each.unit], run, steps)
+            if pool_dir is None and each.unit > 0:
+                for piece in pieces[each.unit]:
+                    piece.path(plan.generator, plan.response).unlink(missing_ok=True)
+    return _collect(plan, mine, out)
+
+
+def _n_steps(plan: _Plan, pieces: Sequence[PieceRequest]) -> int:
+    return len(pieces) + sum(map(len, _crossing_pieces(plan, {}, {}).values()))
+
+
+def _make_unit(
+    plan: _Plan, out: Path, pieces: Sequence[PieceRequest], run: _Run, steps: _Steps
+) -> None:
+    """Make the pools and files of one unit, and note that it is complete."""
+    paths: dict[PieceRequest, Path] = {}
+    # Compiling the simulation takes longer than a piece: one worker does it while the others
+    # are busy with Pythia, and all find it in the cache afterwards.
+    made = run(_pool_task, [(None, plan), *((piece, plan) for piece in pieces)])
+    next(made)
+    for piece, path in zip(pieces, made, strict=True):
+        paths[piece] = path
+        steps.done(f"Pythia {piece.process} ({piece.split})")
+    pools = {
+        key: tuple(paths[piece] for piece in pieces if _key(piece) == key) for key in _keys(plan)
+    }
+    sections = {name: _section(name, pools) for name in {key[0] for key in pools}}
+    sigma = {name: section[0] for name, section in sections.items()}
+    files = []
+    requests = _crossing_pieces(plan, pools, sigma)
+    flat = [(request, plan) for each in requests.values() for request in each]
+    results = run(_simulate_piece, flat)
+    for name, wanted in requests.items():
+        parts = []
+        for _ in wanted:
+            parts.append(next(results))
+            steps.done(f"crossings for {name}")
+        files.append(_write(out, name, wanted, parts, plan))
     manifest = _manifest(plan, sigma, files)
-    save_manifest(manifest, out)
-    return manifest
+    save_manifest(manifest, out, MANIFEST_NAME if plan.units == 1 else unit_name(plan.unit))
+
+
+def _finished(plan: _Plan, out: Path) -> SampleManifest | None:
+    """Return the manifest of a unit that is complete and was made with these settings.
+
+    A set of one unit is made anew: its pools take nearly all the time, and are kept.
+    """
+    path = out / unit_name(plan.unit)
+    if plan.units == 1 or not path.is_file():
+        return None
+    try:
+        manifest = load_manifest(out, path.name)
+    except InputFileError:
+        return None
+    return manifest if manifest.identity_sha256 == identity_sha256(plan) else None
+
+
+def _collect(plan: _Plan, mine: Sequence[_Plan], out: Path) -> SampleManifest:
+    """Join the units to one set of samples, once all are complete."""
+    if plan.units == 1:
+        return load_manifest(out)
+    found = [_finished(replace(plan, unit=unit), out) for unit in range(plan.units)]
+    complete = [manifest for manifest in found if manifest is not None]
+    if len(complete) == plan.units:
+        manifest = join_manifests(complete)
+        save_manifest(manifest, out)
+        return manifest
+    own = [found[each.unit] for each in mine]
+    return join_manifests([manifest for manifest in own if manifest is not None])
+
+
+def identity_sha256(plan: _Plan) -> str:
+    """Hash of all that decides what crossings a set of samples holds, apart from its number of units."""
+    sizes = {key: value for key, value in asdict(plan.tier).items() if key in _SIZES}
+    return content_sha256(
+        [
+            sizes,
+            plan.seed,
+            plan.pileup,
+            plan.scales,
+            plan.generator.sha256(),
+            plan.response.sha256,
+            sources_sha256(),
+        ]
+    )
 
 
 class _Steps:
@@ -202,7 +297,7 @@ class _Steps:
 @contextmanager
 def _workers(
     jobs: int,
-) -> Iterator[Callable[[Callable[..., Any], Sequence[tuple[Any, ...]]], Iterator[Any]]]:
+) -> Iterator[_Run]:
     """Give a function that maps tasks to results in order, here or in processes."""
     if jobs == 1:
         yield lambda function, tasks: (function(*task) for task in tasks)
@@ -216,8 +311,20 @@ def _workers(
         executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _check(plan: _Plan, jobs: int) -> None:
+def _check(plan: _Plan, jobs: int, scale: int, part: tuple[int, int]) -> None:
     check_tier(plan.tier, plan.generator)
+    if scale < 1:
+        msg = f"the scale must be at least 1, not {scale}"
+        raise SettingsError(msg)
+    if not 1 <= part[0] <= part[1]:
+        msg = f"part {part[0]}/{part[1]} does not exist: parts count from 1"
+        raise SettingsError(msg)
+    if part[1] > plan.units:
+        msg = (
+            f"tier {plan.tier.name} at scale {scale} has {plan.units} "
+            f"unit{'s' if plan.units > 1 else ''} and cannot be cut into {part[1]} parts"
+        )
+        raise SettingsError(msg)
     if jobs < 1:
         msg = f"jobs must be at least 1, not {jobs}"
         raise SettingsError(msg)
@@ -244,11 +351,21 @@ def _key(request: PieceRequest) -> tuple[str, str]:
 def _pool_pieces(plan: _Plan, folder: Path) -> list[PieceRequest]:
     """All pieces of pools. The first that makes an initialisation file starts, the others wait."""
     pieces: list[PieceRequest] = []
+    reused = plan.generator.reuse_initialisation
     for name, split in _keys(plan):
         tier = plan.tier
         n = tier.signals[name].events if split == "signal" else tier.events[split][name]
-        pieces += piece_requests(name, split, n, tier.piece_events, plan.seed, folder)
-    reused = plan.generator.reuse_initialisation
+        truth = tier.truth_events if split in TRUTH_SPLITS and name not in reused else 0
+        own = piece_requests(name, split, n, tier.piece_events, plan.seed, folder)
+        pieces += [
+            replace(
+                piece,
+                piece=piece.piece + plan.unit * len(own),
+                first_event=piece.first_event + plan.unit * n,
+                n_truth=truth,
+            )
+            for piece in own
+        ]
     first = {name: next(p for p in pieces if p.process == name) for name in reused}
     return sorted(pieces, key=lambda p: 0 if p in first.values() else 1 + (p.process in reused))
 
@@ -278,29 +395,30 @@ def _crossing_pieces(
     for split in SPLITS[:3]:
         here = tuple((key[0], paths) for key, paths in pools.items() if key[1] == split)
         sizes = tier.crossings[split]
-        files[f"zerobias_{split}.root"] = [
+        files[plan.file_name(f"zerobias_{split}")] = [
             _CrossingsRequest(
                 split, number, piece, first, n, sizes[rank], sum(sizes.values()), here, section
             )
             for number, rank in enumerate(ranks)
-            for piece, first, n in _cut(sizes[rank], tier.piece_crossings)
+            for piece, first, n in _cut(sizes[rank], tier.piece_crossings, plan.unit)
         ]
     pileup = tuple((key[0], paths) for key, paths in pools.items() if key[1] == SIGNAL_PILEUP_SPLIT)
     for name, size in tier.signals.items():
         own = (name, pools.get((name, "signal"), ()))
         total = size.crossings
-        files[f"signal_{name}.root"] = [
+        files[plan.file_name(f"signal_{name}")] = [
             _CrossingsRequest("signal", -1, piece, first, n, total, total, pileup, section, own)
-            for piece, first, n in _cut(total, tier.piece_crossings)
+            for piece, first, n in _cut(total, tier.piece_crossings, plan.unit)
         ]
     return files
 
 
-def _cut(total: int, size: int) -> list[tuple[int, int, int]]:
-    """Number, first crossing and length of each piece."""
+def _cut(total: int, size: int, unit: int) -> list[tuple[int, int, int]]:
+    """Number (counted over units), first crossing and length of each piece."""
+    starts = range(0, total, size)
     return [
-        (piece, first, min(size, total - first))
-        for piece, first in enumerate(range(0, total, size))
+        (piece + unit * len(starts), first, min(size, total - first))
+        for piece, first in enumerate(starts)
     ]
 
 
@@ -372,7 +490,11 @@ def _write(
         for start in range(0, len(order), _CHUNK_CROSSINGS):
             rows = order[start : start + _CHUNK_CROSSINGS]
             events = to_events(
-                crossings.taken(rows), weight[rows], run=1, first_event=1 + start, scales=scales
+                crossings.taken(rows),
+                weight[rows],
+                run=1,
+                first_event=1 + plan.unit * len(order) + start,
+                scales=scales,
             )
             content.update(events)
             yield events
@@ -389,6 +511,8 @@ def _write(
         "inelastic_mb": plan.generator.inelastic_mb,
         "generator_sha256": plan.generator.sha256(),
         "response_sha256": plan.response.sha256,
+        "identity_sha256": identity_sha256(plan),
+        "unit": plan.unit,
         "versions": _versions(),
     }
     write_nano(out / name, chunks(), provenance=provenance)
@@ -406,7 +530,7 @@ def _write(
         strata=tuple(
             StratumRecord(ranks[request.stratum], request.stratum, probability, request.of)
             for request, (_, probability) in zip(requests, parts, strict=True)
-            if request.piece == 0 and not request.signal
+            if request.first == 0 and not request.signal
         ),
         pools=counted,
     )
@@ -425,6 +549,7 @@ def _manifest(
         scales=plan.scales,
         generator_sha256=generator.sha256(),
         response_sha256=plan.response.sha256,
+        identity_sha256=identity_sha256(plan),
         versions=_versions(),
         sigma_mb=dict(sorted(sigma.items())),
         k_factors={name: generator.process(name).k_factor for name in sorted(sigma)},

@@ -117,12 +117,13 @@ class Tier:
 
     A large tier consists of `units`, each with pools, crossings and files of its own, so that it can
     be made in parts, goes on after an interruption, and grows by further units. All numbers are those
-    of one unit.
+    of one unit. Of each piece of a pool for evaluation, the first `truth_events` keep what was generated.
     """
 
     name: str
     description: str
     units: int
+    truth_events: int
     piece_events: int
     piece_crossings: int
     events: Mapping[str, Mapping[str, int]]
@@ -249,6 +250,7 @@ def load_tier(name: str, path: str | Path = "tiers") -> Tier:
         name=name,
         description=take(raw, "description", str, place),
         units=_positive(raw, "units", place) if "units" in raw else 1,
+        truth_events=take(raw, "truth_events", int, place, 0),
         piece_events=_positive(raw, "piece_events", place),
         piece_crossings=_positive(raw, "piece_crossings", place),
         events=_sizes(raw, "events", place),

@@ -18,21 +18,36 @@ def generate(
     pileup: Annotated[
         float, typer.Option(min=0.0, help="Mean number of collisions in a crossing.")
     ] = 50.0,
+    scale: Annotated[int, typer.Option(min=1, help="This many times the units of the tier.")] = 1,
+    part: Annotated[
+        str, typer.Option(help="Make only part i of n, for a cluster.", metavar="i/n")
+    ] = "1/1",
     seed: Seed = 1,
     jobs: Jobs = PROCESSORS,
     as_json: AsJson = False,
 ) -> int:
     """Make zero-bias crossings and signals with Pythia, as ROOT files in the L1 NanoAOD layout.
 
+    An interrupted run goes on where it was when it is started again.
+
     Example:
 
         l1distill samples generate --tier quick -o samples
+
+        l1distill samples generate --tier release --scale 3 --part 2/12 -o samples
     """
     from emulator.samples import generate as generate_samples
 
     with Reporter().progress("samples") as progress:
         manifest = generate_samples(
-            tier, output, scenario_pileup=pileup, seed=seed, jobs=jobs, progress=progress
+            tier,
+            output,
+            scenario_pileup=pileup,
+            seed=seed,
+            jobs=jobs,
+            scale=scale,
+            part=_part(part),
+            progress=progress,
         )
     if as_json:
         print_json(manifest.as_dict())
@@ -40,3 +55,50 @@ def generate(
     for file in manifest.files:
         typer.echo(f"{output / file.name}: {file.crossings} crossings of {file.process}")
     return 0
+
+
+def plan(
+    samples: Annotated[
+        Path, typer.Argument(help="Folder of generated samples to learn from.", metavar="SAMPLES")
+    ],
+    *,
+    rate: Annotated[float, typer.Option(help="Rate of the score, kHz.")],
+    error: Annotated[float, typer.Option(help="Wanted statistical error of the rate, percent.")],
+    model: Annotated[
+        Path | None, typer.Option(help="Score of this model file.", metavar="MODEL.json")
+    ] = None,
+    score: Annotated[
+        str | None, typer.Option(help="Or a plain seed: HTT, MET, 'leading muon' and so on.")
+    ] = None,
+    scenario: Annotated[str, typer.Option(help="Rate scenario.")] = "run3_pu50",
+    as_json: AsJson = False,
+) -> int:
+    """Say how many pool events and crossings a wanted error takes, and what limits it.
+
+    Example:
+
+        l1distill samples plan samples --model student.json --rate 1 --error 10
+    """
+    from l1distill.sample_plan import plan_for_score
+
+    found = plan_for_score(
+        samples,
+        model=model,
+        score=score,
+        rate_khz=rate,
+        error_percent=error,
+        scenario=scenario,
+    )
+    if as_json:
+        print_json(found.as_dict())
+    else:
+        typer.echo(found.text())
+    return 0
+
+
+def _part(text: str) -> tuple[int, int]:
+    first, slash, last = text.partition("/")
+    if not (slash and first.isdigit() and last.isdigit()):
+        msg = f"--part takes i/n, for example 2/12, got {text!r}"
+        raise typer.BadParameter(msg)
+    return int(first), int(last)

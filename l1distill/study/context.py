@@ -117,11 +117,16 @@ class Context:
         from emulator.samples import load_manifest
 
         folder = self.run.samples
-        files = load_manifest(folder).files
+        manifest = load_manifest(folder)
         roles = {"train": TRAINING, "tune": SETTING, "eval": MEASURING}
+        signals = dict.fromkeys(f.process for f in manifest.files if f.role == "signal")
+
+        def paths(role: str) -> tuple[Path, ...]:
+            return tuple(folder / file.name for file in manifest.files_of(role))
+
         return SampleFiles(
-            {roles[file.role]: (folder / file.name,) for file in files if file.role in roles},
-            {file.process: (folder / file.name,) for file in files if file.role == "signal"},
+            {stage: paths(role) for role, stage in roles.items() if manifest.files_of(role)},
+            {name: paths(name) for name in signals},
             "unpacked",
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import awkward as ak
 import numpy as np
@@ -25,6 +25,7 @@ from emulator.samples import (
     load_tier,
     production,
 )
+from emulator.samples.pools import make_piece
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,9 +151,81 @@ def test_pools_are_reused_and_interrupted_runs_are_seen(
         load_manifest(tmp_path)
 
 
+def test_units_are_made_in_parts_go_on_and_grow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two units in two parts, one of them killed in the middle; then a third unit."""
+    pytest.importorskip("pythia8mc")
+    tier, generator = _settings()
+    # Minimum bias alone: it starts from a file, all else takes seconds per piece.
+    strata = replace(generator.strata, ranks=("minbias", "minbias_mu"), forced_muons=("minbias",))
+    generator = replace(generator, strata=strata)
+    small = replace(
+        tier,
+        units=2,
+        signals={},
+        truth_events=5,
+        events={s: dict.fromkeys(generator.strata.processes(), 60) for s in tier.events},
+        crossings={s: dict.fromkeys(generator.strata.ranks, 6) for s in tier.crossings},
+    )
+
+    def make(part: tuple[int, int], scale: int = 1, folder: Path = tmp_path) -> SampleManifest:
+        return generate(
+            small, folder, seed=SEED, jobs=1, generator=generator, part=part, scale=scale
+        )
+
+    first = make((1, 2))
+    assert first.files[0].name == "zerobias_train_000.root"
+    with pytest.raises(L1Error, match="the samples are not finished"):
+        load_manifest(tmp_path)
+    written = production._write
+    calls = []
+
+    def killed(out: Path, name: str, *rest: Any) -> Any:
+        calls.append(name)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return written(out, name, *rest)
+
+    monkeypatch.setattr(production, "_write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        make((2, 2))
+    monkeypatch.setattr(production, "_write", written)
+    made: list[str] = []
+
+    def counted(request: Any, *rest: Any) -> Path:
+        if not request.path(*rest).exists():
+            made.append(request.process)
+        return make_piece(request, *rest)
+
+    monkeypatch.setattr(production, "make_piece", counted)
+    make((2, 2))
+    assert made == []
+    whole = load_manifest(tmp_path)
+    assert len(whole.files_of("eval")) == 2
+    assert {path.name for path in tmp_path.glob("pools/*_001_*")} == set()
+    ids = [
+        set(ak.to_numpy(read_events([tmp_path / file.name]).pool_id))
+        for file in whole.files_of("eval")
+    ]
+    assert not ids[0] & ids[1]
+    # Nothing is made again, and a larger scale goes on where the smaller one ended.
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.root")}
+    assert make((1, 1)) == whole
+    grown = make((3, 4), scale=2)
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert grown.files[0].name == "zerobias_train_002.root"
+    # In one go elsewhere: the same content.
+    elsewhere = make((1, 1), folder=tmp_path / "elsewhere")
+    assert elsewhere.content_sha256() == whole.content_sha256()
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
+        ({"scale": 0}, SettingsError, "scale must be at least 1, not 0"),
+        ({"part": (3, 2)}, SettingsError, "part 3/2 does not exist"),
+        ({"part": (1, 2)}, SettingsError, "has 1 unit and cannot be cut into 2 parts"),
         ({"tier": "smok"}, MissingNameError, "no tier 'smok'; nearest: smoke"),
         ({"jobs": 0}, SettingsError, "jobs must be at least 1, not 0"),
         ({"scenario_pileup": -1.0}, SettingsError, "pile-up must be between 0 and 1000"),

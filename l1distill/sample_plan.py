@@ -1,0 +1,189 @@
+"""How large a sample a wanted error takes, for the score of a model or a plain seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from emulator.errors import InputFileError, MissingNameError, SettingsError
+from emulator.model import load_model
+from emulator.objects.reader import read_events
+from emulator.rates import load_scenario
+from emulator.results import Record
+from emulator.samples import load_generator, load_manifest, load_tier
+from emulator.samples.planning import (
+    ErrorBudget,
+    SamplePlan,
+    error_budget,
+    mean_budget,
+    plan_sample,
+    tier_sizes,
+)
+from l1distill.baselines import BASELINES, baseline_scores
+from l1distill.emulation import Scorer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    import awkward as ak
+    from numpy.typing import NDArray
+
+    from emulator.samples import SampleManifest
+
+#: Data sets that rates are set on and measured on; the training set is too small to learn from.
+_ROLES = ("tune", "eval")
+
+#: Tiers and scales that a plan is held against.
+_COMPARED = (("quick", 1), ("release", 1), ("release", 3))
+
+
+@dataclass(frozen=True, slots=True)
+class ScorePlan(Record):
+    """A plan, and what it was learnt from.
+
+    Attributes
+    ----------
+    score, target_khz
+        The score, and the rate that its threshold was set to.
+    threshold
+        Mean of the thresholds of the files.
+    budget
+        Rate and error in one data set of the samples that were given.
+    plan
+        The cheapest data set for the wanted error.
+    tiers
+        Error in percent that the evaluation set of a tier gives, by tier and scale.
+    """
+
+    score: str
+    target_khz: float
+    threshold: float
+    budget: ErrorBudget
+    plan: SamplePlan
+    tiers: Mapping[str, float]
+
+    def text(self) -> str:
+        """Return the plan as text for a terminal."""
+        budget, plan = self.budget, self.plan
+        percent = 100.0 * budget.error_khz / budget.rate_khz
+        naive = 100.0 * budget.naive_khz / budget.rate_khz
+        lines = [
+            f"{self.score} at {self.target_khz:g} kHz (threshold about {self.threshold:.0f})",
+            f"error in these samples: {percent:.1f} %, if crossings were independent {naive:.1f} %",
+            *(f"  {said}" for said in plan.limited_by),
+            f"for {plan.wanted_percent:g} %: {plan.cpu_hours:.2g} processor hours for one data set; "
+            + f"predicted error {plan.predicted_percent:.1f} %",
+            f"  {'':12s} {'crossings':>10s} {'events':>10s}",
+        ]
+        lines += [
+            f"  {name:12s} {plan.crossings.get(name, 0):10d} {plan.events.get(name, 0):10d}"
+            for name in {**plan.crossings, **plan.events}
+        ]
+        lines += [
+            f"tier {name}: {value:.1f} % in its evaluation set"
+            for name, value in self.tiers.items()
+        ]
+        return "\n".join(lines)
+
+
+def plan_for_score(
+    samples: Path,
+    *,
+    model: Path | None,
+    score: str | None,
+    rate_khz: float,
+    error_percent: float,
+    scenario: str,
+) -> ScorePlan:
+    """Measure where the error of a rate comes from, and plan a sample for a wanted error.
+
+    Parameters
+    ----------
+    samples
+        Folder of generated samples.
+    model, score
+        A model file, or the name of a plain seed; one of the two.
+    rate_khz, error_percent
+        Rate of the threshold, and wanted error.
+    scenario
+        Name of the rate scenario.
+
+    Raises
+    ------
+    SettingsError, MissingNameError
+        If not exactly one score is given, it does not exist, or the rate or the error is impossible.
+    InputFileError
+        If the samples or the model cannot be read.
+    """
+    name, score_of = _score(model, score)
+    manifest = load_manifest(samples)
+    generator = load_generator()
+    if manifest.generator_sha256 != generator.sha256():
+        raise InputFileError(
+            samples, "made with settings of processes other than those of this version"
+        )
+    total_khz = load_scenario(scenario).crossing_rate_khz
+    if not 0.0 < rate_khz < total_khz:
+        msg = f"the rate must be between 0 and {total_khz:g} kHz (all crossings), not {rate_khz:g}"
+        raise SettingsError(msg)
+    budgets, thresholds = [], []
+    for record in (record for role in _ROLES for record in manifest.files_of(role)):
+        events = read_events([samples / record.name])
+        weight, stratum, pool_id = (
+            np.asarray(events[field]) for field in ("weight", "stratum", "pool_id")
+        )
+        values = score_of(events)
+        threshold = _threshold(values, weight, rate_khz / total_khz)
+        thresholds.append(threshold)
+        budgets.append(
+            error_budget(
+                weight, stratum, pool_id, values >= threshold, record, generator, total_khz
+            )
+        )
+    budget = mean_budget(budgets)
+    return ScorePlan(
+        score=name,
+        target_khz=rate_khz,
+        threshold=float(np.mean(thresholds)),
+        budget=budget,
+        plan=plan_sample(budget, error_percent, generator),
+        tiers=_tiers(budget, manifest),
+    )
+
+
+def _score(
+    model: Path | None, score: str | None
+) -> tuple[str, Callable[[ak.Array], NDArray[np.int64]]]:
+    if (model is None) == (score is None):
+        msg = "give either a model file (--model) or the name of a seed (--score)"
+        raise SettingsError(msg)
+    if model is not None:
+        scorer = Scorer(load_model(model))
+        return scorer.model.name, scorer.scores
+    assert score is not None  # noqa: S101
+    if score not in BASELINES:
+        raise MissingNameError("score", score, list(BASELINES), "--score")
+    return score, lambda events: baseline_scores(events)[score]
+
+
+def _threshold(scores: NDArray[np.int64], weight: NDArray[np.int64], share: float) -> int:
+    """Lowest threshold that does not exceed a share of all weight; the highest score at least."""
+    values, place = np.unique(scores, return_inverse=True)
+    sums = np.zeros(len(values), np.int64)
+    np.add.at(sums, place, weight)
+    above = np.cumsum(sums[::-1])[::-1]
+    allowed = np.flatnonzero(above <= share * int(weight.sum()))
+    return int(values[allowed[0]] if len(allowed) else values[-1])
+
+
+def _tiers(budget: ErrorBudget, manifest: SampleManifest) -> dict[str, Any]:
+    """Predict what tiers give. Strata that a tier has and these samples lack do not count."""
+    found = {}
+    for name, scale in _COMPARED:
+        events, crossings = tier_sizes(load_tier(name), "eval", scale)
+        found[f"{name} --scale {scale}"] = budget.predicted_percent(events, crossings)
+    found[f"{manifest.tier} (these samples)"] = 100.0 * budget.error_khz / budget.rate_khz
+    return found
