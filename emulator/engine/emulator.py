@@ -17,16 +17,16 @@ from emulator.engine.execution import (
     TileExecution,
     execution,
 )
-from emulator.engine.jagged import Columns, JaggedRows, copied_columns, in_columns, reordered
+from emulator.engine.jagged import JaggedRows, RowOrder, copied_order, reordered
 from emulator.engine.kernels import TILE
 from emulator.engine.program import assemble
 from emulator.engine.reference import evaluate_rows
 from emulator.engine.selection import KernelName, select
 from emulator.errors import RangeError
-from emulator.features import feature_rows
+from emulator.features import columns_of_layout, rows_of_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import awkward as ak
     from numpy.typing import NDArray
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from emulator.engine.planner import Plan
     from emulator.features import FeatureLayout
     from emulator.graph.graph import Graph
+    from emulator.objects import Columns
 
 #: Below this number of events per thread, waking another thread costs more than it saves.
 MIN_EVENTS_PER_THREAD = 8_192
@@ -89,7 +90,7 @@ class Emulator:
         self._kernel = kernel
         self._execution = execution(selection)
         self._n_outputs = sum(graph.tensors[name].size for name in graph.outputs)
-        self._gatherings: dict[FeatureLayout, tuple[Columns, Execution] | None] = {}
+        self._gatherings: dict[FeatureLayout, tuple[RowOrder, Execution] | None] = {}
 
     def run(self, rows: NDArray[np.integer]) -> dict[str, NDArray[np.int64]]:
         """Return the raws of the graph's outputs.
@@ -132,33 +133,76 @@ class Emulator:
         RangeError
             As `run` does.
         """
+        self._check_layout(layout)
+        return self.run_columns(columns_of_layout(events, layout), layout)
+
+    def run_columns(
+        self, collections: Mapping[str, Columns], layout: FeatureLayout
+    ) -> dict[str, NDArray[np.int64]]:
+        """Return the raws of the graph's outputs for jagged objects in flat arrays; see `run_events`.
+
+        Parameters
+        ----------
+        collections
+            By name, offsets (which never fall) and contents (int16) of at least what the layout reads.
+        layout
+            The network's inputs.
+
+        Raises
+        ------
+        MissingNameError
+            If a collection or field that the layout reads is missing.
+        ValueError
+            If contents are not int16, or collections differ in their number of events.
+        RangeError
+            As `run` does.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from emulator.features import Feature, FeatureLayout
+        >>> from emulator.fixed import FixedFormat
+        >>> from emulator.graph import Graph, Input, Sum
+        >>> from emulator.objects import Columns
+        >>> whole = FixedFormat(16, 16)
+        >>> x = Input("x", (), whole, size=2)
+        >>> score = Sum("score", ("x",), whole, accumulator=whole)
+        >>> layout = FeatureLayout("two", (Feature("jet", 0, "pt"), Feature("jet", 1, "pt")))
+        >>> pt = np.array([90, 80, 70, 40], dtype=np.int16)
+        >>> jets = Columns(np.array([0, 3, 3, 4]), {"pt": pt})
+        >>> Emulator(Graph((x, score), ("score",))).run_columns({"jet": jets}, layout)
+        {'score': array([[170],
+               [  0],
+               [ 40]])}
+        """
+        self._check_layout(layout)
+        gathering = self._gathering(layout)
+        if gathering is None:
+            n_rows = len(collections[layout.inputs[0][0]].offsets) - 1
+            return self.run(rows_of_columns(collections, layout, n_rows))
+        order, inner = gathering
+        jagged = JaggedRows.of(collections, order, layout)
+        outputs = np.empty((jagged.n_events, self._n_outputs), dtype=np.int64)
+        nothing, n_safe = np.empty((0, 0), dtype=np.int16), jagged.n_safe
+        self._run_threads(JaggedExecution(jagged, inner), nothing, outputs, n_safe)
+        end = JaggedExecution(jagged.padded_end(), inner)
+        self._run_threads(end, nothing, outputs[n_safe:], jagged.n_events - n_safe)
+        return self._split(outputs, self.graph.outputs)
+
+    def _check_layout(self, layout: FeatureLayout) -> None:
         if len(layout) != self.graph.input.size:
             msg = f"the layout has {len(layout)} features, the network {self.graph.input.size}"
             raise ValueError(msg)
-        gathering = self._gathering(layout)
-        missing = any(field not in events[name].fields for name, field in layout.inputs)
-        if gathering is None or missing:
-            return self.run(feature_rows(events, layout))
-        columns, inner = gathering
-        jagged = JaggedRows.of(events, columns)
-        outputs = np.empty((len(events), self._n_outputs), dtype=np.int64)
-        if jagged.n_safe:
-            self._run_threads(
-                JaggedExecution(jagged, inner), jagged.buffer(), outputs, jagged.n_safe
-            )
-        last = in_columns(feature_rows(events[jagged.n_safe :], layout), columns)
-        inner.run(inner.readable(last), 0, len(last), outputs[jagged.n_safe :])
-        return self._split(outputs, self.graph.outputs)
 
-    def _gathering(self, layout: FeatureLayout) -> tuple[Columns, Execution] | None:
-        """Return the columns in which a layout's rows are gathered and the network for them."""
+    def _gathering(self, layout: FeatureLayout) -> tuple[RowOrder, Execution] | None:
+        """Return the order in which a layout's rows are gathered and the network for them."""
         if layout not in self._gatherings:
-            columns = copied_columns(layout)
+            order = copied_order(layout)
             source = self.graph.input.format
             holds = source.lowest <= np.iinfo(np.int16).min and source.raw_max >= 2**15 - 1
-            graph = reordered(self.graph, columns.features) if columns and holds else None
+            graph = reordered(self.graph, order.features) if order and holds else None
             self._gatherings[layout] = (
-                (columns, execution(select(graph, self._kernel))) if columns and graph else None
+                (order, execution(select(graph, self._kernel))) if order and graph else None
             )
         return self._gatherings[layout]
 
@@ -225,6 +269,8 @@ class Emulator:
         outputs: NDArray[np.int64],
         n_events: int,
     ) -> None:
+        if not n_events:
+            return
         threads = max(1, min(self.threads, n_events // MIN_EVENTS_PER_THREAD))
         if threads == 1:
             execution.run(rows, 0, n_events, outputs)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from emulator.engine.jagged import BLOCK as EVENTS
+from emulator.engine.jagged import BLOCK
 from emulator.engine.kernels import TILE
 from emulator.engine.lanes.arrays import ChainArrays, assemble_chain
 from emulator.engine.program import Program, assemble
@@ -155,35 +155,32 @@ class JaggedExecution:
         """Rows are made here."""
         return rows
 
-    def run(self, rows: Rows, first: int, last: int, outputs: NDArray[np.int64]) -> None:
-        """Run events ``first`` to ``last``; ``rows`` is `JaggedRows.buffer`, copied for each thread."""
-        buffer = rows.copy()
-        if isinstance(self.inner, ChainExecution) and self.inner.rest is None:
-            self._run_fused(self.inner.arrays, buffer, first, last, outputs)
+    def run(self, rows: Rows, first: int, last: int, outputs: NDArray[np.int64]) -> None:  # noqa: ARG002
+        """Run events ``first`` to ``last``; there are no ``rows`` to read."""
+        inner = self.inner
+        if isinstance(inner, ChainExecution) and inner.rest is None and 2 in inner.arrays.reading:
+            self._run_fused(inner.arrays, first, last, outputs)
             return
-        for start in range(first, last, EVENTS):
-            stop = min(start + EVENTS, last)
-            made = self.events.write(start, stop, buffer)
-            self.inner.run(self.inner.readable(made), 0, stop - start, outputs[start:stop])
+        buffer = self.events.buffer(BLOCK)
+        for start in range(first, last, BLOCK):
+            stop = min(start + BLOCK, last)
+            made = inner.readable(self.events.write(start, stop, buffer))
+            inner.run(made, 0, stop - start, outputs[start:stop])
 
     def _run_fused(
-        self,
-        arrays: ChainArrays,
-        buffer: NDArray[np.int16],
-        first: int,
-        last: int,
-        outputs: NDArray[np.int64],
+        self, arrays: ChainArrays, first: int, last: int, outputs: NDArray[np.int64]
     ) -> None:
-        from emulator.engine.lanes.fused import run_jagged
+        from emulator.engine.lanes.fused import EVENTS, run_jagged
 
+        row_bytes = self.events.order.row_bytes
         run_jagged(
             first,
             last,
-            self.events.collections,
+            self.events.passes,
             self.events.fields,
-            buffer,
-            2 * self.events.n_columns,
-            arrays.reading[2],
+            self.events.buffer(EVENTS).reshape(-1),
+            row_bytes,
+            arrays.reading_apart(row_bytes),
             arrays.layers,
             arrays.numbers,
             np.zeros(arrays.scratch_words, dtype=np.int32),

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from emulator.engine.lanes.gathering import (
-    COLLECTION_COLUMNS,
+    FEW_OBJECTS,
     FIELD_COLUMNS,
+    FIELDS_TOGETHER,
     OBJECTS,
+    PASS_COLUMNS,
     gather_rows,
 )
+from emulator.engine.lanes.target import VECTOR_BYTES
+from emulator.features import contents_of_field
 from emulator.features.layout import ZERO
 from emulator.graph import Dense, Graph, Input, OffsetShift, Quantize, Relu
-from emulator.objects import field_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    import awkward as ak
     from numpy.typing import NDArray
 
     from emulator.features import FeatureLayout
     from emulator.graph import Node
+    from emulator.objects import Columns
 
 #: Events whose rows are made at a time; they stay in a cache.
 BLOCK = 1_024
@@ -42,13 +46,13 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Columns:
+class RowOrder:
     """The order of rows that are copied field by field.
 
     Attributes
     ----------
     fields
-        In the order of a row, the fields of a collection together.
+        In the order of a row, the fields of a collection together, those of as many slots together.
     features
         For each column the feature of the layout that it holds; -1: none.
     """
@@ -56,15 +60,22 @@ class Columns:
     fields: tuple[Field, ...]
     features: tuple[int, ...]
 
+    @property
+    def row_bytes(self) -> int:
+        """Bytes from one row to the next: room for the last vector, whole vectors of a lane kernel."""
+        last = self.fields[-1]
+        written = sum(field.slots for field in self.fields) - last.slots + _in_vector(last.slots)
+        needed = 2 * max(written, len(self.features))
+        return -(-needed // VECTOR_BYTES) * VECTOR_BYTES
 
-def copied_columns(layout: FeatureLayout) -> Columns | None:
-    """Return the columns of rows that `gather_rows` can make for a layout, None if it cannot.
+
+def copied_order(layout: FeatureLayout) -> RowOrder | None:
+    """Return the order of rows that `gather_rows` can make for a layout, None if it cannot.
 
     It can where no more than `OBJECTS` objects of a collection are asked for, and no number twice.
     """
-    fields: list[Field] = []
-    columns: list[int] = []
-    for collection, name in sorted(layout.inputs):
+    found: list[tuple[Field, list[int]]] = []
+    for collection, name in layout.inputs:
         chosen = [
             (feature.slot, place)
             for place, feature in enumerate(layout.features)
@@ -75,16 +86,16 @@ def copied_columns(layout: FeatureLayout) -> Columns | None:
         slots = max(places) + 1
         if slots > OBJECTS or len(places) < len(chosen):
             return None
-        fields.append(Field(collection, name, slots, *layout.steps(name)))
-        columns += [places.get(slot, -1) for slot in range(slots)]
+        columns = [places.get(slot, -1) for slot in range(slots)]
+        found.append((Field(collection, name, slots, *layout.steps(name)), columns))
+    found.sort(key=lambda each: (each[0].collection, each[0].slots, each[0].name))
     zeros = [place for place, feature in enumerate(layout.features) if feature.field == ZERO]
-    return Columns(tuple(fields), (*columns, *zeros))
+    features = [place for _, columns in found for place in columns] + zeros
+    return RowOrder(tuple(field for field, _ in found), tuple(features))
 
 
-def in_columns(rows: NDArray[np.int16], columns: Columns) -> NDArray[np.int16]:
-    """Return the same rows with the columns of gathered ones."""
-    padded = np.pad(rows, ((0, 0), (0, 1)))  # the last column holds nothing: place -1
-    return np.ascontiguousarray(padded[:, list(columns.features)])
+def _in_vector(slots: int) -> int:
+    return FEW_OBJECTS if slots <= FEW_OBJECTS else OBJECTS
 
 
 def reordered(graph: Graph, columns: Sequence[int]) -> Graph | None:
@@ -132,59 +143,104 @@ def _reordered_node(node: Node, columns: Sequence[int]) -> Node:
 
 @dataclass(frozen=True)
 class JaggedRows:
-    """Events as the tables that `gather_rows` reads; the arrays behind the addresses are kept."""
+    """Events as the tables that `gather_rows` reads; the arrays behind the addresses are kept.
+
+    ``n_safe`` counts the events after which, in every field, `OBJECTS` more contents stand.
+    """
 
     n_events: int
     n_safe: int
-    n_columns: int
-    collections: NDArray[np.int64]
+    order: RowOrder
+    passes: NDArray[np.int64]
     fields: NDArray[np.int64]
-    kept: tuple[NDArray[np.signedinteger], ...]
+    kept: tuple[tuple[NDArray[np.int64], NDArray[np.int16]], ...]
 
     @classmethod
-    def of(cls, events: ak.Array, columns: Columns) -> JaggedRows:
-        """Collect the addresses of all fields.
+    def of(
+        cls, collections: Mapping[str, Columns], order: RowOrder, layout: FeatureLayout
+    ) -> JaggedRows:
+        """Collect the addresses of all fields that a layout reads.
 
-        ``n_safe`` counts the events after which, in every field, `OBJECTS` more objects stand.
+        Raises
+        ------
+        MissingNameError
+            If a field is missing.
+        ValueError
+            If contents are not int16, offsets reach beyond them, or collections differ in their
+            number of events.
         """
-        collections: list[list[int]] = []
-        fields: list[list[int]] = []
-        kept: list[NDArray[np.signedinteger]] = []
-        n_safe, place, before = len(events), 0, ""
-        for field in columns.fields:
-            offsets, contents = field_columns(events, field.collection, field.name)
-            kept += [offsets, contents]
-            if field.collection != before:
-                collections.append([offsets.ctypes.data, 0])
-                before = field.collection
-            collections[-1][1] += 1
-            fields.append([contents.ctypes.data, field.slots, 2 * place, field.down, field.up])
-            place += field.slots
-            safe = int(np.searchsorted(offsets, len(contents) - OBJECTS, side="right")) - 1
-            n_safe = min(n_safe, max(safe, 0))
+        kept = [
+            contents_of_field(collections, field.collection, field.name, layout)
+            for field in order.fields
+        ]
+        lengths = {
+            field.collection: len(offsets) - 1
+            for field, (offsets, _) in zip(order.fields, kept, strict=True)
+        }
+        if len(set(lengths.values())) > 1:
+            msg = f"collections differ in their number of events: {lengths}"
+            raise ValueError(msg)
+        for field, (offsets, contents) in zip(order.fields, kept, strict=True):
+            if offsets[0] < 0 or offsets[-1] > len(contents):
+                msg = f"offsets of {field.collection} reach beyond its contents"
+                raise ValueError(msg)
+        return cls._of_arrays(kept, order)
+
+    @classmethod
+    def _of_arrays(
+        cls, kept: Sequence[tuple[NDArray[np.int64], NDArray[np.int16]]], order: RowOrder
+    ) -> JaggedRows:
+        n_events = len(kept[0][0]) - 1
+        passes: list[list[int]] = []
+        rows: list[list[int]] = []
+        n_safe, place = n_events, 0
+        pairs = zip(order.fields, kept, strict=True)
+        for (_, slots), group in groupby(pairs, lambda pair: (pair[0].collection, pair[0].slots)):
+            members = list(group)
+            for first in range(0, len(members), FIELDS_TOGETHER):
+                together = members[first : first + FIELDS_TOGETHER]
+                shifted = any(field.down or field.up for field, _ in together)
+                address = together[0][1][0].ctypes.data
+                passes.append([address, len(together), slots, _in_vector(slots), int(shifted)])
+            for field, (offsets, contents) in members:
+                rows.append([contents.ctypes.data, 2 * place, field.down, field.up])
+                place += slots
+                safe = int(np.searchsorted(offsets, len(contents) - OBJECTS, side="right"))
+                n_safe = min(n_safe, max(safe - 1, 0))
         return cls(
-            n_events=len(events),
+            n_events=n_events,
             n_safe=n_safe,
-            n_columns=len(columns.features),
-            collections=np.array(collections, np.int64).reshape(-1, COLLECTION_COLUMNS),
-            fields=np.array(fields, np.int64).reshape(-1, FIELD_COLUMNS),
+            order=order,
+            passes=np.array(passes, np.int64).reshape(-1, PASS_COLUMNS),
+            fields=np.array(rows, np.int64).reshape(-1, FIELD_COLUMNS),
             kept=tuple(kept),
         )
 
-    def buffer(self) -> NDArray[np.int16]:
-        """Return space for the rows of a block; what no field writes stays zero."""
-        return np.zeros(BLOCK * self.n_columns + OBJECTS, dtype=np.int16)
+    def padded_end(self) -> JaggedRows:
+        """Return the events from `n_safe` on, copied, with room beyond their last objects."""
+        kept = []
+        for offsets, contents in self.kept:
+            last = offsets[self.n_safe :]
+            room = np.zeros(OBJECTS, dtype=np.int16)
+            kept.append((last - last[0], np.concatenate([contents[last[0] : last[-1]], room])))
+        return self._of_arrays(kept, self.order)
+
+    def buffer(self, n_events: int) -> NDArray[np.int16]:
+        """Return space for rows; what no field writes stays zero."""
+        row = self.order.row_bytes // 2
+        words = np.zeros(n_events * row + VECTOR_BYTES // 2, dtype=np.int16)
+        aligned = -words.ctypes.data % VECTOR_BYTES // 2
+        return words[aligned : aligned + n_events * row].reshape(n_events, row)
 
     def write(self, first: int, last: int, buffer: NDArray[np.int16]) -> NDArray[np.int16]:
-        """Write the rows of at most `BLOCK` of the first `n_safe` events and return them."""
-        rows = buffer[: (last - first) * self.n_columns].reshape(-1, self.n_columns)
+        """Write the rows of events among the first `n_safe` and return them."""
         gather_rows(
             first,
             last - first,
-            self.collections.ctypes.data,
-            len(self.collections),
+            self.passes.ctypes.data,
+            len(self.passes),
             self.fields.ctypes.data,
-            rows.ctypes.data,
-            2 * self.n_columns,
+            buffer.ctypes.data,
+            self.order.row_bytes,
         )
-        return rows
+        return buffer[: last - first, : len(self.order.features)]

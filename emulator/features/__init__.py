@@ -3,6 +3,20 @@
 from __future__ import annotations
 
 from emulator.features.layout import Era, Feature, FeatureLayout, load_layout
-from emulator.features.rows import feature_rows
+from emulator.features.rows import (
+    columns_of_layout,
+    contents_of_field,
+    feature_rows,
+    rows_of_columns,
+)
 
-__all__ = ["Era", "Feature", "FeatureLayout", "feature_rows", "load_layout"]
+__all__ = [
+    "Era",
+    "Feature",
+    "FeatureLayout",
+    "columns_of_layout",
+    "contents_of_field",
+    "feature_rows",
+    "load_layout",
+    "rows_of_columns",
+]

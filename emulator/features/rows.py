@@ -9,11 +9,15 @@ import numpy as np
 from emulator.errors import MissingNameError
 from emulator.features.layout import ZERO, FeatureLayout
 from emulator.jit import kernel
-from emulator.objects import field_columns
+from emulator.objects import columns
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import awkward as ak
     from numpy.typing import NDArray
+
+    from emulator.objects import Columns
 
 
 #: Rows that are filled field by field before the next ones; they stay in a cache meanwhile.
@@ -65,13 +69,52 @@ def feature_rows(events: ak.Array, layout: FeatureLayout) -> NDArray[np.int16]:
     >>> feature_rows(empty_events(), load_layout("axol1tl_57")).shape
     (0, 57)
     """
-    rows = np.zeros((len(events), len(layout)), dtype=np.int16)
+    return rows_of_columns(columns_of_layout(events, layout), layout, len(events))
+
+
+def columns_of_layout(events: ak.Array, layout: FeatureLayout) -> dict[str, Columns]:
+    """Return those collections and fields of an events array that a layout reads, as flat arrays.
+
+    Raises
+    ------
+    MissingNameError
+        If the events lack an optional field that the layout reads.
+
+    Examples
+    --------
+    >>> from emulator.features import load_layout
+    >>> from emulator.objects import empty_events
+    >>> list(columns_of_layout(empty_events(), load_layout("axol1tl_57")))
+    ['etm', 'eg', 'mu', 'jet']
+    """
+    fields: dict[str, list[str]] = {}
+    for collection, field in layout.inputs:
+        fields.setdefault(collection, []).append(field)
+    for collection, names in fields.items():
+        _require_fields(collection, events[collection].fields, names, layout)
+    return {name: columns(events, name, fields[name]) for name in fields}
+
+
+def rows_of_columns(
+    collections: Mapping[str, Columns], layout: FeatureLayout, n_rows: int
+) -> NDArray[np.int16]:
+    """Return the network inputs of each row; see `feature_rows`.
+
+    Parameters
+    ----------
+    collections
+        At least the collections and fields that the layout reads, contents int16.
+
+    Raises
+    ------
+    MissingNameError
+        If a field that the layout reads is missing.
+    ValueError
+        If contents are not int16.
+    """
+    rows = np.zeros((n_rows, len(layout)), dtype=np.int16)
     fields = []
     for collection, field in layout.inputs:
-        if field not in events[collection].fields:
-            present = [f"{collection}.{each}" for each in events[collection].fields]
-            where = f"events for the layout {layout.name!r}"
-            raise MissingNameError("field", f"{collection}.{field}", present, where)
         chosen = [
             (feature.slot, target)
             for target, feature in enumerate(layout.features)
@@ -79,10 +122,37 @@ def feature_rows(events: ak.Array, layout: FeatureLayout) -> NDArray[np.int16]:
             and (feature.object, layout.era.source_field(feature)) == (collection, field)
         ]
         slots, targets = np.array(chosen, dtype=np.int64).T.copy()
-        places = (slots, targets, *layout.steps(field))
-        fields.append((*field_columns(events, collection, field), places))
-    for start in range(0, len(rows), _BLOCK):
-        stop = min(start + _BLOCK, len(rows))
+        offsets, contents = contents_of_field(collections, collection, field, layout)
+        fields.append((offsets, contents, (slots, targets, *layout.steps(field))))
+    for start in range(0, n_rows, _BLOCK):
+        stop = min(start + _BLOCK, n_rows)
         for offsets, contents, places in fields:
             _fill(rows[start:stop], offsets[start : stop + 1], contents, *places)
     return rows
+
+
+def contents_of_field(
+    collections: Mapping[str, Columns], collection: str, field: str, layout: FeatureLayout
+) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
+    """Return offsets and contents, contiguous, of a field that a layout reads; see `rows_of_columns`."""
+    known = {name: tuple(each.fields) for name, each in collections.items()}
+    _require_fields(collection, known.get(collection, ()), (field,), layout)
+    given = collections[collection]
+    contents = given.fields[field]
+    if contents.dtype != np.int16:
+        msg = f"{collection}.{field} is {contents.dtype}, not int16; use build_events"
+        raise ValueError(msg)
+    return (
+        np.ascontiguousarray(given.offsets, dtype=np.int64),
+        np.ascontiguousarray(contents, dtype=np.int16),
+    )
+
+
+def _require_fields(
+    collection: str, known: Sequence[str], needed: Sequence[str], layout: FeatureLayout
+) -> None:
+    for field in needed:
+        if field not in known:
+            present = [f"{collection}.{each}" for each in known]
+            where = f"events for the layout {layout.name!r}"
+            raise MissingNameError("field", f"{collection}.{field}", present, where)

@@ -77,6 +77,14 @@ class ChainArrays:
     n_outputs: int
     scratch_words: int
 
+    def reading_apart(self, row_bytes: int) -> NDArray[np.int64]:
+        """Return how to read rows of 16-bit integers that begin so many bytes apart."""
+        reading = self.reading[2].copy()
+        reading[ROW_BYTES] = row_bytes
+        if not reading[IS_SCALED]:
+            reading[LOADED_BYTES] = row_bytes
+        return reading
+
 
 def assemble_chain(chain: Chain) -> ChainArrays:
     """Translate a chain."""

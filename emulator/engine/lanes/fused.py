@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 #: Events whose rows are gathered at a time: few enough for the innermost cache.
-EVENTS = 4 * TILE
+EVENTS = 2 * TILE
 
 
 @kernel
 def run_jagged(
     first: int,
     last: int,
-    collections: NDArray[np.int64],
+    passes: NDArray[np.int64],
     fields: NDArray[np.int64],
     buffer: NDArray[np.int16],
     row_bytes: int,
@@ -37,16 +37,16 @@ def run_jagged(
 
     Parameters
     ----------
-    collections, fields
+    passes, fields
         Tables of `gather_rows`.
     buffer
-        Space for `EVENTS` rows of ``row_bytes`` bytes, and one vector more.
+        Space for `EVENTS` rows of ``row_bytes`` bytes.
     reading, layers, numbers, scratch, outputs, n_outputs
-        As `run_chain` takes them; results of event ``first`` go to row ``first``.
+        As `run_chain` takes them, ``reading`` of rows so far apart; results of event ``first`` go to row ``first``.
     """
     rows = buffer.view(np.uint8)
-    tables, columns, target = collections.ctypes.data, fields.ctypes.data, buffer.ctypes.data
+    tables, columns, target = passes.ctypes.data, fields.ctypes.data, buffer.ctypes.data
     for start in range(first, last, EVENTS):
         n = min(EVENTS, last - start)
-        gather_rows(start, n, tables, collections.shape[0], columns, target, row_bytes)
+        gather_rows(start, n, tables, passes.shape[0], columns, target, row_bytes)
         run_chain(rows, 0, n, reading, layers, numbers, scratch, outputs, start, n_outputs)

@@ -9,16 +9,26 @@ import numpy as np
 import pytest
 
 from emulator.engine import Emulator
-from emulator.engine.jagged import JaggedRows, copied_columns, in_columns, reordered
+from emulator.engine.jagged import JaggedRows, RowOrder, copied_order, reordered
 from emulator.engine.lanes.gathering import OBJECTS
+from emulator.engine.lanes.target import HAS_QUADS
 from emulator.errors import MissingNameError
-from emulator.features import Feature, FeatureLayout, feature_rows, load_layout
+from emulator.features import (
+    Feature,
+    FeatureLayout,
+    columns_of_layout,
+    feature_rows,
+    load_layout,
+)
 from emulator.features.layout import Era
 from emulator.fixed import FixedFormat
 from emulator.graph import Dense, Graph, Input, OffsetShift, Relu, Square
+from emulator.objects import Columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from emulator.engine import KernelName
 
 HARDWARE = FixedFormat(16, 16)
 BYTE = FixedFormat(8, 8, rounding="RND", overflow="SAT")
@@ -31,10 +41,16 @@ def random_events(n_events: int, seed: int = 0) -> ak.Array:
     for name, most in (("mu", 6), ("eg", 9), ("jet", 14), ("etm", 1)):
         counts = rng.integers(0, most + 1, n_events) * rng.integers(0, 2, n_events)
         n = int(counts.sum())
-        fields = ("pt", "eta", "phi", "eta_vtx", "phi_vtx")
+        fields = ("pt", "eta", "phi", "eta_vtx", "phi_vtx", "qual", "displaced")
         objects = {field: rng.integers(-500, 2_000, n).astype(np.int16) for field in fields}
         collections[name] = ak.unflatten(ak.zip(objects), counts)
     return ak.Array(collections)
+
+
+def in_order(rows: np.ndarray, order: RowOrder) -> np.ndarray:
+    """Return the same rows in the order of gathered ones."""
+    padded = np.pad(rows, ((0, 0), (0, 1)))  # the last column holds nothing: place -1
+    return padded[:, list(order.features)]
 
 
 def network(n_features: int, *, scaled: bool = True) -> Graph:
@@ -56,6 +72,20 @@ def network(n_features: int, *, scaled: bool = True) -> Graph:
 
 LAYOUTS = {
     "axol1tl": load_layout("axol1tl_57"),
+    # More than three fields of as many objects, one vector that is wider than its fields, and zeros.
+    "many fields": FeatureLayout(
+        "many",
+        (
+            *(
+                Feature("jet", slot, field)
+                for field in ("pt", "eta", "phi", "qual", "displaced")
+                for slot in range(9)
+            ),
+            Feature("etm", 0, "phi"),
+            Feature("etm", 0, "zero"),
+            *(Feature("mu", slot, "phi_vtx") for slot in range(8)),
+        ),
+    ),
     "halved, sparse slots": FeatureLayout(
         "sparse",
         (
@@ -95,14 +125,18 @@ def test_threads_change_nothing() -> None:
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_rows_are_gathered_in_their_columns(name: str) -> None:
     events, layout = random_events(900), LAYOUTS[name]
-    columns = copied_columns(layout)
+    columns = copied_order(layout)
     assert columns is not None
-    jagged = JaggedRows.of(events, columns)
+    jagged = JaggedRows.of(columns_of_layout(events, layout), columns, layout)
     assert 800 < jagged.n_safe < 900, "the last events are too near the end of the contents"
-    made = jagged.write(0, jagged.n_safe, jagged.buffer())
     held = [place for place, feature in enumerate(columns.features) if feature >= 0]
-    expected = in_columns(feature_rows(events, layout), columns)[: jagged.n_safe]
-    np.testing.assert_array_equal(made[:, held], expected[:, held])
+    expected = in_order(feature_rows(events, layout), columns)
+    made = jagged.write(0, jagged.n_safe, jagged.buffer(jagged.n_safe))
+    np.testing.assert_array_equal(made[:, held], expected[: jagged.n_safe, held])
+    end = jagged.padded_end()
+    assert end.n_safe == end.n_events == 900 - jagged.n_safe
+    made = end.write(0, end.n_events, end.buffer(end.n_events))
+    np.testing.assert_array_equal(made[:, held], expected[jagged.n_safe :, held])
 
 
 def layouts_that_are_not_copied() -> Sequence[FeatureLayout]:
@@ -113,7 +147,7 @@ def layouts_that_are_not_copied() -> Sequence[FeatureLayout]:
 def test_other_layouts_take_the_way_through_rows() -> None:
     events = random_events(50)
     for layout in layouts_that_are_not_copied():
-        assert copied_columns(layout) is None
+        assert copied_order(layout) is None
         emulator = Emulator(network(len(layout)), threads=1)
         expected = emulator.run(feature_rows(events, layout))["d"]
         np.testing.assert_array_equal(emulator.run_events(events, layout)["d"], expected)
@@ -127,6 +161,64 @@ def test_other_networks_take_the_way_through_rows() -> None:
     emulator = Emulator(graph, threads=1)
     expected = emulator.run(feature_rows(events, layout))["s"]
     np.testing.assert_array_equal(emulator.run_events(events, layout)["s"], expected)
+
+
+def test_flat_arrays_give_the_same() -> None:
+    layout, events = LAYOUTS["axol1tl"], random_events(700, seed=9)
+    graph = network(len(layout))
+    expected = Emulator(graph).run(feature_rows(events, layout))["d"]
+    flat = columns_of_layout(events, layout)
+    np.testing.assert_array_equal(Emulator(graph).run_columns(flat, layout)["d"], expected)
+    # Contents of the middle of a longer file, as memory maps hold them.
+    middle = {name: Columns(each.offsets[100:601], each.fields) for name, each in flat.items()}
+    found = Emulator(graph).run_columns(middle, layout)["d"]
+    np.testing.assert_array_equal(found, expected[100:600])
+    twice = FeatureLayout("twice", (Feature("mu", 0, "eta"), Feature("mu", 0, "eta_vtx")))
+    emulator = Emulator(network(2), threads=1)
+    rows = feature_rows(events, twice)
+    found = emulator.run_columns(columns_of_layout(events, twice), twice)["d"]
+    np.testing.assert_array_equal(found, emulator.run(rows)["d"])
+
+
+def test_refuses_flat_arrays_that_are_no_events() -> None:
+    layout = LAYOUTS["axol1tl"]
+    flat = columns_of_layout(random_events(10), layout)
+    offsets, fields = flat["jet"].offsets, flat["jet"].fields
+    wide = {name: each.astype(np.int64) for name, each in fields.items()}
+    short = {name: np.asarray(each[:-1]) for name, each in fields.items()}
+    emulator = Emulator(network(57))
+    for jets, error, message in (
+        (Columns(offsets, {}), MissingNameError, r"jet\.eta"),
+        (Columns(offsets[:-1], fields), ValueError, "differ in their number of events"),
+        (Columns(offsets, wide), ValueError, r"jet\.eta is int64, not int16"),
+        (Columns(offsets, short), ValueError, "offsets of jet reach beyond its contents"),
+    ):
+        with pytest.raises(error, match=message):
+            emulator.run_columns({**flat, "jet": jets}, layout)
+
+
+@pytest.mark.parametrize("kernel", ["dot8", "dot16", "tiles32", "tiles64", "python"])
+def test_every_kernel_scores_jagged_objects(kernel: KernelName) -> None:
+    if kernel == "dot8" and not HAS_QUADS:
+        pytest.skip("this processor adds no four products of bytes")
+    layout, events = LAYOUTS["axol1tl"], random_events(200)
+    graph = network(len(layout))
+    expected = Emulator(graph, kernel="python").run(feature_rows(events, layout))["d"]
+    found = Emulator(graph, threads=1, kernel=kernel).run_events(events, layout)["d"]
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_inputs_beyond_16_bits_are_gathered_too() -> None:
+    layout, events = LAYOUTS["axol1tl"], random_events(200)
+    wide = FixedFormat(20, 20)
+    total = FixedFormat(32, 32)
+    x = Input("x", (), wide, 57)
+    weights = ((3, -2),) * 57
+    graph = Graph((x, Dense("d", ("x",), total, weights, BYTE, (1, 0), BYTE, total)), ("d",))
+    expected = Emulator(graph, kernel="python").run(feature_rows(events, layout))["d"]
+    emulator = Emulator(graph, threads=1)
+    assert emulator.plan.nodes[1].kernel == "dot32"
+    np.testing.assert_array_equal(emulator.run_events(events, layout)["d"], expected)
 
 
 def test_refuses_another_number_of_features_and_missing_fields() -> None:
