@@ -18,6 +18,7 @@ from emulator.errors import MissingNameError, SettingsError
 from emulator.files import replace_file
 from emulator.results import Record
 from firmware.building import Build, simulations_folder
+from firmware.causes import Evidence, LikelyCause, likely_cause
 from firmware.csim import CSimulation
 from firmware.rtl import RtlSettings, RtlSimulation
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 Against = Literal["reference", "csim", "rtl"]
 
 SHOWN = 5
+#: Events with a difference, and as many without, in which its cause is looked for.
+LOOKED_AT = 40
 
 
 class Execution(Protocol):
@@ -80,12 +83,15 @@ class Mismatch(Record):
     first_node
         The first node, in order of evaluation, that differs; none if the outputs differ only when
         the network runs as a whole.
+    inputs
+        What that node was given.
     """
 
     event: int
     row: tuple[int, ...]
     outputs: tuple[NodeValues, ...]
     first_node: NodeValues | None
+    inputs: tuple[NodeValues, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +112,8 @@ class Comparison(Record):
         The first five.
     build
         What compiling the other execution took, perhaps in an earlier run; None if nothing is compiled.
+    cause
+        The known fault that explains the first node that differs; None if none does.
     """
 
     against: str
@@ -115,6 +123,7 @@ class Comparison(Record):
     events_per_second: float
     mismatches: tuple[Mismatch, ...]
     build: Build | None = None
+    cause: LikelyCause | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, with the key ``with`` for ``against``."""
@@ -248,48 +257,77 @@ def compare_executions(
     differs = np.zeros(len(rows), dtype=bool)
     for name in graph.outputs:
         differs |= (found[name] != expected[name]).any(axis=1)
-    events = np.flatnonzero(differs)[:SHOWN]
+    mismatches, cause = _explained(
+        graph, rows, differs, (engine, found), (other, expected), against=against
+    )
     return Comparison(
         against=against,
         n_events=len(rows),
         n_mismatch=int(differs.sum()),
         seconds=seconds,
         events_per_second=len(rows) / max(seconds, 1e-9),
-        mismatches=_mismatches(graph, rows, events, (engine, found), (other, expected)),
+        mismatches=mismatches,
         build=getattr(other, "build_cost", None),
+        cause=cause,
     )
 
 
-def _mismatches(
+def _explained(
     graph: Graph,
     rows: NDArray[np.integer],
-    events: NDArray[np.intp],
+    differs: NDArray[np.bool_],
     engine: tuple[Execution, Raws],
     other: tuple[Execution, Raws],
-) -> tuple[Mismatch, ...]:
-    if not len(events):
-        return ()
+    *,
+    against: str,
+) -> tuple[tuple[Mismatch, ...], LikelyCause | None]:
+    """Return the first mismatches, node by node, and what explains them."""
+    if not differs.any():
+        return (), None
+    wrong, right = (np.flatnonzero(part)[:LOOKED_AT] for part in (differs, ~differs))
+    events = np.concatenate([wrong, right])
     # Only now, since tracing the C-simulation compiles a second project.
     traces = engine[0].trace(rows[events]), other[0].trace(rows[events])
-    nodes = [node.name for node in graph.nodes]
     shown = []
-    for place, event in enumerate(events):
+    for place, event in enumerate(wrong[:SHOWN]):
         outputs = _differences(graph.outputs, int(event), engine[1], other[1])
-        inner = _differences(nodes, place, *traces)
-        row = tuple(rows[event].tolist())
-        shown.append(Mismatch(int(event), row, outputs, inner[0] if inner else None))
-    return tuple(shown)
+        inner = _differences([node.name for node in graph.nodes], place, *traces)
+        first = inner[0] if inner else None
+        inputs = (
+            tuple(_values(name, place, *traces) for name in graph[first.node].inputs)
+            if first
+            else ()
+        )
+        shown.append(Mismatch(int(event), tuple(rows[event].tolist()), outputs, first, inputs))
+    return tuple(shown), _cause(graph, *traces, against=against)
+
+
+def _cause(graph: Graph, engine: Raws, other: Raws, *, against: str) -> LikelyCause | None:
+    """Look for what explains the first node that differs in any of the traced events."""
+    for node in graph.nodes:
+        if not np.array_equal(engine[node.name], other[node.name]):
+            break
+    else:
+        return None
+    given = [engine[name].tolist() for name in node.inputs]
+    sides = zip(engine[node.name].tolist(), other[node.name].tolist(), strict=True)
+    evidence = [
+        Evidence([part[place] for part in given], *pair) for place, pair in enumerate(sides)
+    ]
+    tensors = [graph.tensors[name] for name in node.inputs]
+    return likely_cause(node, tensors, evidence, against=against)
+
+
+def _values(name: str, place: int, engine: Raws, other: Raws) -> NodeValues:
+    left, right = (tuple(side[name][place].tolist()) for side in (engine, other))
+    return NodeValues(name, left, right)
 
 
 def _differences(
     names: Sequence[str], place: int, engine: Raws, other: Raws
 ) -> tuple[NodeValues, ...]:
-    pairs = ((name, engine[name][place], other[name][place]) for name in names)
-    return tuple(
-        NodeValues(name, tuple(left.tolist()), tuple(right.tolist()))
-        for name, left, right in pairs
-        if not np.array_equal(left, right)
-    )
+    pairs = (_values(name, place, engine, other) for name in names)
+    return tuple(pair for pair in pairs if pair.engine != pair.other)
 
 
 def write_mismatches(path: str | Path, comparisons: Sequence[Record]) -> Path:

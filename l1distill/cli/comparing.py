@@ -23,6 +23,8 @@ from l1distill.cli.options import (
 from l1distill.console import print_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from emulator.model import Model
     from firmware.compare import Comparison
     from l1distill.bit_comparison import BitsComparison
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 #: Not an execution of the network, but what the experiment published.
 BITS = "bits"
+_SHOWN_RAWS = 8
 
 
 def compare(
@@ -159,12 +162,24 @@ def _print(result: Any) -> None:
     )
     for mismatch in result.mismatches:
         first = mismatch.first_node
-        where = (
-            f"first differs at node {first.node}: {list(first.engine)} and {list(first.other)}"
-            if first
-            else "differs only as a whole"
+        if first is None:
+            typer.echo(f"  crossing {mismatch.event} differs only as a whole")
+            continue
+        given = ", ".join(f"{value.node} = {_short(value.engine)}" for value in mismatch.inputs)
+        typer.echo(
+            f"  crossing {mismatch.event} first differs at node {first.node}: "
+            f"{_short(first.engine)} and {_short(first.other)}, given {given}"
         )
-        typer.echo(f"  crossing {mismatch.event} {where}")
+    if result.cause is not None:
+        typer.echo(f"likely cause, {result.cause}")
+    elif result.mismatches:
+        typer.echo("likely cause: none of those known (rounding, overflow, types, table, weight)")
+
+
+def _short(raws: Sequence[int]) -> str:
+    """Show the first raws of a node; all of them are in mismatches.json."""
+    more = ", …" if len(raws) > _SHOWN_RAWS else ""
+    return f"[{', '.join(map(str, raws[:_SHOWN_RAWS]))}{more}]"
 
 
 def _compiled(result: Comparison) -> str:

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from published import deployed_model, published_decisions, vector_events, write_vector
 
+from emulator.fixed import FixedFormat
+from emulator.graph import Graph
 from emulator.model import load_model, save_model
 from firmware.compare import Reference
 
@@ -97,6 +99,56 @@ def test_the_first_node_that_differs_is_named(
     path = write_sample("a.root", 5, 1)
     out = program("compare", model_file, path, "--with", "reference", "-o", tmp_path).out
     assert "crossing 0 first differs at node scaled: [" in out
+
+
+@pytest.mark.parametrize(
+    ("values", "cause"),
+    [
+        ({"weights": ((3,), (2,), (4,), (-1,))}, "weight: reference computes node 'score' as if"),
+        (
+            {"format": FixedFormat.parse("ufixed<12,9,TRN,SAT>")},
+            "rounding mode: reference computes node 'score' as if its result were ufixed<12,9,TRN",
+        ),
+    ],
+    ids=["weight", "rounding mode"],
+)
+def test_corrupted_network_fails_and_its_fault_is_named(
+    program: Program,
+    model_file: Path,
+    write_sample: WriteSample,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    values: dict[str, Any],
+    cause: str,
+) -> None:
+    def corrupted(graph: Graph, *, jobs: int) -> Reference:
+        nodes = (replace(node, **values) if node.name == "score" else node for node in graph.nodes)
+        return Reference(Graph(tuple(nodes), graph.outputs), jobs=jobs)
+
+    monkeypatch.setattr("firmware.compare.Reference", corrupted)
+    path = write_sample("a.root", 300, 1)
+    words = ("compare", model_file, path, "--with", "reference", "-o", tmp_path, "-j", 1)
+    ended = program(*words)
+    assert ended.code == 1
+    assert "first differs at node score: [" in ended.out
+    assert ", given scaled = [" in ended.out
+    assert f"likely cause, {cause}" in ended.out
+    (written,) = json.loads((tmp_path / "mismatches.json").read_text())["comparisons"]
+    assert written["cause"]["kind"] == cause.partition(":")[0]
+    assert written["mismatches"][0]["inputs"][0]["node"] == "scaled"
+
+
+def test_corrupted_expected_vector_fails(program: Program, tmp_path: Path) -> None:
+    model, events = deployed_model(tmp_path), vector_events()
+    expected = published_decisions(model, events)
+    expected[123, 0] ^= True
+    save_model(model, tmp_path / "model.json")
+    vector = write_vector(tmp_path / "vector.txt", events, model, expected)
+    words = ("compare", tmp_path / "model.json", vector, "--with", "bits", "-o", tmp_path)
+    ended = program(*words)
+    assert ended.code == 1
+    assert "1 mismatches in 500 crossings" in ended.out
+    assert "vector.txt entry 123, score" in ended.out
 
 
 @pytest.mark.parametrize(
