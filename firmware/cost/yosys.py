@@ -24,8 +24,12 @@ if TYPE_CHECKING:
     from emulator.graph import Graph
     from firmware.rtl import RtlSettings
 
+# Registers stand between the stages of the pipeline, modules ``logic0`` and so on, so that each can be
+# mapped alone; all in one would need hours and many gigabytes. Inside a stage everything is flat.
 SCRIPT = """
 read_verilog -sv -defer {sources}
+hierarchy -check -top {top}
+setattr -mod -set keep_hierarchy 1 logic*
 synth_xilinx -family {family} -top {top} -flatten -noiopad
 tee -o stat.txt stat -tech xilinx
 tee -o levels.txt ltp -noff
@@ -37,7 +41,9 @@ _CELLS = re.compile(
     r"^\s+(?:(?P<name>[A-Z][A-Z0-9_]*)\s+(?P<count>\d+)|(?P<count2>\d+)\s+(?P<name2>[A-Z][A-Z0-9_]*))\s*$",
     re.MULTILINE,
 )
-_LEVELS = re.compile(r"Longest topological path in \S+ \(length=(\d+)\)")
+_LEVELS = re.compile(r"Longest topological path in (\S+) \(length=(\d+)\)")
+#: Begins the counts of all modules together.
+_ALL_MODULES = "=== design hierarchy ==="
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ class Synthesis(Record):
     ffs, dsps
         Flip-flops and DSP blocks.
     logic_levels
-        Cells on the longest path between registers.
+        Cells on the longest path of any stage, from register to register.
     version
         Of Yosys.
     seconds
@@ -126,9 +132,12 @@ def read_synthesis(stat: str, levels: str, *, version: str, seconds: float) -> S
     13
     """
     cells: dict[str, int] = {}
-    for match in _CELLS.finditer(stat):
+    for match in _CELLS.finditer(stat.rpartition(_ALL_MODULES)[2]):
         cells[match["name"] or match["name2"]] = int(match["count"] or match["count2"])
-    found = _LEVELS.search(levels)
+    paths = {match[1]: int(match[2]) for match in _LEVELS.finditer(levels)}
+    # In the top module, paths would run through the registers between the stages.
+    stages = [length for name, length in paths.items() if name.startswith("logic")]
+    longest = max(stages or paths.values(), default=None)
 
     def count(*prefixes: str) -> int:
         return sum(number for cell, number in cells.items() if cell.startswith(prefixes))
@@ -137,7 +146,7 @@ def read_synthesis(stat: str, levels: str, *, version: str, seconds: float) -> S
         luts=count("LUT"),
         ffs=count("FD"),
         dsps=count("DSP"),
-        logic_levels=int(found[1]) if found else None,
+        logic_levels=longest,
         version=version,
         seconds=seconds,
     )

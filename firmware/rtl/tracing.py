@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from functools import reduce, singledispatch
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from emulator.engine import plan
 from emulator.fixed import FixedFormat, Interval, to_float
 from emulator.graph import (
     Add,
+    Conv2d,
     Dense,
     Graph,
     Input,
@@ -22,7 +23,10 @@ from emulator.graph import (
     Square,
     Subtract,
     Sum,
+    Tensor,
 )
+from emulator.graph.windows import BEYOND, patches
+from firmware.rtl import elements  # noqa: F401 - registers its operations
 from firmware.rtl.casts import (
     CONSTANT_BITS,
     InexactError,
@@ -39,12 +43,12 @@ from firmware.rtl.casts import (
 )
 from firmware.rtl.errors import UnsupportedRtlError
 from firmware.rtl.library import alkaid_trace
+from firmware.rtl.variables import variables_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    # One alkaid variable for each element of a tensor.
-    Variables = list[Any]
+    from firmware.rtl.variables import Variables
 
 #: alkaid holds ranges in doubles; a few bits are left for partial sums in another order.
 COMPUTED_BITS = 48
@@ -92,9 +96,9 @@ def trace_graph(graph: Graph) -> Any:
     values: dict[str, Variables] = {}
     for node in graph.nodes:
         inputs = [values[name] for name in node.inputs]
-        formats = [graph.tensors[name].format for name in node.inputs]
+        tensors = [graph.tensors[name] for name in node.inputs]
         try:
-            values[node.name] = _variables(node, inputs, formats)
+            values[node.name] = variables_of(node, inputs, tensors)
             _check_points(values[node.name])
         except InexactError as error:
             raise UnsupportedRtlError(node.name, str(error)) from error
@@ -157,16 +161,8 @@ def _check_point(number: Any) -> None:
         raise InexactError(msg)
 
 
-@singledispatch
-def _variables(
-    node: Node, inputs: Sequence[Variables], formats: Sequence[FixedFormat]
-) -> Variables:
-    reason = f"no RTL for {type(node).__name__}"
-    raise UnsupportedRtlError(node.name, reason)
-
-
-@_variables.register(Input)
-def _(node: Input, inputs: Sequence[Variables], formats: Sequence[FixedFormat]) -> Variables:
+@variables_of.register(Input)
+def _(node: Input, inputs: Sequence[Variables], tensors: Sequence[Tensor]) -> Variables:
     library = alkaid_trace()
     low, high = float(node.format.raw_min), float(node.format.raw_max)
     ports = [
@@ -176,9 +172,9 @@ def _(node: Input, inputs: Sequence[Variables], formats: Sequence[FixedFormat]) 
     return [port * 2.0**-node.format.fraction for port in ports]
 
 
-@_variables.register(OffsetShift)
-def _(node: OffsetShift, inputs: Sequence[Variables], formats: Sequence[FixedFormat]) -> Variables:
-    fraction = max(formats[0].fraction, node.offset_format.fraction)
+@variables_of.register(OffsetShift)
+def _(node: OffsetShift, inputs: Sequence[Variables], tensors: Sequence[Tensor]) -> Variables:
+    fraction = max(tensors[0].format.fraction, node.offset_format.fraction)
     inner, result = node.inner, []
     for x, offset, shift in zip(inputs[0], node.offset, node.shift, strict=True):
         moved = cast(plus_constant(x, -offset, node.offset_format.fraction), fraction, inner)
@@ -199,18 +195,29 @@ def _wrapping(target: FixedFormat) -> FixedFormat:
     return FixedFormat(target.width, target.integer, target.signed)
 
 
-@_variables.register(Dense)
-def _(node: Dense, inputs: Sequence[Variables], formats: Sequence[FixedFormat]) -> Variables:
+@variables_of.register(Dense)
+@variables_of.register(Conv2d)
+def _(node: Dense | Conv2d, inputs: Sequence[Variables], tensors: Sequence[Tensor]) -> Variables:
     if node.weight_format.width > CONSTANT_BITS:
         msg = f"alkaid keeps {CONSTANT_BITS} bits of weights, these are {node.weight_format}"
         raise InexactError(msg)
-    fraction = formats[0].fraction + node.weight_format.fraction
+    zero = constant(0, 0)
+    results: Variables = []
+    for patch in patches(node, tensors[0]):
+        x = [zero if place == BEYOND else inputs[0][place] for place in patch.places]
+        results += _weighted_sums(x, node, tensors[0].format.fraction)
+    return results
+
+
+def _weighted_sums(x: Variables, node: Dense | Conv2d, source_fraction: int) -> Variables:
+    """Return what each column of the weights gives for one patch of elements."""
+    fraction = source_fraction + node.weight_format.fraction
     accumulator = node.accumulator
     starts = [
         Interval(bias, bias).cast(node.bias_format.fraction, accumulator).low for bias in node.bias
     ]
     if _one_sum_is_exact(accumulator, fraction):
-        sums = _products(inputs[0], node, formats[0].fraction)
+        sums = _products(x, node, source_fraction)
         totals = [
             overflowed(plus_constant(total, start, accumulator.fraction), accumulator)
             for total, start in zip(sums, starts, strict=True)
@@ -219,8 +226,8 @@ def _(node: Dense, inputs: Sequence[Variables], formats: Sequence[FixedFormat]) 
         totals = [
             _stepwise(
                 [
-                    _times(x, weight, node, formats[0].fraction)
-                    for x, weight in zip(inputs[0], column, strict=True)
+                    _times(one, weight, node, source_fraction)
+                    for one, weight in zip(x, column, strict=True)
                 ],
                 fraction,
                 constant(start, accumulator.fraction),
@@ -236,7 +243,7 @@ def _one_sum_is_exact(accumulator: FixedFormat, fraction: int) -> bool:
     return accumulator.overflow == "WRAP" and accumulator.fraction >= fraction
 
 
-def _products(x: Variables, node: Dense, fraction: int) -> Variables:
+def _products(x: Variables, node: Dense | Conv2d, fraction: int) -> Variables:
     """Multiply with the matrix of weights, exactly, sharing common parts."""
     library = alkaid_trace()
     columns = len(node.bias)
@@ -269,7 +276,7 @@ def _products(x: Variables, node: Dense, fraction: int) -> Variables:
     return still
 
 
-def _times(x: Any, weight: int, node: Dense, fraction: int) -> Any:
+def _times(x: Any, weight: int, node: Dense | Conv2d, fraction: int) -> Any:
     if is_constant(x) or weight == 0:
         raw = raw_of(x, fraction) * weight if weight else 0
         return constant(raw, fraction + node.weight_format.fraction)
@@ -287,27 +294,27 @@ def _stepwise(terms: Variables, fraction: int, start: Any, accumulator: FixedFor
     )
 
 
-@_variables.register(Relu)
-def _(node: Relu, inputs: Sequence[Variables], formats: Sequence[FixedFormat]) -> Variables:
-    return [cast(rectified(x), formats[0].fraction, node.format) for x in inputs[0]]
+@variables_of.register(Relu)
+def _(node: Relu, inputs: Sequence[Variables], tensors: Sequence[Tensor]) -> Variables:
+    return [cast(rectified(x), tensors[0].format.fraction, node.format) for x in inputs[0]]
 
 
-@_variables.register(Quantize)
-def _(node: Quantize, inputs: Sequence[Variables], formats: Sequence[FixedFormat]) -> Variables:
-    return [cast(x, formats[0].fraction, node.format) for x in inputs[0]]
+@variables_of.register(Quantize)
+def _(node: Quantize, inputs: Sequence[Variables], tensors: Sequence[Tensor]) -> Variables:
+    return [cast(x, tensors[0].format.fraction, node.format) for x in inputs[0]]
 
 
-@_variables.register(Add)
-@_variables.register(Subtract)
-def _(node: Node, inputs: Sequence[Variables], formats: Sequence[FixedFormat]) -> Variables:
-    fraction = max(part.fraction for part in formats)
+@variables_of.register(Add)
+@variables_of.register(Subtract)
+def _(node: Node, inputs: Sequence[Variables], tensors: Sequence[Tensor]) -> Variables:
+    fraction = max(tensor.format.fraction for tensor in tensors)
     sign = 1.0 if isinstance(node, Add) else -1.0
     return [cast(plus(x, y * sign), fraction, node.format) for x, y in zip(*inputs, strict=True)]
 
 
-@_variables.register(Square)
-def _(node: Square, inputs: Sequence[Variables], formats: Sequence[FixedFormat]) -> Variables:
-    fraction = formats[0].fraction
+@variables_of.register(Square)
+def _(node: Square, inputs: Sequence[Variables], tensors: Sequence[Tensor]) -> Variables:
+    fraction = tensors[0].format.fraction
     squares = [
         constant(raw_of(x, fraction) ** 2, 2 * fraction) if is_constant(x) else fresh(x**2)
         for x in inputs[0]
@@ -315,9 +322,9 @@ def _(node: Square, inputs: Sequence[Variables], formats: Sequence[FixedFormat])
     return [cast(x, 2 * fraction, node.format) for x in squares]
 
 
-@_variables.register(Sum)
-def _(node: Sum, inputs: Sequence[Variables], formats: Sequence[FixedFormat]) -> Variables:
-    fraction, accumulator = formats[0].fraction, node.accumulator
+@variables_of.register(Sum)
+def _(node: Sum, inputs: Sequence[Variables], tensors: Sequence[Tensor]) -> Variables:
+    fraction, accumulator = tensors[0].format.fraction, node.accumulator
     if _one_sum_is_exact(accumulator, fraction):
         total = overflowed(_balanced_sum(inputs[0]), accumulator)
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
@@ -11,6 +11,8 @@ from l1distill.cli.options import PROCESSORS, AsJson, Jobs, ModelFile, print_jso
 from l1distill.console import print_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from firmware.cost import CostFigure
 
 Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder of the project; replaced.")]
@@ -114,7 +116,38 @@ def estimate(
         ["quantity", "value", "range", "flow", "stage", "source"],
         [_row(figure) for figure in figures],
     )
+    _print_flows(figures)
     return 0
+
+
+def _print_flows(figures: Sequence[CostFigure]) -> None:
+    """Show the LUTs of the flows side by side, the last word at each stage."""
+    from firmware.cost.figures import Flow, Stage
+
+    flows = get_args(Flow)
+    luts = {(one.stage, one.flow): one for one in figures if one.quantity == "luts"}
+    stages = [stage for stage in get_args(Stage) if any((stage, flow) in luts for flow in flows)]
+    typer.echo("LUTs, flows side by side:")
+    print_table(
+        ["stage", *flows],
+        [[stage, *(_luts(luts.get((stage, flow))) for flow in flows)] for stage in stages],
+    )
+    for stage in stages:
+        pair = [luts.get((stage, flow)) for flow in flows]
+        if all(pair):
+            latency, arithmetic = (one.value for one in pair if one)
+            typer.echo(
+                f"distributed arithmetic would save {1 - arithmetic / latency:.0%} of the LUTs of the "
+                f"latency flow ({stage} of both, within their ranges)"
+            )
+
+
+def _luts(figure: CostFigure | None) -> str:
+    if figure is None:
+        return "–"
+    counted = figure.low == figure.high
+    span = "" if counted else f" ({figure.low:,.0f} to {figure.high:,.0f})"
+    return f"{figure.value:,.0f}{span}"
 
 
 def _row(figure: CostFigure) -> list[str]:

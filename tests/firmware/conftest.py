@@ -69,16 +69,23 @@ def draw_graph(seed: int, *, n_nodes: int = 8) -> Graph:
         return graph.with_outputs(tuple(str(name) for name in outputs))
 
 
-#: What alkaid computes exactly; weighted sums more often.
-RTL_OPERATIONS = (*(Dense, Dense, Dense, OffsetShift, Relu, Quantize, Add, Subtract, Square, Sum),)
-
-
 def draw_rtl_graph(seed: int, *, n_nodes: int = 8) -> Graph:
-    """A network of the operations that RTL has, every node an output."""
+    """A network for RTL, every node an output: mostly sums, or of any operation, or convolutional."""
+    rng = np.random.default_rng(seed)
+    if seed % 4 == 1:
+        limits = random_graphs.Limits(width=10, accumulator_width=24, near=0.9)
+        return random_graphs.random_image_graph(rng, limits)
+    if seed % 4 == 2:
+        limits = random_graphs.Limits(width=10, accumulator_width=24, near=0.9)
+        return random_graphs.random_graph(rng, limits, n_nodes)
     limits = random_graphs.Limits(
-        width=18, accumulator_width=30, near=0.8, operations=RTL_OPERATIONS
+        width=18, accumulator_width=30, near=0.8, operations=SUMS_AND_CASTS
     )
-    return random_graphs.random_graph(np.random.default_rng(seed), limits, n_nodes)
+    return random_graphs.random_graph(rng, limits, n_nodes)
+
+
+#: What trigger networks are made of; weighted sums more often.
+SUMS_AND_CASTS = (*(Dense, Dense, Dense, OffsetShift, Relu, Quantize, Add, Subtract, Square, Sum),)
 
 
 def draw_rows(graph: Graph, n_events: int, seed: int) -> NDArray[np.int64]:

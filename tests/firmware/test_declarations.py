@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from emulator.graph.operations import OPERATIONS
-from firmware.rtl.tracing import _variables
+from firmware.rtl.variables import variables_of
 
 
 def test_operations_that_can_be_rtl_are_traced_and_no_others() -> None:
-    traced = {kind for kind in OPERATIONS.values() if kind in _variables.registry}
+    traced = {kind for kind in OPERATIONS.values() if kind in variables_of.registry}
     assert traced == {kind for kind in OPERATIONS.values() if kind.rtl}

@@ -110,6 +110,8 @@ class Square(Node):
 class Multiply(_Pair):
     """Element-wise product of two inputs, exact, then cast to ``format``."""
 
+    rtl: ClassVar[bool] = True
+
 
 @dataclass(frozen=True, slots=True)
 class QuantizeEach(Node):
@@ -123,6 +125,7 @@ class QuantizeEach(Node):
     """
 
     hls4ml_layer: ClassVar[bool] = True
+    rtl: ClassVar[bool] = True
 
     formats: tuple[FixedFormat | None, ...]
 
@@ -143,6 +146,7 @@ class BatchNormalization(Node):
     """
 
     hls4ml_layer: ClassVar[bool] = True
+    rtl: ClassVar[bool] = True
 
     scale: tuple[int, ...]
     scale_format: FixedFormat

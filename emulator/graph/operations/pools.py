@@ -51,6 +51,8 @@ class _Pool(Node):
 class MaxPool(_Pool):
     """Largest element of each window, cast to ``format``."""
 
+    rtl: ClassVar[bool] = True
+
 
 @dataclass(frozen=True, slots=True)
 class AveragePool(_Pool):
@@ -60,5 +62,7 @@ class AveragePool(_Pool):
     ``accumulator``; the raw of the sum is divided by the size of the window and truncated toward
     zero; the quotient is cast to ``format``.
     """
+
+    rtl: ClassVar[bool] = True
 
     accumulator: FixedFormat

@@ -41,6 +41,8 @@ class Reshape(Node):
         For example (height, width, channel).
     """
 
+    rtl: ClassVar[bool] = True
+
     shape: tuple[int, ...]
 
     def infer(self, inputs: Sequence[Tensor]) -> Tensor:
@@ -59,6 +61,8 @@ class Reshape(Node):
 @dataclass(frozen=True, slots=True)
 class Flatten(Node):
     """The same numbers as one axis."""
+
+    rtl: ClassVar[bool] = True
 
     def infer(self, inputs: Sequence[Tensor]) -> Tensor:
         """Check that the type stays."""
@@ -79,6 +83,7 @@ class Constant(Node):
     """
 
     arity: ClassVar[int] = 0
+    rtl: ClassVar[bool] = True
 
     shape: tuple[int, ...]
     raws: tuple[int, ...]
@@ -105,6 +110,7 @@ class Concatenate(Node):
 
     arity: ClassVar[int] = 2
     hls4ml_layer: ClassVar[bool] = True
+    rtl: ClassVar[bool] = True
 
     def infer(self, inputs: Sequence[Tensor]) -> Tensor:
         """Check that the other axes agree."""

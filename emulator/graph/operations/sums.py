@@ -96,6 +96,7 @@ class Conv2d(Node):
     """
 
     hls4ml_layer: ClassVar[bool] = True
+    rtl: ClassVar[bool] = True
 
     weights: tuple[tuple[int, ...], ...]
     weight_format: FixedFormat

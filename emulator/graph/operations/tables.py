@@ -24,6 +24,7 @@ class UnaryLut(Node):
     """
 
     hls4ml_layer: ClassVar[bool] = True
+    rtl: ClassVar[bool] = True
 
     table: tuple[int, ...]
     table_format: FixedFormat
@@ -72,6 +73,7 @@ class Sigmoid(_Curve):
     """``1 / (1 + exp(-x))`` from a table over -8 to 8, cast to ``format``."""
 
     reach: ClassVar[int] = 8
+    rtl: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +81,4 @@ class Tanh(_Curve):
     """``tanh(x)`` from a table over -4 to 4, cast to ``format``."""
 
     reach: ClassVar[int] = 4
+    rtl: ClassVar[bool] = True

@@ -10,8 +10,9 @@ import pytest
 
 from emulator.fixed import FixedFormat
 from emulator.graph import Dense, Graph, Input, QuantizeEach, total_ebops
-from firmware.cost import analytic_figures, estimate_cost
+from firmware.cost import analytic_figures, estimate_cost, planned_figures
 from firmware.cost.analytic import adder_levels, bit_products
+from firmware.cost.estimate import synthesised_figures
 from firmware.cost.yosys import find_yosys, read_synthesis, synthesise
 from firmware.errors import MissingToolError, SynthesisError
 from firmware.rtl import RtlSettings
@@ -124,6 +125,52 @@ def test_counts_of_both_orders_of_columns(stat: str) -> None:
     found = read_synthesis(stat, path, version="Yosys", seconds=1.0)
     assert (found.luts, found.ffs, found.dsps, found.logic_levels) == (21, 7, 1, 5)
     assert read_synthesis(stat, "", version="Yosys", seconds=1.0).logic_levels is None
+
+
+STAGES = """
+=== top ===
+        5   FDRE
+        1   logic0
+        1   logic1
+
+=== logic0 ===
+        2   LUT2
+
+=== logic1 ===
+        3   LUT2
+        4   LUT6
+
+=== design hierarchy ===
+       14 top
+        5   FDRE
+        5   LUT2
+        4   LUT6
+"""
+
+
+def test_stages_are_added_and_the_longest_path_lies_in_one_of_them() -> None:
+    lengths = {"top": 9, "logic0": 3, "logic1": 6}
+    paths = "\n".join(
+        f"Longest topological path in {name} (length={length}):" for name, length in lengths.items()
+    )
+    found = read_synthesis(STAGES, paths, version="Yosys", seconds=1.0)
+    assert (found.luts, found.ffs, found.logic_levels) == (9, 5, 6)
+
+
+@pytest.mark.deep
+def test_yosys_counts_a_small_network() -> None:
+    try:
+        find_yosys()
+    except MissingToolError as error:
+        pytest.skip(str(error))
+    graph = dense_graph(WRAPS)
+    figures = {one.quantity: one for one in synthesised_figures(graph, RtlSettings())}
+    (planned,) = (one for one in planned_figures(graph, RtlSettings()) if one.quantity == "luts")
+    assert figures["luts"].source.startswith("Yosys")
+    assert planned.low / 2 <= figures["luts"].value <= 2 * planned.high
+    assert figures["ffs"].value > 0
+    assert figures["dsps"].value == 0
+    assert 1 <= figures["logic_levels"].value <= 60
 
 
 def test_missing_yosys_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
