@@ -122,6 +122,10 @@ class RootTree:
             raise InputFileError(self.where, f"branch {branch} must hold {wanted} numbers an entry")
         return values
 
+    def numbers(self, branch: str, start: int, stop: int) -> Any:
+        """Return a branch of any numbers or lists of them, as an awkward array."""
+        return self._array(branch, start, stop)
+
     def _array(self, branch: str, start: int, stop: int) -> Any:
         self.need(branch)
         with as_input_error(self.path, f"{self.name}/{branch}, entries {start} to {stop}"):

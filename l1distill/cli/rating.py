@@ -23,6 +23,7 @@ from l1distill.cli.options import (
 )
 from l1distill.cli.rating_output import (
     plain_rates,
+    print_groups,
     print_rates,
     save_named_model,
     write_tables,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from emulator.objects.chunks import Source as SourceKind
     from emulator.rates import RateScenario
+    from l1distill.dependence import Binning
     from l1distill.emulation import Scorer
     from l1distill.menu_file import RatedMenu
     from l1distill.score_table import ScoreTable
@@ -60,6 +62,20 @@ def rates(
         str | None,
         typer.Option(help="A name for each target; the thresholds go into a model file under -o."),
     ] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Rates in groups: run, lumi, or NAME=TREE/BRANCH:EDGE,EDGE,... as the pile-up; "
+            "repeatable."
+        ),
+    ] = None,
+    turn_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Signals' efficiencies against a quantity, as "
+            "genMET=Events/GenMET_pt:0,50,100,200 (lists give their largest); repeatable."
+        ),
+    ] = None,
     scenario: Annotated[str, typer.Option(help="Rate scenario.")] = "run3",
     bunches: Annotated[
         int | None, typer.Option(min=1, help="Colliding bunches, instead of the scenario's.")
@@ -80,6 +96,7 @@ def rates(
     """
     from emulator.model import load_model
     from l1distill.caveats import sample_caveats
+    from l1distill.dependence import Binning, rates_in_groups, turn_ons
     from l1distill.emulation import Scorer
     from l1distill.evaluation import Bootstrap, evaluate
     from l1distill.menu_file import load_rated_menu
@@ -90,14 +107,21 @@ def rates(
     targets = parse_rates(at, "--at")
     point_names = _point_names(names, targets, output)
     named = named_files(signal or [], reserved={"setting", "measuring"})
+    groups = [Binning.parse(text) for text in by or []]
+    turning = [Binning.parse(text) for text in turn_on or []]
+    if turning and not named:
+        msg = "--turn-on needs a --signal whose efficiency it is"
+        raise SettingsError(msg)
     scorer = Scorer(load_model(model), threads=jobs)
     seeds = None if menu is None else load_rated_menu(menu, scorer.model)
-    setting = _scored(scorer, background, source.value, seeds)
+    setting = _scored(scorer, background, source.value, seeds, () if measure else groups)
     if measure:
-        measuring = _scored(scorer, measure, source.value, seeds)
+        measuring = _scored(scorer, measure, source.value, seeds, groups)
     else:
         setting, measuring = _halves(setting)
-    signals = {name: _scored(scorer, paths, source.value, seeds) for name, paths in named.items()}
+    signals = {
+        name: _scored(scorer, paths, source.value, seeds, turning) for name, paths in named.items()
+    }
     bootstrap = Bootstrap(seed=seed)
     result = evaluate(
         setting, measuring, signals, scenario=chosen, targets_khz=targets, bootstrap=bootstrap
@@ -113,16 +137,25 @@ def rates(
             targets_khz=targets,
             bootstrap=bootstrap,
         )
+    points = [each for each in result.working_points if each.model == scorer.model.name]
+    more = {
+        "rates_in_groups": rates_in_groups(
+            measuring, points, groups, scenario=chosen, bootstrap=bootstrap
+        ),
+        "turn_ons": turn_ons(signals, points, turning, bootstrap=bootstrap),
+    }
+    more = {name: frame for name, frame in more.items() if len(frame)}
     zero_bias = {"background": background, **({"measure": measure} if measure else {})}
     caveats = sample_caveats({**zero_bias, **named}, chosen, background=zero_bias)
     if output is not None:
-        write_tables(result, rated, output)
+        write_tables(result, rated, output, more)
         if point_names:
             save_named_model(scorer.model, result, setting, point_names, output)
     if as_json:
-        print_json({**plain_rates(result, rated), "caveats": list(caveats)})
+        print_json({**plain_rates(result, rated, more), "caveats": list(caveats)})
     else:
         print_rates(result, rated)
+        print_groups(more)
         for caveat in caveats:
             typer.echo(f"note: {caveat}")
     return 0
@@ -154,9 +187,15 @@ def _scenario(name: str, bunches: int | None) -> RateScenario:
 
 
 def _scored(
-    scorer: Scorer, paths: Sequence[Path], source: SourceKind, menu: RatedMenu | None
+    scorer: Scorer,
+    paths: Sequence[Path],
+    source: SourceKind,
+    menu: RatedMenu | None,
+    quantities: Sequence[Binning],
 ) -> ScoreTable:
+    from emulator.objects import expand_paths
     from l1distill.baselines import baseline_scores
+    from l1distill.dependence import read_binned
     from l1distill.emulation import chunks_of_files
     from l1distill.score_table import ScoreTable, identity_columns
 
@@ -172,7 +211,8 @@ def _scored(
         if menu is not None:
             decisions.append(menu.decisions(chunk, score))
     fired = np.concatenate(decisions) if menu is not None else None
-    return ScoreTable(_joined(identity), _joined(scores), fired)
+    binned = read_binned(expand_paths(paths), quantities)
+    return ScoreTable({**_joined(identity), **binned}, _joined(scores), fired)
 
 
 def _joined(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

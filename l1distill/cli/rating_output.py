@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    import pandas as pd
+
     from emulator.model import Model
     from emulator.rates import Efficiency, WorkingPoint
     from l1distill.evaluation import Evaluation
@@ -21,18 +23,69 @@ if TYPE_CHECKING:
     from l1distill.score_table import ScoreTable
 
 
-def plain_rates(result: Evaluation, menu: MenuRating | None) -> dict[str, object]:
+def plain_rates(
+    result: Evaluation, menu: MenuRating | None, more: Mapping[str, pd.DataFrame]
+) -> dict[str, object]:
     """Return the results as plain values."""
     return {
         "scenario": result.scenario.as_dict(),
         "working_points": [record.as_dict() for record in result.working_points],
         "efficiencies": [record.as_dict() for record in result.efficiencies],
         **({} if menu is None else {"menu": menu.as_dict()}),
+        **{name: _plain_rows(frame) for name, frame in more.items()},
     }
 
 
-def write_tables(result: Evaluation, menu: MenuRating | None, folder: Path) -> None:
-    """Write the results as CSV."""
+def _plain_rows(frame: pd.DataFrame) -> list[dict[str, object]]:
+    """Return the rows of a table; what a row does not have is left out."""
+    return [
+        {str(key): value for key, value in row.items() if value == value}  # noqa: PLR0124 - NaN
+        for row in frame.to_dict("records")
+    ]
+
+
+def print_groups(more: Mapping[str, pd.DataFrame]) -> None:
+    """Print rates in groups and turn-on curves."""
+    for name, frame in more.items():
+        typer.echo("")
+        rates = name == "rates_in_groups"
+        value, kind = ("rate_khz", "rate kHz") if rates else ("efficiency", "efficiency")
+        low, high = ("low_khz", "high_khz") if rates else ("low", "high")
+        print_table(
+            [
+                *(["signal"] if not rates else []),
+                "quantity",
+                "from",
+                "to",
+                "target kHz",
+                kind,
+                "68 %",
+            ],
+            [
+                [
+                    *([str(row["signal"])] if not rates else []),
+                    str(row["quantity"]),
+                    f"{row.get('low_edge', row.get('group')):g}",
+                    f"{row['high_edge']:g}" if "high_edge" in row else "",
+                    f"{row['target_khz']:g}",
+                    f"{row[value]:.3g}",
+                    f"{row[low]:.3g} … {row[high]:.3g}",
+                ]
+                for row in _plain_rows(frame)
+            ],
+            title="rates in groups" if rates else "turn-on curves",
+        )
+
+
+def write_tables(
+    result: Evaluation,
+    menu: MenuRating | None,
+    folder: Path,
+    more: Mapping[str, pd.DataFrame],
+) -> None:
+    """Write the results as CSV and Parquet."""
+    import pandas as pd
+
     from emulator.files import replace_file
     from emulator.results import table
 
@@ -40,11 +93,20 @@ def write_tables(result: Evaluation, menu: MenuRating | None, folder: Path) -> N
         "working_points": table(result.working_points),
         "efficiencies": table(result.efficiencies),
     }
+    frames["rate_curves"] = pd.concat(
+        [frame.assign(model=model) for model, frame in result.rate_curves.items()]
+    )
+    curves = [frame for frame in result.efficiency_curves.values() if len(frame)]
+    if curves:
+        frames["efficiency_curves"] = pd.concat(curves)
+    frames |= more
     if menu is not None:
         frames |= menu.tables()
     for name, frame in frames.items():
         with replace_file(folder / f"{name}.csv") as temporary:
             frame.to_csv(temporary, index=False)
+        with replace_file(folder / f"{name}.parquet") as temporary:
+            frame.to_parquet(temporary, index=False)
 
 
 def save_named_model(

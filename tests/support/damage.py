@@ -49,7 +49,7 @@ from emulator.objects.reader import read_events
 from emulator.objects.sum_types import SUM_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 ROWS = 60
 SECONDS = 30
@@ -71,8 +71,13 @@ class Case:
     seconds: float
 
 
-def some_events(rng: np.random.Generator, rows: int = ROWS) -> ak.Array:
-    """Return events with every field of NanoAOD, in falling pt so that orders do not matter."""
+def some_events(
+    rng: np.random.Generator, rows: int = ROWS, *, mean_pt: float | None = None
+) -> ak.Array:
+    """Return events with every field of NanoAOD, in falling pt so that orders do not matter.
+
+    All codes are as frequent; with ``mean_pt`` (counts), those of pt fall instead, in a few runs.
+    """
     scales = load_scales()
     parts = {}
     for name, required in REQUIRED_FIELDS.items():
@@ -84,17 +89,31 @@ def some_events(rng: np.random.Generator, rows: int = ROWS) -> ak.Array:
         for each in (*required, *(f for f in extra if f != "displaced")):
             scale = scales.field(name, each)
             fields[each] = rng.integers(scale.minimum, scale.maximum + 1, counts.sum())
+            if each == "pt" and mean_pt is not None:
+                falling = rng.exponential(mean_pt * (1 if most > 1 else 6), counts.sum())
+                fields[each] = np.minimum(falling.astype(np.int64), scale.maximum)
         row = np.repeat(np.arange(rows), counts)
         order = np.lexsort((-fields["pt"], row))
         fields = {each: values[order] for each, values in fields.items()}
         fields["pt"] = np.maximum(fields["pt"], int(most > 1))
         parts[name] = Columns(offsets, fields)
     numbers = {name: rng.integers(1, 2**31, rows) for name in SCALARS}
+    if mean_pt is not None:
+        numbers |= {"run": 390_000 + np.arange(rows) // (rows // 2), "lumi": np.arange(rows) // 100}
     return build_events({**numbers, "crossing": np.zeros(rows, int)}, parts)
 
 
-def write_l1ntuple(path: Path, events: ak.Array) -> None:
-    """Write events as an L1Ntuple of the older layout, branches compressed with zlib."""
+def write_l1ntuple(
+    path: Path,
+    events: ak.Array,
+    *,
+    event: Mapping[str, np.ndarray] | None = None,
+    generator: Mapping[str, np.ndarray] | None = None,
+) -> None:
+    """Write events as an L1Ntuple of the older layout, branches compressed with zlib.
+
+    ``event`` are more branches of the event tree, ``generator`` those of a generator tree.
+    """
     content: dict[str, Any] = {}
     for name, branches in _OBJECTS.items():
         for field, branch in branches.fields.items():
@@ -111,6 +130,7 @@ def write_l1ntuple(path: Path, events: ak.Array) -> None:
     content["sumType"] = ak.from_regular(ak.Array(kinds))
     content["sumBx"] = ak.values_astype(ak.zeros_like(content["sumIEt"]), np.float32)
     scalars = {name: ak.to_numpy(events[name]) for name in ("run", "lumi", "event", "orbit")}
+    scalars |= event or {}
     with uproot.recreate(path, compression=uproot.ZLIB(1)) as file:
         tree = "l1UpgradeTree/L1UpgradeTree"
         file.mktree(tree, {name: ak.type(values).content for name, values in content.items()})
@@ -118,6 +138,10 @@ def write_l1ntuple(path: Path, events: ak.Array) -> None:
         tree = "l1EventTree/L1EventTree"
         file.mktree(tree, {name: values.dtype for name, values in scalars.items()})
         file[tree].extend(scalars)
+        if generator:
+            tree = "l1GeneratorTree/L1GenTree"
+            file.mktree(tree, {name: values.dtype for name, values in generator.items()})
+            file[tree].extend(dict(generator))
 
 
 def _rntuple(path: Path, tree: Path) -> None:
