@@ -89,8 +89,9 @@ def test_tables(program: Program, words: tuple[object, ...], tmp_path: Path) -> 
     efficiencies = pd.read_csv(tmp_path / "out" / "efficiencies.csv")
     assert len(points) == len(efficiencies) == 16
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "efficiencies.csv",
-        "working_points.csv",
+        f"{name}.{kind}"
+        for name in ("efficiencies", "efficiency_curves", "rate_curves", "working_points")
+        for kind in ("csv", "parquet")
     ]
 
 
