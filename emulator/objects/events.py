@@ -248,7 +248,7 @@ def _checked_columns(
             scale = scales.field(collection, name)
             limits = (scale.minimum, scale.maximum)
             _check_range(f"{collection}.{name}", values, limits, place_of_object)
-            fields[name] = values.astype(np.int16)
+            fields[name] = values.astype(np.int16, copy=False)
     return Columns(offsets, fields)
 
 

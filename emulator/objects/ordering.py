@@ -156,13 +156,18 @@ def stand_as_wanted(
     >>> stand_as_wanted(np.array([0, 2]), np.array([7, 8]), zeros, 0, 1, 12, True)
     False
     """
+    # Loops without branches, which the compiler turns into vector code.
+    other = 0
+    for position in range(len(pt)):
+        other += (crossing[position] != wanted_crossing) | (pt[position] < minimum_pt)
+    rising = 0
+    if by_pt:
+        for position in range(1, len(pt)):
+            rising += pt[position - 1] < pt[position]
     for row in range(len(offsets) - 1):
         start, stop = offsets[row], offsets[row + 1]
-        if stop - start > limit:
-            return False
-        for position in range(start, stop):
-            if crossing[position] != wanted_crossing or pt[position] < minimum_pt:
-                return False
-            if by_pt and position > start and pt[position - 1] < pt[position]:
-                return False
-    return True
+        other += stop - start > limit
+        if by_pt and stop > start > 0:
+            # From one row to the next pt may rise.
+            rising -= pt[start - 1] < pt[start]
+    return other == 0 and rising == 0
