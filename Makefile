@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 JOBS ?= 2
 
-.PHONY: study test lint types contracts pytest deep bench bench-gate accept accept-speed format clean
+.PHONY: study test lint types contracts pytest deep bench bench-gate accept accept-speed accept-retrained format clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -49,6 +49,10 @@ accept: $(INSTALLED)
 # Speeds in units of a frozen calibration, against those accepted for this kind of machine.
 bench-gate: $(INSTALLED)
 	$(BIN)/python -m benchmarks.speed check
+
+# The quick study with ten seeds (half an hour): what a training may change.
+accept-retrained: $(INSTALLED)
+	$(BIN)/python -m benchmarks.reference accept-retrained --why "$$WHY"
 
 accept-speed: $(INSTALLED)
 	$(BIN)/python -m benchmarks.speed accept --why "$$WHY"

@@ -1,287 +1,183 @@
-"""The engine by shape, kind of rows and kernel, beside its issue limit and its peers, in one run.
+"""The engine by shape, kind of rows, kernel, instruction set and size of the batch.
 
-The limit is what one core of this machine can do if it only multiplies; on a loaded machine the fraction
-of it, by processor time, is the figure that counts.
+Each is told as events per second and as a part of what this machine can do at most, see `benchmarks.limits`.
 """
 
 from __future__ import annotations
 
-import importlib.util
-from itertools import pairwise
-from time import perf_counter, process_time
+from statistics import median
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
+from benchmarks.instruction_sets import TARGETS, Round, Worker, scores_sha256, why_not_here
+from benchmarks.limits import ROUNDS, SCORE_BYTES, Work, tell_rate, time_work
+from benchmarks.students import (
+    BYTES,
+    HARDWARE,
+    KINDS,
+    SCALED,
+    SHAPES,
+    make_rows,
+    make_student,
+    rows_for,
+)
 from emulator.engine import Emulator
-from emulator.engine.lanes.peak import limit_events_per_second
 from emulator.engine.lanes.target import HAS_QUADS
 from emulator.features import columns_of_layout, feature_rows, load_layout
-from firmware.csim import CSimulation
+from emulator.objects import field_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pathlib import Path
 
     import awkward as ak
     from pytest_benchmark.fixture import BenchmarkFixture
 
     from emulator.engine import KernelName
-    from emulator.graph import Graph
 
-    Student = Callable[[tuple[int, ...], str], Graph]
-
-N_CSIM = 20_000
-SHAPES = {
-    "57-32-16-1": (57, 32, 16, 1),
-    "57-16-8-1": (57, 16, 8, 1),
-    "57-64-32-1": (57, 64, 32, 1),
-}
-ROUNDS = 15
+#: Events on which an engine is held against another kernel.
+N_EXACT = 20_000
+#: Events of the processes that compile for other instruction sets.
+N_TARGETS = 300_000
 
 
-def record(benchmark: BenchmarkFixture, n_events: int, **more: float) -> None:
-    """Write the median rate, and what else there is, beside the times."""
-    assert benchmark.stats is not None
-    rate = n_events / benchmark.stats.stats.median / 1e6
-    benchmark.extra_info["million_events_per_second"] = rate
-    benchmark.extra_info.update(more)
-
-
-def rows_for(graph: Graph, rows: np.ndarray, kind: str) -> np.ndarray:
-    """Return rows of the kind that a network reads."""
-    if kind == "bytes":
-        return (rows & 0xFF).astype(np.int8)
-    return rows
+def bytes_per_event(rows: np.ndarray) -> int:
+    return int(rows.shape[1]) * rows.itemsize + SCORE_BYTES
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("kind", ["hardware", "scaled", "bytes"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_engine(
-    benchmark: BenchmarkFixture,
-    student: Student,
-    rows: np.ndarray,
-    shape: str,
-    kind: str,
-    threads: int,
+    benchmark: BenchmarkFixture, rows: np.ndarray, shape: str, kind: str, threads: int
 ) -> None:
-    """Rows in memory, larger than the caches; the limit is measured between the rounds."""
+    """Rows in memory, larger than the caches."""
     benchmark.group = f"engine, {threads} threads"
-    graph = student(SHAPES[shape], kind)
-    given = rows_for(graph, rows, kind)
+    graph, given = make_student(SHAPES[shape], kind), rows_for(rows, kind)
     emulator = Emulator(graph, threads=threads)
-    some = given[:N_CSIM]
+    some = given[:N_EXACT]
     expected = Emulator(graph, threads=1, kernel="tiles32").run(some)["score"]
     np.testing.assert_array_equal(emulator.run(some)["score"], expected)
-    limits: list[float] = []
-    cpu_seconds: list[float] = []
-
-    def measure_limit() -> None:
-        limits.append(limit_events_per_second(graph))
-
-    def run() -> None:
-        start = process_time()
-        emulator.run(given)
-        cpu_seconds.append(process_time() - start)
-
-    benchmark.pedantic(  # type: ignore[no-untyped-call]
-        run, setup=measure_limit, rounds=ROUNDS, warmup_rounds=1
-    )
-    limit, seconds = float(np.median(limits)), float(np.median(cpu_seconds))
-    record(
-        benchmark,
-        len(given),
-        limit_per_core=limit / 1e6,
-        per_core_second=len(given) / seconds / 1e6,
-        fraction_of_limit=len(given) / seconds / limit,
-    )
+    work = Work(len(given), bytes_per_event(given), graph)
+    time_work(benchmark, lambda: emulator.run(given), work)
 
 
-@pytest.mark.benchmark(group="kernels, one thread, 57-32-16-1")
+@pytest.mark.benchmark(group="kernels, one thread")
 @pytest.mark.parametrize("kernel", ["dot8", "dot16", "dot32", "tiles32", "tiles64"])
+@pytest.mark.parametrize("shape", SHAPES)
 def test_kernel(
-    benchmark: BenchmarkFixture, student: Student, rows: np.ndarray, kernel: KernelName
+    benchmark: BenchmarkFixture, rows: np.ndarray, shape: str, kernel: KernelName
 ) -> None:
+    """The same network and rows by each kernel that is proved for it."""
     if kernel == "dot8" and not HAS_QUADS:
         pytest.skip("this processor adds no four products of bytes")
-    graph = student(SHAPES["57-32-16-1"], "bytes")
-    given = (rows[:N_CSIM] & 0xFF).astype(np.int8)
+    graph = make_student(SHAPES[shape], BYTES)
+    given = rows_for(rows[:N_EXACT], BYTES)
     emulator = Emulator(graph, threads=1, kernel=kernel)
     expected = Emulator(graph, threads=1).run(given)["score"]
-    emulator.run(given[:1])
-    found = benchmark(emulator.run, given)
-    np.testing.assert_array_equal(found["score"], expected)
-    record(benchmark, N_CSIM)
+    np.testing.assert_array_equal(emulator.run(given)["score"], expected)
+    work = Work(len(given), bytes_per_event(given), graph)
+    time_work(benchmark, lambda: emulator.run(given), work)
 
 
-@pytest.mark.benchmark(group="small batches, one thread, 57-32-16-1")
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_instruction_set(benchmark: BenchmarkFixture, shape: str, kind: str, target: str) -> None:
+    """A process of its own for each; their scores are equal."""
+    benchmark.group = "instruction sets, one thread"
+    if why_not := why_not_here(target):
+        pytest.skip(why_not)
+    graph = make_student(SHAPES[shape], kind)
+    rows = rows_for(make_rows(N_TARGETS), kind)
+    with Worker(target, shape, kind, N_TARGETS) as worker:
+        assert worker.sha256 == scores_sha256(Emulator(graph).run(rows)["score"])
+        rounds: list[Round] = []
+        benchmark.pedantic(  # type: ignore[no-untyped-call]
+            worker.run, rounds=ROUNDS, teardown=lambda: rounds.append(worker.last_round())
+        )
+    if not rounds:  # timing is off
+        return
+    rate = N_TARGETS / median(each.cpu_seconds for each in rounds)
+    limit = median(each.limit_per_second for each in rounds)
+    tell_rate(
+        benchmark,
+        N_TARGETS,
+        million_events_per_second_and_processor=rate / 1e6,
+        fraction_of_issue_limit=rate / limit,
+    )
+
+
+@pytest.mark.benchmark(group="small batches, 57-32-16-1")
+@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("n_events", [1, 100, 1_000, 10_000])
 def test_small_batch(
-    benchmark: BenchmarkFixture, graph: Graph, rows: np.ndarray, n_events: int
+    benchmark: BenchmarkFixture, rows: np.ndarray, n_events: int, threads: int
 ) -> None:
-    emulator = Emulator(graph, threads=2)
+    """Few events at a time: what a call costs; 1,000 events must not wake a second thread."""
+    graph = make_student(SHAPES["57-32-16-1"], SCALED)
+    emulator = Emulator(graph, threads=threads)
     expected = Emulator(graph, threads=1, kernel="tiles32").run(rows[:n_events])["score"]
     emulator.run(rows[:1])
     found = benchmark(emulator.run, rows[:n_events])
     np.testing.assert_array_equal(found["score"], expected)
-    record(benchmark, n_events)
+    tell_rate(benchmark, n_events)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("held", ["awkward", "flat"])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_from_jagged_objects(
-    benchmark: BenchmarkFixture,
-    student: Student,
-    jagged: ak.Array,
-    shape: str,
-    held: str,
-    threads: int,
+    benchmark: BenchmarkFixture, jagged: ak.Array, shape: str, held: str, threads: int
 ) -> None:
-    """From offsets and contents to scores, held by an awkward array or flat, as the cache does."""
+    """Offsets and contents, held by an awkward array or flat, as the cache does."""
     benchmark.group = f"jagged objects to scores, {threads} threads"
     layout = load_layout("axol1tl_57")
-    graph = student(SHAPES[shape], "scaled")
+    graph = make_student(SHAPES[shape], SCALED)
     emulator = Emulator(graph, threads=threads)
     flat = columns_of_layout(jagged, layout)
-    cpu_seconds: list[float] = []
-    limits: list[float] = []
-
-    def measure_limit() -> None:
-        limits.append(limit_events_per_second(graph))
 
     def run() -> dict[str, np.ndarray]:
-        start = process_time()
         if held == "flat":
-            found = emulator.run_columns(flat, layout)
-        else:
-            found = emulator.run_events(jagged, layout)
-        cpu_seconds.append(process_time() - start)
-        return found
+            return emulator.run_columns(flat, layout)
+        return emulator.run_events(jagged, layout)
 
     expected = emulator.run(feature_rows(jagged, layout))["score"]
     np.testing.assert_array_equal(run()["score"], expected)
-    cpu_seconds.clear()
-    benchmark.pedantic(  # type: ignore[no-untyped-call]
-        run, setup=measure_limit, rounds=ROUNDS, warmup_rounds=1
-    )
-    limit, seconds = float(np.median(limits)), float(np.median(cpu_seconds))
-    record(
-        benchmark,
-        len(jagged),
-        limit_per_core=limit / 1e6,
-        per_core_second=len(jagged) / seconds / 1e6,
-        fraction_of_limit=len(jagged) / seconds / limit,
-    )
+    columns = [field_columns(jagged, name, field) for name, field in sorted(layout.inputs)]
+    offsets = {id(each[0]): each[0].nbytes for each in columns}
+    read = sum(offsets.values()) + sum(contents.nbytes for _, contents in columns)
+    work = Work(len(jagged), read / len(jagged) + SCORE_BYTES, graph)
+    time_work(benchmark, run, work)
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_csimulation(
-    benchmark: BenchmarkFixture,
-    graph: Graph,
-    rows: np.ndarray,
-    tmp_path_factory: pytest.TempPathFactory,
-    threads: int,
-) -> None:
-    """hls4ml's C++ behind the batched bridge; by processor time too, for a loaded machine."""
-    benchmark.group = "peers, 57-32-16-1"
-    csim = CSimulation.build(graph, tmp_path_factory.getbasetemp() / "csim", threads=threads)
-    expected = Emulator(graph, threads=1).run(rows[:N_CSIM])["score"]
-    cpu_seconds: list[float] = []
+@pytest.mark.benchmark(group="ready to run, 57-32-16-1")
+@pytest.mark.parametrize("state", ["cold", "from cache"])
+@pytest.mark.parametrize("kind", [HARDWARE, SCALED])
+def test_compilation(benchmark: BenchmarkFixture, tmp_path: Path, kind: str, state: str) -> None:
+    """From an imported engine to the first scores, in new processes with a cache of their own."""
+    folders = iter(tmp_path / str(number) for number in range(100))
+    cached = tmp_path / "cached"
+    seconds: list[float] = []
 
-    def run() -> np.ndarray:
-        start = process_time()
-        score = csim.run(rows[:N_CSIM])["score"]
-        cpu_seconds.append(process_time() - start)
-        return score
+    def start() -> None:
+        folder = cached if state == "from cache" else next(folders)
+        environment = {"NUMBA_CACHE_DIR": str(folder)}
+        with Worker("host", "57-32-16-1", kind, 1_000, environment=environment) as worker:
+            seconds.append(worker.first_seconds)
 
-    np.testing.assert_array_equal(benchmark(run), expected)
-    record(benchmark, N_CSIM, per_core_second=N_CSIM / float(np.median(cpu_seconds)) / 1e6)
+    if state == "from cache":
+        start()
+        seconds.clear()
+    benchmark.pedantic(start, rounds=3)  # type: ignore[no-untyped-call]
+    benchmark.extra_info["seconds_to_first_scores"] = median(seconds)
 
 
-# torch announces another package for int8, which the pinned one does not need.
-@pytest.mark.filterwarnings("ignore:torch.ao.quantization is deprecated:DeprecationWarning")
-@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor:UserWarning")
-@pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("precision", ["float32", "int8"])
-def test_torch(benchmark: BenchmarkFixture, rows: np.ndarray, precision: str, threads: int) -> None:
-    """The same shape in torch, in batches that stay in the caches; its numbers are not the network's."""
-    import torch
-
-    benchmark.group = "peers, 57-32-16-1"
-    torch.set_num_threads(threads)
-    torch.manual_seed(0)
-    sizes = SHAPES["57-32-16-1"]
-    layers: list[torch.nn.Module] = []
-    for n_in, n_out in pairwise(sizes):
-        layers += [torch.nn.Linear(n_in, n_out), torch.nn.ReLU()]
-    model: torch.nn.Module = torch.nn.Sequential(*layers[:-1]).eval()
-    if precision == "int8":
-        quantized: torch.nn.Module = torch.ao.quantization.quantize_dynamic(  # type: ignore[no-untyped-call]
-            model, {torch.nn.Linear}, dtype=torch.qint8
-        )
-        model = quantized
-    numbers = rows[:100_000].astype(np.float32) / 64
-    batches = [
-        torch.from_numpy(numbers[start : start + 2_048]) for start in range(0, 100_000, 2_048)
-    ]
-
-    def run() -> torch.Tensor:
-        with torch.inference_mode():
-            return torch.cat([model(batch) for batch in batches])
-
-    assert benchmark(run).shape == (100_000, 1)
-    record(benchmark, 100_000)
-
-
-@pytest.mark.skipif(
-    importlib.util.find_spec("onnxruntime") is None, reason="needs the extra 'bench'"
-)
-@pytest.mark.parametrize("threads", [1, 2])
-def test_onnxruntime(benchmark: BenchmarkFixture, rows: np.ndarray, threads: int) -> None:
-    """The same shape in onnxruntime, float32, one call."""
-    import onnx
-    import onnxruntime
-    from onnx import TensorProto, helper, numpy_helper
-
-    benchmark.group = "peers, 57-32-16-1"
-    rng = np.random.default_rng(1)
-    sizes, nodes, constants, name = SHAPES["57-32-16-1"], [], [], "x"
-    for place, (n_in, n_out) in enumerate(pairwise(sizes)):
-        weights = rng.normal(0, 0.2, (n_in, n_out)).astype(np.float32)
-        constants += [
-            numpy_helper.from_array(weights, f"w{place}"),
-            numpy_helper.from_array(np.zeros(n_out, np.float32), f"b{place}"),
-        ]
-        nodes.append(helper.make_node("Gemm", [name, f"w{place}", f"b{place}"], [f"d{place}"]))
-        name = f"d{place}"
-        if place < len(sizes) - 2:
-            nodes.append(helper.make_node("Relu", [name], [f"r{place}"]))
-            name = f"r{place}"
-    graph = helper.make_graph(
-        nodes,
-        "student",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, sizes[0]])],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 1])],
-        constants,
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    onnx.checker.check_model(model)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    inputs = rows[:100_000].astype(np.float32) / 64
-    (found,) = benchmark(session.run, None, {"x": inputs})
-    assert found.shape == (100_000, 1)
-    record(benchmark, 100_000)
-
-
-def test_a_second_model_costs_no_compilation(student: Student, rows: np.ndarray) -> None:
+def test_a_second_model_costs_no_compilation(rows: np.ndarray) -> None:
     """Kernels are compiled, or loaded, by the first network of any shape."""
-    Emulator(student((57, 8, 4, 1), "scaled"), threads=1).run(rows[:10])
+    Emulator(make_student((57, 8, 4, 1), SCALED), threads=1).run(rows[:10])
     start = perf_counter()
-    Emulator(student((57, 24, 12, 3), "scaled"), threads=1).run(rows[:10])
+    Emulator(make_student((57, 24, 12, 3), SCALED), threads=1).run(rows[:10])
     assert perf_counter() - start < 1

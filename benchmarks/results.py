@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchmarks.targets import judged_targets
 from emulator.errors import L1Error
 from emulator.files import replace_file
 from l1distill.bench import BenchRecord, describe_machine, load_record, save_record
@@ -23,13 +25,20 @@ RESULTS = Path(__file__).parent / "RESULTS.md"
 _ABOUT = """# Results of the benchmarks
 
 Written by `make bench`; do not edit. Groups hold the same work by different means, measured in one run, with
-equal results where the meaning is equal. Absolute figures are those of this machine at that time and drift by
+equal results where the meaning is equal. "Of the issue limit" and "of the copy limit" are parts of what one
+processor of this machine did, between the rounds, when it only multiplied and added, or only copied memory.
+Absolute figures are those of this machine at that time and drift by
 20 % on a shared one; they are recorded, never gated ([gates](../docs/benchmarks.md)).
 """
 
+_TITLES = {
+    "million_events_per_second": "M events/s",
+    "million_events_per_second_and_processor": "M events/s of processor time",
+}
+
 
 def render(record: BenchRecord) -> str:
-    """Return a page: the machine, then a table for each group of figures.
+    """Return a page: the machine, what was asked for, then a table for each group of figures.
 
     Parameters
     ----------
@@ -37,7 +46,7 @@ def render(record: BenchRecord) -> str:
         Figures named ``group: benchmark`` are medians of seconds; ``group: benchmark, what`` are
         rates that belong to them. Others come last, as they are.
     """
-    parts = [_ABOUT, _machine(record)]
+    parts = [_ABOUT, _machine(record), _targets(record)]
     groups: dict[str, list[Figure]] = {}
     for figure in record.figures:
         group, colon, _ = figure.name.partition(": ")
@@ -65,21 +74,45 @@ def _machine(record: BenchRecord) -> str:
 
 
 def _table(group: str, figures: Sequence[Figure]) -> str:
-    """Return one group: a row for each benchmark, its time and its rates."""
+    """Return one group: a row for each benchmark, a column for each thing that is told of it."""
     rows: dict[str, dict[str, str]] = {}
     for figure in figures:
         name = figure.name.partition(": ")[2] or figure.name
-        benchmark, comma, what = name.rpartition(", ")
-        if comma and what.endswith("_per_second"):
-            rows.setdefault(benchmark, {})[figure.unit] = f"{figure.value:.4g} {figure.unit}"
-        elif figure.unit == "s":
-            rows.setdefault(name, {})["s"] = _time(figure.value)
-        else:
-            rows.setdefault(name, {})[figure.unit] = f"{figure.value:.4g} {figure.unit}"
-    lines = [f"## {group}", "", "| benchmark | median time | rate |", "|---|---:|---:|"]
+        benchmark, _, what = name.rpartition(", ")
+        if not (
+            benchmark and re.fullmatch(r"[a-z0-9_]*(_per_second|seconds_|fraction_of)\w*", what)
+        ):
+            benchmark, what = name, "median time" if figure.unit == "s" else figure.unit
+        title = _TITLES.get(what, figure.unit if "_per_second" in what else what.replace("_", " "))
+        rows.setdefault(benchmark, {})[title] = _cell(figure)
+    titles = list(dict.fromkeys(title for cells in rows.values() for title in cells))
+    lines = [
+        f"## {group}",
+        "",
+        f"| benchmark | {' | '.join(titles)} |",
+        f"|---|{'---:|' * len(titles)}",
+    ]
     for name, cells in rows.items():
-        time = cells.pop("s", "")
-        lines.append(f"| {name.removeprefix('test_')} | {time} | {', '.join(cells.values())} |")
+        values = " | ".join(cells.get(title, "") for title in titles)
+        lines.append(f"| {name.removeprefix('test_')} | {values} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(figure: Figure) -> str:
+    if figure.unit == "s":
+        return _time(figure.value)
+    if figure.unit.startswith("of "):
+        return f"{100 * figure.value:.0f} %"
+    return f"{figure.value:.4g}"
+
+
+def _targets(record: BenchRecord) -> str:
+    """Return what was asked for beside what was measured."""
+    lines = ["## Targets", "", "| what | target | measured | |", "|---|---:|---:|---|"]
+    lines += [
+        f"| {each.what} | {each.wanted} | {each.measured} | {each.verdict} |"
+        for each in judged_targets(record)
+    ]
     return "\n".join(lines) + "\n"
 
 

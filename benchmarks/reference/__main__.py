@@ -1,8 +1,10 @@
-"""``python -m benchmarks.reference check | accept --why "..."``."""
+"""``python -m benchmarks.reference check | accept --why "..." | accept-retrained --why "..."``."""
 
 from __future__ import annotations
 
+import json
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +18,7 @@ from benchmarks.reference import (
     rows_of,
 )
 from benchmarks.reference.acceptance import accept as accept_facts
+from benchmarks.reference.retraining import ACCEPTED, summary, tolerances, train_seeds
 from emulator.errors import L1Error
 from emulator.model import load_model
 from firmware.compare import compare
@@ -52,6 +55,30 @@ def accept(
             return 1
     found = accept_facts(load_expected(), compute_facts(), why=why, expected=EXPECTED, log=CHANGES)
     typer.echo(difference_table(found) if found else "nothing has changed, nothing to accept")
+    return 0
+
+
+@app.command("accept-retrained")
+def accept_retrained(
+    why: Annotated[str, typer.Option(help="The reason, for the log.")],
+    seeds: Annotated[
+        int, typer.Option(min=5, help="Trainings, from which the tolerance follows.")
+    ] = 10,
+    folder: Annotated[Path, typer.Option(help="Where the studies are run; kept.")] = Path(
+        "build/retrained"
+    ),
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Processes.")] = 2,
+) -> int:
+    """Run the quick study with several seeds and accept what its students keep, and log it."""
+    old = json.loads(ACCEPTED.read_text(encoding="utf-8")) if ACCEPTED.is_file() else {}
+    new = train_seeds(folder, seeds, jobs=jobs)
+    told = (summary(old), summary(new))
+    accept_facts(old, new, why=f"retrained: {why}", expected=ACCEPTED, log=CHANGES, told=told)
+    for name, limits in tolerances(new).items():
+        typer.echo(
+            f"{name}: mean {limits.mean:.4g}, spread {100 * limits.spread:.0f} %, "
+            f"accepted from {limits.low:.4g} to {limits.high:.4g}"
+        )
     return 0
 
 

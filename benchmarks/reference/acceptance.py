@@ -21,7 +21,13 @@ _TITLE = "# Accepted changes of the reference\n\nNewest last. Written by `make a
 
 
 def accept(
-    old: Mapping[str, Any], new: Mapping[str, Any], *, why: str, expected: Path, log: Path
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+    *,
+    why: str,
+    expected: Path,
+    log: Path,
+    told: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None,
 ) -> tuple[Difference, ...]:
     """Write new facts as the reference and say in the log what changed.
 
@@ -33,6 +39,8 @@ def accept(
         The reason, for people who read the log.
     expected, log
         File of the facts and file of the log.
+    told
+        What the log compares, before and now; the facts themselves if omitted.
 
     Returns
     -------
@@ -47,12 +55,12 @@ def accept(
     if not reason:
         msg = "say why the reference changes, for example: make accept WHY='rounding of the score'"
         raise SettingsError(msg)
-    found = differences(old, new)
+    found = differences(*(told or (old, new)))
     if not found:
         return ()
     with replace_file(expected) as temporary:
         temporary.write_text(json.dumps(new, indent=1) + "\n", encoding="utf-8")
-    entry = _entry(found, reason, first=not old)
+    entry = _entry(found, reason, first=not (told[0] if told else old))
     before = log.read_text(encoding="utf-8") if log.is_file() else _TITLE
     with replace_file(log) as temporary:
         temporary.write_text(before + entry, encoding="utf-8")

@@ -197,9 +197,9 @@ def _of_pytest(plain: dict[str, Any]) -> BenchRecord:
         name = f"{group}{each['name']}"
         figures.append(Figure(name, float(each["stats"]["median"]), "s"))
         figures += [
-            Figure(f"{name}, {key}", float(value), _rate_unit(key), "higher")
+            Figure(f"{name}, {key}", float(value), *meaning)
             for key, value in each.get("extra_info", {}).items()
-            if isinstance(value, int | float) and key.endswith("per_second") and value > 0
+            if (meaning := _meaning(key)) and isinstance(value, int | float) and value > 0
         ]
     info, commit = plain["machine_info"], plain["commit_info"]
     cpu = info["cpu"]
@@ -216,9 +216,22 @@ def _of_pytest(plain: dict[str, Any]) -> BenchRecord:
     )
 
 
-def _rate_unit(key: str) -> str:
-    words = key.removesuffix("_per_second").replace("_", " ")
-    return f"{words.replace('million ', 'M ')}/s"
+def _meaning(key: str) -> tuple[str, Better] | None:
+    """Return unit and better side of a number that a benchmark told; None for what is no figure.
+
+    Examples
+    --------
+    >>> _meaning("million_events_per_second_and_processor")
+    ('M events/s and processor', 'higher')
+    >>> _meaning("fraction_of_issue_limit"), _meaning("seconds_to_start"), _meaning("megabytes")
+    (('of issue limit', 'higher'), ('s', 'lower'), None)
+    """
+    what, per_second, rest = key.partition("_per_second")
+    if per_second:
+        return f"{what}/s{rest}".replace("_", " ").replace("million ", "M "), "higher"
+    if key.startswith("fraction_of_"):
+        return key.removeprefix("fraction_").replace("_", " "), "higher"
+    return ("s", "lower") if key.startswith("seconds_") else None
 
 
 def _checked(figure: Figure) -> Figure:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from benchmarks import reference, speed
+from emulator.engine import Emulator
 from emulator.model import load_model
 from l1distill.bench import Cost, Subject, Verdict, describe_machine, judge, load_record, measure
 from l1distill.emulation import Scorer
@@ -115,10 +117,37 @@ def test_the_work_is_the_work_that_is_named() -> None:
     events = reference.sample("measuring")
     results: dict[str, Any] = {name: subject.work() for name, subject in named.items()}
     assert list(results) == ["features", "counts with 200 replicas", "read NanoAOD"]
-    assert results["features"].shape == (len(events), 57)
+    assert results["features"].shape == (named.pop("features").n_events, 57)
     assert results["counts with 200 replicas"].total.entries == len(events)
     assert len(results["read NanoAOD"]) == len(events)
     assert {subject.n_events for subject in named.values()} == {len(events)}
+
+
+def test_a_slower_kernel_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The real clock, engine and program: by the kernel of 32-bit tiles the same scores cost more."""
+    name = "engine distilled_57_32_16_1"
+    for attribute, path in (("SPEED", "speed.json"), ("RECORDS", "records")):
+        monkeypatch.setattr(speed, attribute, tmp_path / path)
+    monkeypatch.setattr(reference, "CHANGES", tmp_path / "CHANGES.md")
+    monkeypatch.setattr("time.sleep", lambda _: None)
+
+    def only_engine() -> list[Subject]:
+        model = load_model(reference.FOLDER / "models" / "distilled_57_32_16_1.json")
+        rows = reference.rows_of(model, "measuring")[: speed.N_ROWS]
+        return [speed.engine_subject("distilled_57_32_16_1", Scorer(model, threads=1), rows)]
+
+    monkeypatch.setattr(speed, "subjects", only_engine)
+    assert run(monkeypatch, "accept", "--why", "test") == 0
+    assert run(monkeypatch, "check") == 0
+    capsys.readouterr()
+    with monkeypatch.context() as patch:
+        patch.setattr("l1distill.emulation.Emulator", partial(Emulator, kernel="tiles32"))
+        assert run(patch, "check") == 1
+    line = capsys.readouterr().out.splitlines()[1]
+    assert line.split()[-1] == "fail"
+    assert name in line
 
 
 @pytest.mark.deep

@@ -20,11 +20,11 @@ OLD = {"fires": 40, "ebops": 10}
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> dict[str, Path]:
+def files(tmp_path: Path) -> dict[str, Any]:
     return {"expected": tmp_path / "expected.json", "log": tmp_path / "CHANGES.md"}
 
 
-def test_the_log_says_what_changed_by_how_much_and_why(files: dict[str, Path]) -> None:
+def test_the_log_says_what_changed_by_how_much_and_why(files: dict[str, Any]) -> None:
     accept({}, OLD, why="first", **files)
     accept(OLD, {**OLD, "fires": 41}, why="a  rounding\n was wrong", **files)
     assert json.loads(files["expected"].read_text()) == {"fires": 41, "ebops": 10}
@@ -35,13 +35,19 @@ def test_the_log_says_what_changed_by_how_much_and_why(files: dict[str, Path]) -
     assert log.endswith("```\nwhat   old  new  change\nfires   40   41  +2.5 %\n```\n")
 
 
-def test_nothing_changed_writes_nothing(files: dict[str, Path]) -> None:
+def test_nothing_changed_writes_nothing(files: dict[str, Any]) -> None:
     assert accept(OLD, OLD, why="no reason", **files) == ()
     assert not files["expected"].exists()
     assert not files["log"].exists()
 
 
-def test_a_reason_is_needed(files: dict[str, Path]) -> None:
+def test_the_log_may_tell_a_summary(files: dict[str, Any]) -> None:
+    accept({}, OLD, why="first", told=({"mean": 2}, {"mean": 3}), **files)
+    assert json.loads(files["expected"].read_text()) == OLD
+    assert files["log"].read_text().endswith("mean    2    3   +50 %\n```\n")
+
+
+def test_a_reason_is_needed(files: dict[str, Any]) -> None:
     with pytest.raises(SettingsError, match="say why the reference changes"):
         accept({}, OLD, why=" \n", **files)
     assert not files["expected"].exists()
@@ -82,7 +88,7 @@ def test_check_passes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
 
 
 def test_accept_writes(
-    monkeypatch: pytest.MonkeyPatch, moved: dict[str, Any], files: dict[str, Path]
+    monkeypatch: pytest.MonkeyPatch, moved: dict[str, Any], files: dict[str, Any]
 ) -> None:
     monkeypatch.setattr(program, "EXPECTED", files["expected"])
     monkeypatch.setattr(program, "CHANGES", files["log"])
@@ -99,7 +105,7 @@ def test_without_a_reason_nothing_is_accepted(
 
 
 def test_a_mismatch_is_never_accepted(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], files: dict[str, Path]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], files: dict[str, Any]
 ) -> None:
     class Wrong:
         n_mismatch = 3
