@@ -19,6 +19,7 @@ from emulator.files import replace_file
 from emulator.results import Record
 from firmware.building import Build, simulations_folder
 from firmware.causes import Evidence, LikelyCause, likely_cause
+from firmware.cost import CostFigure, simulated_latency
 from firmware.csim import CSimulation
 from firmware.rtl import RtlSettings, RtlSimulation
 
@@ -114,6 +115,8 @@ class Comparison(Record):
         What compiling the other execution took, perhaps in an earlier run; None if nothing is compiled.
     cause
         The known fault that explains the first node that differs; None if none does.
+    latency
+        Of the RTL, measured in its simulation; None for other executions.
     """
 
     against: str
@@ -124,6 +127,7 @@ class Comparison(Record):
     mismatches: tuple[Mismatch, ...]
     build: Build | None = None
     cause: LikelyCause | None = None
+    latency: CostFigure | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, with the key ``with`` for ``against``."""
@@ -269,6 +273,7 @@ def compare_executions(
         mismatches=mismatches,
         build=getattr(other, "build_cost", None),
         cause=cause,
+        latency=simulated_latency(other.project) if isinstance(other, RtlSimulation) else None,
     )
 
 

@@ -59,8 +59,10 @@ def simulated_latency(project: RtlProject) -> CostFigure | None:
     """Return the latency that was measured in the simulation of the RTL."""
     if project.timing is None or project.latency_ns is None:
         return None
+    interval = project.timing.initiation_interval_clocks
     source = (
-        f"{project.timing.latency_clocks} clocks of {project.clock_period_ns:g} ns in Verilator"
+        f"{project.timing.latency_clocks} clocks of {project.clock_period_ns:g} ns in Verilator, a new "
+        f"crossing every {interval} clock{'s' if interval > 1 else ''}"
     )
     return CostFigure.counted("latency_ns", project.latency_ns, DA, "RTL simulation", source)
 

@@ -160,6 +160,8 @@ def _print(result: Any) -> None:
         f"engine and {result.against}: {result.n_mismatch} mismatches in {result.n_events} "
         f"crossings ({result.events_per_second:.0f}/s{_compiled(result)})"
     )
+    if result.latency is not None:
+        typer.echo(f"latency {result.latency.value:g} ns: {result.latency.source}")
     for mismatch in result.mismatches:
         first = mismatch.first_node
         if first is None:

@@ -217,11 +217,14 @@ def _cost(run: RunResults) -> Statement | None:
     if model.get("luts_estimate") is None:
         return None
     flows = [str(model[key]) for key in ("luts_flow", "latency_flow") if model.get(key)]
-    line = (
-        f"About {number(model['luts_estimate'])} LUTs and {number(model['latency_ns_estimate'])} ns "
-        f"by estimate{f' (flows: {listing(flows)})' if flows else ''}, good to a factor of two; "
-        "the table of costs has the ranges and their sources."
-    )
+    latency = f"{number(model['latency_ns_estimate'])} ns"
+    luts = f"About {number(model['luts_estimate'])} LUTs"
+    said = f"{f' (flows: {listing(flows)})' if flows else ''}, good to a factor of two"
+    ends = "the table of costs has the ranges and their sources."
+    if model.get("latency_stage") == "RTL simulation":
+        line = f"{luts} by estimate{said}; {latency} by {model['latency_source']}; {ends}"
+    else:
+        line = f"{luts} and {latency} by estimate{said}; {ends}"
     return Statement("What does it cost?", (line,))
 
 

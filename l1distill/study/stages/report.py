@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from emulator.files import replace_file
 from emulator.graph import Dense, total_ebops
 from emulator.model import Model, load_model
-from firmware.cost import analytic_figures
+from firmware.cost import CostFigure, analytic_figures
 from l1distill.baselines import BASELINES
 from l1distill.report import write_report
 from l1distill.study.manifest import Manifest, versions
@@ -17,7 +17,6 @@ from l1distill.study.stages.scoring import EMULATOR, FLOAT_STUDENT, QUANTIZED_ST
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from firmware.cost import CostFigure
     from l1distill.study.context import Context
 
 SCHEMA = "l1distill-results/1"
@@ -55,7 +54,7 @@ def _results(context: Context) -> dict[str, Any]:
             **study.scenario.as_dict(),
             "crossing_rate_khz": study.scenario.crossing_rate_khz,
         },
-        "models": _models(model),
+        "models": _models(model, parts["comparisons"]),
         **parts.pop("rates"),
         "score_fraction": {
             TEACHER: bits,
@@ -69,16 +68,22 @@ def _results(context: Context) -> dict[str, Any]:
     }
 
 
-def _costs(model: Model) -> dict[str, Any]:
-    """Return the quick estimates of a model; ``costs`` holds all of them with ranges and sources."""
-    figures = analytic_figures(model.graph)
+def model_costs(model: Model, comparisons: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the costs of a model; ``costs`` holds all of them with ranges and sources.
+
+    They are quick estimates, and the latency that was measured if the RTL was simulated.
+    """
+    simulated = [CostFigure(**one["latency"]) for one in comparisons if one.get("latency")]
+    figures = (*analytic_figures(model.graph), *simulated)
 
     def chosen(quantity: str, flow: str, stage: str) -> CostFigure:
         key = (quantity, flow, stage)
         return next(one for one in figures if (one.quantity, one.flow, one.stage) == key)
 
     luts = chosen("luts", "latency", "HLS report")
-    latency = chosen("latency_ns", "distributed arithmetic", "estimate")
+    latency = (
+        simulated[0] if simulated else chosen("latency_ns", "distributed arithmetic", "estimate")
+    )
     return {
         "ebops": total_ebops(model.graph),
         "luts_estimate": round(luts.value),
@@ -87,11 +92,12 @@ def _costs(model: Model) -> dict[str, Any]:
         "latency_ns_estimate": round(latency.value, 1),
         "latency_flow": latency.flow,
         "latency_stage": latency.stage,
+        "latency_source": latency.source,
         "costs": [figure.as_dict() for figure in figures],
     }
 
 
-def _models(model: Model) -> list[dict[str, Any]]:
+def _models(model: Model, comparisons: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return what is known of each model; costs that nobody has estimated stay null."""
     unknown = {
         "sha256": None,
@@ -110,7 +116,7 @@ def _models(model: Model) -> list[dict[str, Any]]:
         **unknown,
         "model_file": f"models/{model.name}.json",
         "sha256": model.network_sha256,
-        **_costs(model),
+        **model_costs(model, comparisons),
         "multiplications": sum(
             sum(weight != 0 for row in node.weights for weight in row)
             for node in model.graph.nodes

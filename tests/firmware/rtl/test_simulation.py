@@ -63,6 +63,12 @@ def test_comparison_takes_the_compiled_design(
         scores, random_rows(scores, 500, 2), against=("rtl",), work_dir=rtl_folder, jobs=1
     )
     assert (found.against, found.n_events, found.n_mismatch) == ("rtl", 500, 0)
+    assert found.latency is not None
+    assert found.latency.value == simulation.project.latency_ns
+    assert found.latency.stage == "RTL simulation"
+    clocks = simulation.project.scheduled_clocks
+    source = f"{clocks} clocks of 5 ns in Verilator, a new crossing every 1 clock"
+    assert found.latency.source == source
     assert sum(path.is_dir() for path in rtl_folder.iterdir()) == 1
 
 
