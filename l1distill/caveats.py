@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from emulator.errors import L1Error
 from emulator.objects import open_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from emulator.objects.reader import Reader
@@ -56,23 +57,37 @@ def sample_caveats(
     return (*found, *_shared_pools({name: notes[name] for name in background}))
 
 
-def float_caveats(paths: Iterable[str | Path]) -> tuple[str, ...]:
-    """Return a sentence for each file whose integers are mapped from floats.
+def float_caveats(paths: Iterable[str | Path], *, skip_unreadable: bool = False) -> tuple[str, ...]:
+    """Return a sentence if integers of some files are mapped from floats.
+
+    Every command that reads objects shows it, so that no rate of such files is taken for a trigger's.
 
     Parameters
     ----------
     paths
         Files as `emulator.objects.open_file` takes them.
+    skip_unreadable
+        Pass over files that cannot be opened, which are told elsewhere; else they are errors.
     """
-    return _from_floats((path, open_file(path)) for path in paths)
+    return _from_floats(_opened(dict.fromkeys(str(path) for path in paths), skip_unreadable))
+
+
+def _opened(paths: Iterable[str], skip_unreadable: bool) -> Iterator[tuple[str, Reader]]:
+    for path in paths:
+        try:
+            yield path, open_file(path)
+        except L1Error:
+            if not skip_unreadable:
+                raise
 
 
 def _from_floats(readers: Iterable[tuple[str | Path, Reader]]) -> tuple[str, ...]:
-    return tuple(
-        f"{path}: its integers are mapped from floats of a simulation; no hardware ever saw them"
-        for path, reader in readers
-        if reader.float_valued
-    )
+    found = [str(path) for path, reader in readers if reader.float_valued]
+    if not found:
+        return ()
+    others = len(found) - 1
+    more = f" and {others} more file{'s' if others > 1 else ''}" if others else ""
+    return (f"{found[0]}{more}: the integers are mapped from floats; no hardware ever saw them",)
 
 
 def _other_pileup(path: Path, note: Mapping[str, Any], scenario: RateScenario) -> list[str]:

@@ -101,6 +101,12 @@ def convert_files(
         msg = f"{output}: is read from and would be replaced; give the output another name"
         raise SettingsError(msg)
     readers = [open_file(path, source=source, order="readout") for path in files]
+    if name == "ugt" and any(reader.float_valued for reader in readers):
+        msg = (
+            f"{output}: a test vector cannot say that its integers are mapped from floats, which no "
+            "hardware ever saw; convert to .root or .parquet"
+        )
+        raise SettingsError(msg)
     with_bits = tuple(crossings) == (0,) and all(reader.decisions for reader in readers)
     note = _provenance(readers, source)
     seen = _Seen(set(), any(reader.float_valued for reader in readers))

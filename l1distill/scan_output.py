@@ -10,7 +10,7 @@ from emulator.model import model_from_text
 from emulator.results import table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -41,8 +41,11 @@ def _with_condition(records: Iterable[tuple[str, Record]]) -> pd.DataFrame:
     return frame
 
 
-def scan_results(done: Scan) -> dict[str, Any]:
-    """Return what ``results.json`` holds: nothing in it depends on where or when the scan ran."""
+def scan_results(done: Scan, caveats: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what ``results.json`` holds: nothing in it depends on where or when the scan ran.
+
+    ``caveats`` are what a reader must know of the files, one sentence each.
+    """
     result, plan = done.result, done.plan
     models = [model_from_text(text, where=name) for name, text in plan.counting.models.items()]
     return {
@@ -63,10 +66,11 @@ def scan_results(done: Scan) -> dict[str, Any]:
         "samples": [each.as_dict() for each in result.samples],
         "lost": [each.as_dict() for each in result.lost],
         "duplicates": [each.as_dict() for each in result.duplicates],
+        "caveats": list(caveats),
     }
 
 
-def write_scan(done: Scan, folder: Path) -> None:
+def write_scan(done: Scan, folder: Path, caveats: Sequence[str] = ()) -> None:
     """Write ``results.json`` and ``tables/*.csv`` and ``*.parquet`` into the run folder."""
     for name, frame in scan_tables(done).items():
         with replace_file(folder / "tables" / f"{name}.csv") as temporary:
@@ -74,5 +78,5 @@ def write_scan(done: Scan, folder: Path) -> None:
         with replace_file(folder / "tables" / f"{name}.parquet") as temporary:
             frame.to_parquet(temporary, index=False)
     with replace_file(folder / "results.json") as temporary:
-        text = json.dumps(scan_results(done), indent=1)
+        text = json.dumps(scan_results(done, caveats), indent=1)
         temporary.write_text(text + "\n", encoding="utf-8")

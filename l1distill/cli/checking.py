@@ -16,6 +16,7 @@ from l1distill.cli.options import (
     Source,
     SourceName,
     named_files,
+    print_caveats,
     print_json,
 )
 
@@ -69,6 +70,7 @@ def check(
         l1distill check student.json --background zerobias.root --expect expectation.json
     """
     from emulator.model import load_model
+    from l1distill.caveats import float_caveats
     from l1distill.gates.check import BACKGROUND, changes, find, judge_speed
     from l1distill.gates.expectation import Expectation
 
@@ -83,15 +85,18 @@ def check(
         source=source.value,
         jobs=jobs,
     )
+    caveats = float_caveats([*background, *(path for paths in signals.values() for path in paths)])
+    if not as_json:
+        print_caveats(caveats)
     if write:
-        return _write(loaded, findings, before, expect, speed=speed, as_json=as_json)
+        return _write(loaded, findings, before, expect, caveats, speed=speed, as_json=as_json)
     assert before is not None  # noqa: S101 - only a missing file to be written leaves it out
     changed = changes(before, findings)
     verdict = judge_speed(loaded, findings.rows, before) if speed else None
     slow = verdict is not None and verdict.outcome == "fail"
     failed = bool(changed) or slow or not findings.bit_exact
     if as_json:
-        print_json({**_plain(findings, changed, verdict), "passed": not failed})
+        print_json({**_plain(findings, changed, verdict, caveats), "passed": not failed})
         return int(failed)
     _print_comparisons(findings)
     _print_changes(changed, before.network_sha256 != loaded.network_sha256)
@@ -107,6 +112,7 @@ def _write(
     findings: Findings,
     before: Any,
     path: Path,
+    caveats: tuple[str, ...],
     *,
     speed: bool,
     as_json: bool,
@@ -121,7 +127,7 @@ def _write(
     changed = changes(before, findings) if before is not None else ()
     expectation_of(model, findings, before=before, speed=speed).save(path)
     if as_json:
-        print_json(_plain(findings, changed, None))
+        print_json(_plain(findings, changed, None, caveats))
         return 0
     if before is not None:
         _print_changes(changed, before.network_sha256 != model.network_sha256)
@@ -131,9 +137,13 @@ def _write(
 
 
 def _plain(
-    findings: Findings, changed: tuple[Difference, ...], verdict: Verdict | None
+    findings: Findings,
+    changed: tuple[Difference, ...],
+    verdict: Verdict | None,
+    caveats: tuple[str, ...],
 ) -> dict[str, object]:
     return {
+        "caveats": list(caveats),
         "comparisons": [comparison.as_dict() for comparison in findings.comparisons],
         "not_compared": list(findings.not_compared),
         "differences": [{**each.as_dict(), "change": each.change} for each in changed],

@@ -18,6 +18,7 @@ from l1distill.cli.options import (
     Source,
     SourceName,
     parse_integers,
+    print_caveats,
     print_json,
 )
 from l1distill.console import print_table
@@ -77,7 +78,9 @@ def compare(
         l1distill compare axol1tl.json vector.txt.xz --with bits --algorithms algos_MENU.json
     """
     from emulator.model import load_model
+    from emulator.objects import expand_paths
     from firmware.compare import write_mismatches
+    from l1distill.caveats import float_caveats
 
     loaded = load_model(model)
     names = [name.strip() for name in against.split(",") if name.strip()]
@@ -97,14 +100,16 @@ def compare(
     executions = [name for name in names if name != BITS]
     if executions:
         results.extend(_with_executions(loaded, files, executions, source, wanted, jobs))
+    caveats = float_caveats(expand_paths(files))
     failed = any(result.n_mismatch for result in results)
     # One of an earlier comparison would contradict this one.
     (output / "mismatches.json").unlink(missing_ok=True)
     if failed:
         write_mismatches(output / "mismatches.json", results)
     if as_json:
-        print_json([result.as_dict() for result in results])
+        print_json([{**result.as_dict(), "caveats": list(caveats)} for result in results])
         return int(failed)
+    print_caveats(caveats)
     for result in results:
         _print(result)
     if failed:

@@ -18,6 +18,7 @@ from l1distill.cli.options import (
     Source,
     SourceName,
     parse_integers,
+    print_caveats,
     print_json,
 )
 from l1distill.console import print_table
@@ -140,6 +141,7 @@ def convert(
 
         l1distill convert TestVector.txt.xz -o vector.root
     """
+    from l1distill.caveats import float_caveats
     from l1distill.convert import convert_files
 
     result = convert_files(
@@ -155,6 +157,8 @@ def convert(
     typer.echo(f"{result.n_crossings} crossings written to {result.output} ({result.format_name})")
     if result.left_out:
         typer.echo(f"left out, {result.format_name} has no place: {', '.join(result.left_out)}")
+    if result.float_valued:
+        print_caveats(float_caveats([output]))
     return 0
 
 
@@ -213,8 +217,7 @@ def emulate(
     if as_json:
         print_json({**result.as_dict(), "caveats": list(caveats)})
         return 0
-    for caveat in caveats:
-        typer.echo(f"note: {caveat}")
+    print_caveats(caveats)
     typer.echo(
         f"{result.n_crossings} crossings scored by {result.model}, scores {result.score_min} to "
         f"{result.score_max}, written to {result.output}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from l1distill.cli.options import AsJson, Files, Source, SourceName, print_json
+from l1distill.cli.options import AsJson, Files, Source, SourceName, print_caveats, print_json
 from l1distill.console import print_table
 
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ def check(
     from emulator.errors import SettingsError
     from emulator.files import replace_file
     from emulator.menu import MenuAgreement, load_menu, summarize
+    from emulator.objects import expand_paths
     from emulator.results import table
+    from l1distill.caveats import float_caveats
     from l1distill.published_bits import chunks_with_bits, decisions_by_bit
 
     if output is not None and output.suffix != ".csv":
@@ -55,6 +57,7 @@ def check(
     if output is not None:
         with replace_file(output) as temporary:
             table(records).to_csv(temporary, index=False)
+    caveats = float_caveats(expand_paths(files))
     failed = bool(summary.disagrees)
     if as_json:
         print_json(
@@ -66,10 +69,12 @@ def check(
                     "fraction_of_those_in_the_file": summary.fraction_of_those_in_the_file,
                 },
                 "seeds": [record.as_dict() for record in records],
+                "caveats": list(caveats),
             }
         )
         return int(failed)
     _print(menu.name, records, summary, every=every)
+    print_caveats(caveats)
     return int(failed)
 
 

@@ -17,6 +17,7 @@ from l1distill.cli.options import (
     Source,
     SourceName,
     parse_integers,
+    print_caveats,
     print_json,
 )
 from l1distill.console import print_table
@@ -234,6 +235,7 @@ def check(
     """
     from emulator.engine import plan as make_plan
     from emulator.model import load_model
+    from l1distill.caveats import float_caveats
     from l1distill.overflow_counts import overflow_report
 
     loaded = load_model(model)
@@ -245,8 +247,10 @@ def check(
         crossings=parse_integers(crossings, "--crossings"),
         threads=jobs,
     )
+    caveats = float_caveats(on or ())
     if as_json:
-        print_json({**_plain(loaded, planned), "overflows": report.as_dict()})
+        overflows = report.as_dict()
+        print_json({**_plain(loaded, planned), "overflows": overflows, "caveats": list(caveats)})
         return 0
     if plan:
         _print_plan(planned)
@@ -256,6 +260,7 @@ def check(
         print_table(columns, report.table())
     for sentence in report.sentences():
         typer.echo(sentence)
+    print_caveats(caveats)
     return 0
 
 

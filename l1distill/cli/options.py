@@ -13,7 +13,7 @@ import typer
 from emulator.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 
 #: How many processors this process may use.
@@ -89,3 +89,9 @@ def named_files(texts: Sequence[str], *, reserved: Collection[str]) -> dict[str,
 def print_json(values: Mapping[str, Any] | list[Any]) -> None:
     """Print a result record to standard output."""
     typer.echo(json.dumps(values, indent=1))
+
+
+def print_caveats(caveats: Iterable[str]) -> None:
+    """Print what a reader of the result must know of its files."""
+    for caveat in caveats:
+        typer.echo(f"note: {caveat}")

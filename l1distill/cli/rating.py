@@ -19,6 +19,7 @@ from l1distill.cli.options import (
     SourceName,
     named_files,
     parse_rates,
+    print_caveats,
     print_json,
 )
 from l1distill.cli.rating_output import (
@@ -156,8 +157,7 @@ def rates(
     else:
         print_rates(result, rated)
         print_groups(more)
-        for caveat in caveats:
-            typer.echo(f"note: {caveat}")
+        print_caveats(caveats)
     return 0
 
 

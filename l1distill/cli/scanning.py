@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from l1distill.cli.options import PROCESSORS, AsJson, Jobs
+from l1distill.cli.options import PROCESSORS, AsJson, Jobs, print_caveats
 from l1distill.console import Reporter, print_table
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def scan(
         l1distill scan scan.yaml -o runs/scan --jobs 2
     """
     from emulator.scan import engine_for, run_scan
+    from l1distill.caveats import float_caveats
     from l1distill.scan_file import load_scan
     from l1distill.scan_output import write_scan
 
@@ -53,11 +54,14 @@ def scan(
     plan = load_scan(scan_file)
     with Reporter().progress("scan") as progress:
         done = run_scan(plan, output, engine=chosen, resume=resume, report=progress)
-    write_scan(done, output)
+    # Files that cannot be read are told as lost.
+    caveats = float_caveats((piece.path for piece in plan.pieces()), skip_unreadable=True)
+    write_scan(done, output, caveats)
     if as_json:
         typer.echo((output / "results.json").read_text(encoding="utf-8").rstrip())
     else:
         _print(done)
+        print_caveats(caveats)
         typer.echo(f"tables and results.json: {output}")
     return 0
 

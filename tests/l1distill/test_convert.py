@@ -114,6 +114,8 @@ def test_floats_stay_marked(tmp_path: Path) -> None:
         assert next(open_file(tmp_path / name).chunks()).float_valued
         (sentence,) = float_caveats([tmp_path / name])
         assert "mapped from floats" in sentence
+    with pytest.raises(SettingsError, match="cannot say that its integers are mapped from floats"):
+        convert_files(tmp_path / "b.root", tmp_path / "c.txt")
 
 
 def test_what_is_refused(tmp_path: Path, vector: Path) -> None:
