@@ -6,6 +6,7 @@ without such a note say nothing, so nothing is concluded from them.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emulator.errors import L1Error
@@ -13,7 +14,6 @@ from emulator.objects import open_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from emulator.objects.reader import Reader
     from emulator.rates import RateScenario
@@ -23,7 +23,7 @@ _POOL_KEYS = ("maker", "generator_sha256", "seed", "role", "process")
 
 
 def sample_caveats(
-    files: Mapping[str, Sequence[Path]], scenario: RateScenario, *, background: Iterable[str]
+    files: Mapping[str, Sequence[str | Path]], scenario: RateScenario, *, background: Iterable[str]
 ) -> tuple[str, ...]:
     """Return what a reader of the rates must know, one sentence each.
 
@@ -44,7 +44,7 @@ def sample_caveats(
     """
     readers = {name: [(path, open_file(path)) for path in paths] for name, paths in files.items()}
     notes = {
-        name: [(path, reader.provenance()) for path, reader in named]
+        name: [(Path(path), reader.provenance()) for path, reader in named]
         for name, named in readers.items()
     }
     found = [

@@ -89,7 +89,7 @@ def open_file(
         return _open_root(name, source, order)
     if is_zenodo_folder(Path(name)):
         return parquet.open_parquet(name, source, order)
-    file, dataset = _split_dataset(name)
+    file, dataset = split_dataset(name)
     head = first_bytes(file)
     if adc2021.matches(head):
         return adc2021.open_adc2021(file, source, order, dataset=dataset)
@@ -112,7 +112,7 @@ def looks_readable(path: Path) -> bool:
     return any(test(head) for test in (is_root, ugt.matches, parquet.matches, adc2021.matches))
 
 
-def _split_dataset(name: str) -> tuple[str, str | None]:
+def split_dataset(name: str) -> tuple[str, str | None]:
     """Split ``file::dataset``, unless there is a file of the whole name."""
     file, separator, dataset = name.rpartition(_DATASET_SEPARATOR)
     if separator and not Path(name).exists():

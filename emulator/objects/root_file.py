@@ -184,7 +184,7 @@ def open_root(path: str) -> Iterator[RootFile]:
     """
     check_is_root(path)
     checked = not is_remote(path) and has_check_sums(path)
-    with as_input_error(path, "its header"):
+    with _address_error(path) if is_remote(path) else as_input_error(path, "its header"):
         # A mapping, since uproot takes a colon in a plain path as the start of an object's name.
         # Local files are mapped: requests of each basket through an event loop cost a quarter of the time.
         mapped = CheckedSource if checked else uproot.MemmapSource
@@ -196,6 +196,18 @@ def open_root(path: str) -> Iterator[RootFile]:
             # Only of files of our own is it known that nothing else stands there.
             _require_foreign(file)
         yield file
+
+
+@contextmanager
+def _address_error(path: str) -> Iterator[None]:
+    """Turn what uproot says of an address into one sentence; the file itself may be good."""
+    try:
+        yield
+    except Exception as error:
+        cause = " ".join(str(error).split())
+        kind = type(error).__name__
+        problem = f"cannot be opened as an address ({kind}: {cause[:300]})"
+        raise InputFileError(path, problem) from error
 
 
 def _goes_on_behind_its_end(path: str) -> bool:

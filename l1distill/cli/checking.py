@@ -39,7 +39,7 @@ def check(
     model: ModelFile,
     *,
     background: Annotated[
-        list[Path], typer.Option("--background", "-b", help="A zero-bias file; repeatable.")
+        list[str], typer.Option("--background", "-b", help="A zero-bias file; repeatable.")
     ],
     signal: Annotated[
         list[str] | None, typer.Option(help="A signal's file as NAME=FILE; repeatable.")

@@ -211,7 +211,7 @@ def check(
     *,
     plan: Annotated[bool, typer.Option("--plan", help="Show what is proved of each node.")] = False,
     on: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
             "--on",
             help="Count wraps and saturations on a file of L1 objects; may be repeated.",

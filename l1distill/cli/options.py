@@ -68,12 +68,12 @@ def parse_rates(text: str, name: str) -> tuple[float, ...]:
     return rates
 
 
-def named_files(texts: Sequence[str], *, reserved: Collection[str]) -> dict[str, list[Path]]:
+def named_files(texts: Sequence[str], *, reserved: Collection[str]) -> dict[str, list[str]]:
     """Return the files of each signal; a name that comes again adds a file.
 
     ``reserved`` names are those of zero-bias samples.
     """
-    signals: dict[str, list[Path]] = {}
+    signals: dict[str, list[str]] = {}
     for text in texts:
         name, equals, path = text.partition("=")
         if not (name and equals and path):
@@ -82,7 +82,7 @@ def named_files(texts: Sequence[str], *, reserved: Collection[str]) -> dict[str,
         if name in reserved:
             msg = f"--signal: {name!r} is a role of zero-bias crossings, take another name"
             raise SettingsError(msg)
-        signals.setdefault(name, []).append(Path(path))
+        signals.setdefault(name, []).append(path)
     return signals
 
 

@@ -45,10 +45,10 @@ def rates(
     model: ModelFile,
     *,
     background: Annotated[
-        list[Path], typer.Option(help="Zero-bias files that set the thresholds; repeatable.")
+        list[str], typer.Option(help="Zero-bias files that set the thresholds; repeatable.")
     ],
     measure: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(help="Other zero-bias files that measure the rates; else half of the first."),
     ] = None,
     signal: Annotated[
@@ -188,7 +188,7 @@ def _scenario(name: str, bunches: int | None) -> RateScenario:
 
 def _scored(
     scorer: Scorer,
-    paths: Sequence[Path],
+    paths: Sequence[str],
     source: SourceKind,
     menu: RatedMenu | None,
     quantities: Sequence[Binning],

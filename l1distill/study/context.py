@@ -71,8 +71,8 @@ class RunFolder:
 class SampleFiles:
     """The files of a study by their roles."""
 
-    zero_bias: Mapping[str, tuple[Path, ...]]
-    signals: Mapping[str, tuple[Path, ...]]
+    zero_bias: Mapping[str, tuple[str | Path, ...]]
+    signals: Mapping[str, tuple[str | Path, ...]]
     source: Source
     selections: Mapping[str, Selection] = field(default_factory=dict)
 
@@ -82,7 +82,7 @@ class SampleFiles:
         selection = self.selections.get(sample, Selection())
         return selected_chunks(sample, paths, selection, source=self.source, order=order)
 
-    def evaluated(self) -> dict[str, tuple[Path, ...]]:
+    def evaluated(self) -> dict[str, tuple[str | Path, ...]]:
         """Return all samples that are scored, by name."""
         background = {role: self.zero_bias[role] for role in (SETTING, MEASURING)}
         return {**background, **self.signals}

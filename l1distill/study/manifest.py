@@ -21,6 +21,7 @@ import l1distill
 from emulator.errors import InputFileError
 from emulator.files import replace_file
 from emulator.objects import expand_paths
+from emulator.objects.file_access import is_remote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -135,10 +136,15 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def content_sha256(path: Path) -> str:
-    """Return the hash of what a path stands for: a file, or all files of a folder or pattern."""
-    if path.is_file():
-        return file_sha256(path)
+def content_sha256(path: str | Path) -> str:
+    """Return the hash of what a path stands for: a file, or all files of a folder or pattern.
+
+    Of an address only the address itself is hashed: what lies there is taken not to change.
+    """
+    if is_remote(str(path)):
+        return hashlib.sha256(str(path).encode()).hexdigest()
+    if Path(path).is_file():
+        return file_sha256(Path(path))
     digest = hashlib.sha256()
     for each in expand_paths(path):
         inner = Path(each)

@@ -14,6 +14,8 @@ from emulator.errors import InputFileError, SettingsError
 from emulator.features import load_layout
 from emulator.files import replace_file
 from emulator.objects import expand_paths
+from emulator.objects.file_access import is_remote
+from emulator.objects.formats import split_dataset
 from emulator.objects.lumi_mask import load_lumi_mask
 from l1distill.console import Reporter
 from l1distill.menu_file import load_rated_menu
@@ -217,7 +219,7 @@ def _key(stage: Stage, study: Study, manifest: Manifest, sources: str) -> str:
     return key_of(depends)
 
 
-def _given_files(study: Study) -> list[Path]:
+def _given_files(study: Study) -> list[str]:
     """Return the sample files that the study names."""
     given = study.samples.files
     if given is None:
@@ -228,7 +230,8 @@ def _given_files(study: Study) -> list[Path]:
 
 def _require_given_files(study: Study) -> None:
     for path in _given_files(study):
-        if not all(Path(each).exists() for each in expand_paths(path)):
+        local = [each for each in expand_paths(path) if not is_remote(each)]
+        if not all(Path(split_dataset(each)[0]).exists() for each in local):
             raise InputFileError(
                 path, "no such sample file; the study names it under samples.files"
             )

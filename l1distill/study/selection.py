@@ -55,7 +55,7 @@ class Selection:
 
 def selected_chunks(
     role: str,
-    paths: Sequence[Path],
+    paths: Sequence[str | Path],
     selection: Selection,
     *,
     source: Source = "unpacked",

@@ -34,6 +34,7 @@ from distill.widths import BitWidths
 from emulator.errors import L1Error, SettingsError
 from emulator.features import FeatureLayout, load_layout
 from emulator.fixed import FixedFormat
+from emulator.objects.file_access import is_remote
 from emulator.samples import load_tier
 from firmware.hls.settings import HlsSettings, Strategy
 from l1distill.menu_file import MINI, load_rated_menu
@@ -122,11 +123,11 @@ class FileSet(Section):
     crossings of the background.
     """
 
-    training: Annotated[list[Path], Field(min_length=1)]
-    setting: Annotated[list[Path], Field(min_length=1)]
-    measuring: Annotated[list[Path], Field(min_length=1)]
+    training: Annotated[list[str], Field(min_length=1)]
+    setting: Annotated[list[str], Field(min_length=1)]
+    measuring: Annotated[list[str], Field(min_length=1)]
     signals: Annotated[
-        dict[SignalName, Annotated[list[Path], Field(min_length=1)]], Field(min_length=1)
+        dict[SignalName, Annotated[list[str], Field(min_length=1)]], Field(min_length=1)
     ]
     source: Literal["unpacked", "emulated"] = "unpacked"
     runs: Annotated[dict[Role, Runs | None], AfterValidator(_every_role)] = Field(
@@ -136,19 +137,21 @@ class FileSet(Section):
 
     @model_validator(mode="after")
     def _each_crossing_once(self) -> FileSet:
-        roles: dict[Role, list[Path]] = {
+        roles: dict[Role, list[str]] = {
             "training": self.training,
             "setting": self.setting,
             "measuring": self.measuring,
         }
-        seen: dict[Path, list[Runs | None]] = {}
+        seen: dict[str, list[Runs | None]] = {}
         for role, paths in roles.items():
             for path in paths:
-                for runs in seen.get(path, []):
+                # Two ways to write one path are one file.
+                place = path if is_remote(path) else str(Path(path))
+                for runs in seen.get(place, []):
                     if _share(runs, self.runs[role]):
-                        msg = f"{path} is given twice; zero-bias sets must not share crossings"
+                        msg = f"{place} is given twice; zero-bias sets must not share crossings"
                         raise ValueError(msg)
-                seen.setdefault(path, []).append(self.runs[role])
+                seen.setdefault(place, []).append(self.runs[role])
         return self
 
 
@@ -476,10 +479,23 @@ class Study(Section):
         return self
 
     def recipe(self) -> Recipe:
-        """Return the distillation as the training code takes it."""
+        """Return the distillation as the training code takes it.
+
+        Raises
+        ------
+        SettingsError
+            If the layout cannot be trained on.
+        """
         teacher, student = self.distillation.teacher, self.distillation.student
+        layout = load_layout(self.layout)
+        if layout.era.fraction:
+            msg = (
+                f"layout: {layout.name!r} counts its features in halves (era pt: {layout.era.pt}), "
+                "and training reads whole hardware integers; take pt: hardware or pt: halved"
+            )
+            raise SettingsError(msg)
         return Recipe(
-            student=student.recipe(load_layout(self.layout), self.seed),
+            student=student.recipe(layout, self.seed),
             teacher=TeacherSpec(widths=teacher.widths),
             teacher_training=teacher.training.settings(self.seed),
             seed=self.seed,
@@ -541,8 +557,9 @@ def _with_absolute_files(study: Study, folder: Path) -> Study:
     if files is None:
         return study
 
-    def absolute(paths: list[Path]) -> list[Path]:
-        return [(folder / path).resolve() for path in paths]
+    def absolute(paths: list[str]) -> list[str]:
+        # An address is no path: it is handed to uproot letter by letter.
+        return [path if is_remote(path) else str((folder / path).resolve()) for path in paths]
 
     resolved = files.model_copy(
         update={
@@ -550,7 +567,7 @@ def _with_absolute_files(study: Study, folder: Path) -> Study:
             "setting": absolute(files.setting),
             "measuring": absolute(files.measuring),
             "signals": {name: absolute(paths) for name, paths in files.signals.items()},
-            "lumi_mask": None if files.lumi_mask is None else absolute([files.lumi_mask])[0],
+            "lumi_mask": None if files.lumi_mask is None else (folder / files.lumi_mask).resolve(),
         }
     )
     samples = study.samples.model_copy(update={"files": resolved})

@@ -109,10 +109,12 @@ def write_l1ntuple(
     *,
     event: Mapping[str, np.ndarray] | None = None,
     generator: Mapping[str, np.ndarray] | None = None,
+    step: int = 1 << 40,
 ) -> None:
     """Write events as an L1Ntuple of the older layout, branches compressed with zlib.
 
-    ``event`` are more branches of the event tree, ``generator`` those of a generator tree.
+    ``event`` are more branches of the event tree, ``generator`` those of a generator tree. The objects
+    have one basket for each ``step`` events.
     """
     content: dict[str, Any] = {}
     for name, branches in _OBJECTS.items():
@@ -134,7 +136,8 @@ def write_l1ntuple(
     with uproot.recreate(path, compression=uproot.ZLIB(1)) as file:
         tree = "l1UpgradeTree/L1UpgradeTree"
         file.mktree(tree, {name: ak.type(values).content for name, values in content.items()})
-        file[tree].extend(content)
+        for start in range(0, len(events), step):
+            file[tree].extend({k: ak.Array(v)[start : start + step] for k, v in content.items()})
         tree = "l1EventTree/L1EventTree"
         file.mktree(tree, {name: values.dtype for name, values in scalars.items()})
         file[tree].extend(scalars)

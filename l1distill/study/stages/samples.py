@@ -92,14 +92,14 @@ def _describe(context: Context) -> list[dict[str, object]]:
     return records
 
 
-def _note(path: Path, source: Source) -> dict[str, object]:
+def _note(path: str | Path, source: Source) -> dict[str, object]:
     """Return what the first file noted of itself, plain values only."""
     first = next(iter(expand_paths(path)))
     note = open_file(first, source=source).provenance()
     return {key: value for key, value in note.items() if isinstance(value, str | int | float)}
 
 
-def _n_crossings(path: Path, selection: Selection, source: Source) -> int:
+def _n_crossings(path: str | Path, selection: Selection, source: Source) -> int:
     if selection == Selection():
         return sum(open_file(each, source=source).entries for each in expand_paths(path))
     return sum(len(selection.of(events)) for events in chunks_of_events([path], source=source))

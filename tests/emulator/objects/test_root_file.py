@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import uproot
+from damage import some_events
 
 from emulator.errors import InputFileError, MissingNameError
+from emulator.objects import expand_paths, open_file, read_events, write_nano
 from emulator.objects.root_file import check_is_root, open_root
 
 if TYPE_CHECKING:
@@ -68,3 +70,24 @@ def test_flat_and_jagged_branches_do_not_mix(tmp_path: Path) -> None:
         with pytest.raises(MissingNameError, match="no tree 'folder/u'; nearest: folder/t"):
             root.tree("folder/u")
         assert root.provenance() == {}
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["root://nowhere.invalid//store/a.root", "http://127.0.0.1:1/a.root", "nothing://host/a.root"],
+)
+def test_an_address_that_cannot_be_read_is_one_sentence(address: str) -> None:
+    with pytest.raises(InputFileError) as caught:
+        open_file(address)
+    text = str(caught.value)
+    assert text.startswith(f"{address}: cannot be opened as an address (")
+    assert "\n" not in text
+
+
+def test_an_address_is_handed_to_uproot(tmp_path: Path) -> None:
+    write_nano(tmp_path / "a.root", [some_events(np.random.default_rng(1), 20)], provenance={})
+    address = f"file://{tmp_path}/a.root"
+    assert expand_paths([address]) == [address]
+    reader = open_file(address)
+    assert (reader.format_name, reader.entries) == ("l1nano", 20)
+    assert read_events(address).tolist() == read_events(tmp_path / "a.root").tolist()

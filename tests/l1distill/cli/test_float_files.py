@@ -37,7 +37,15 @@ def test_every_command_says_so(
     program: Program, files: list[Path], model_file: Path, tmp_path: Path
 ) -> None:
     first, second = files
-    check = ("check", model_file, "-b", first, "--expect", tmp_path / "e.json", "--no-speed")
+    check: tuple[object, ...] = (
+        "check",
+        model_file,
+        "-b",
+        first,
+        "--expect",
+        tmp_path / "e.json",
+        "--no-speed",
+    )
     check = (*check, "--csim", "no", "-j", 1)
     targets = ("--at", "1000")
     commands: dict[str, tuple[object, ...]] = {

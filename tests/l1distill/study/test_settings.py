@@ -64,9 +64,36 @@ def test_paths_are_relative_to_the_study_file(
     study = load_study(write_study(content))
     files = study.samples.files
     assert files is not None
-    assert files.training == [tmp_path / "training.root"]
-    assert files.signals["b+c"] == [tmp_path / "b.root"]
+    assert files.training == [str(tmp_path / "training.root")]
+    assert files.signals["b+c"] == [str(tmp_path / "b.root")]
     assert study.layout == str(tmp_path / "mine.yaml")
+
+
+def test_addresses_reach_uproot_letter_by_letter(
+    content: dict[str, Any], write_study: Write
+) -> None:
+    address = "root://eos.cern.ch//store/a.root"
+    content["samples"]["files"]["training"] = [address]
+    files = load_study(write_study(content)).samples.files
+    assert files is not None
+    assert files.training == [address]
+
+
+@pytest.mark.parametrize("pt", ["exact_half", "halved", "hardware"])
+def test_eras_of_a_layout(
+    content: dict[str, Any], write_study: Write, tmp_path: Path, pt: str
+) -> None:
+    layout = load_layout("axol1tl_57").as_dict()
+    layout["era"] = {"pt": pt, "muon_position": "measured"}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(layout), encoding="utf-8")
+    content["layout"] = "mine.yaml"
+    if pt == "exact_half":
+        with pytest.raises(
+            SettingsError, match=r"'axol1tl_57' counts its features in halves .*take"
+        ):
+            load_study(write_study(content))
+    else:
+        assert load_study(write_study(content)).layout == str(tmp_path / "mine.yaml")
 
 
 def test_choices_of_a_student_are_read(content: dict[str, Any], write_study: Write) -> None:
