@@ -208,10 +208,10 @@ def _files(results: Mapping[str, Any], folder: Path) -> FileSet:
     """Return the generated samples of a run as files."""
     signals = [each["name"] for each in results["samples"] if each["role"] == "signal"]
     return FileSet(
-        training=[folder / "zerobias_train.root"],
-        setting=[folder / "zerobias_tune.root"],
-        measuring=[folder / "zerobias_eval.root"],
-        signals={name: [folder / f"signal_{name}.root"] for name in signals},
+        training=[str(folder / "zerobias_train.root")],
+        setting=[str(folder / "zerobias_tune.root")],
+        measuring=[str(folder / "zerobias_eval.root")],
+        signals={name: [str(folder / f"signal_{name}.root")] for name in signals},
     )
 
 
