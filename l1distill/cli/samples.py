@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from l1distill.cli.options import PROCESSORS, AsJson, Jobs, Seed, print_json
+from l1distill.cli.options import PROCESSORS, AsJson, Jobs, Seed, parse_rates, print_json
 from l1distill.console import Reporter
 
 
@@ -93,6 +93,49 @@ def plan(
         print_json(found.as_dict())
     else:
         typer.echo(found.text())
+    return 0
+
+
+def describe(
+    samples: Annotated[
+        Path, typer.Argument(help="Folder of generated samples.", metavar="SAMPLES")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the card.")],
+    *,
+    pileups: Annotated[
+        str, typer.Option(help="Mean pile-ups to overlay the pools at, comma-separated.")
+    ] = "30,40,50,60",
+    scenario: Annotated[str, typer.Option(help="Rate scenario.")] = "run3_pu50",
+    seed: Seed = 1,
+    as_json: AsJson = False,
+) -> int:
+    """Write the sample card: spectra, rates of standard seeds, resolutions and turn-ons, as a page.
+
+    Example:
+
+        l1distill samples describe samples -o card
+    """
+    from emulator.rates import load_scenario
+    from emulator.samples.description import describe as describe_samples
+    from l1distill.sample_card import write_sample_card
+
+    wanted = parse_rates(pileups, "--pileups")
+    if not all(0.0 < pileup < 1000.0 for pileup in wanted):
+        msg = f"--pileups takes numbers between 0 and 1000, got {pileups!r}"
+        raise typer.BadParameter(msg)
+    with Reporter().progress("sample card") as progress:
+        description = describe_samples(
+            samples,
+            total_khz=load_scenario(scenario).crossing_rate_khz,
+            pileups=wanted,
+            seed=seed,
+            progress=progress,
+        )
+    written = write_sample_card(description, output)
+    if as_json:
+        print_json(description.as_dict())
+    else:
+        typer.echo(f"{written[0]}: {len(description.rates[0].seeds)} seeds")
     return 0
 
 
