@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -82,6 +83,7 @@ class ScanFile(Section):
     unreadable: Literal["fail", "skip"] = "fail"
     duplicates: Literal["report", "ignore"] = "report"
     resolve: Literal["tail", "all"] = "tail"
+    piece_mb: PositiveFloat = 1000.0
     chunk_events: Annotated[int, Field(ge=1)] = 100_000
     cache: Path | None = None
     bootstrap: BootstrapSection = BootstrapSection()
@@ -146,25 +148,37 @@ def _plan(scan: ScanFile, folder: Path) -> ScanPlan:
         if max(scan.targets_khz) > highest:
             msg = f"targets_khz: at most the {highest:.1f} kHz of crossings in {name!r}"
             raise SettingsError(msg)
+    conditions = []
+    for name, condition in scan.conditions.items():
+        samples = {
+            SETTING: files(condition.setting),
+            MEASURING: files(condition.measuring),
+            **{signal: files(paths) for signal, paths in condition.signals.items()},
+        }
+        conditions.append(
+            Condition(name, condition.scenario, samples, _parts(samples.values(), scan.piece_mb))
+        )
     return ScanPlan(
-        conditions=tuple(
-            Condition(
-                name,
-                condition.scenario,
-                {
-                    SETTING: files(condition.setting),
-                    MEASURING: files(condition.measuring),
-                    **{signal: files(paths) for signal, paths in condition.signals.items()},
-                },
-            )
-            for name, condition in scan.conditions.items()
-        ),
+        conditions=tuple(conditions),
         counting=counting,
         targets_khz=tuple(scan.targets_khz),
         reference=scan.reference,
         unreadable=scan.unreadable,
         resolve=scan.resolve,
     )
+
+
+def _parts(samples: Iterable[tuple[str, ...]], piece_mb: float) -> dict[str, int]:
+    """Return into how many parts files are cut that are larger than a piece may be."""
+    parts = {}
+    for path in (path for paths in samples for path in paths if not is_remote(path)):
+        try:
+            size_mb = Path(path).stat().st_size / 1e6
+        except OSError:
+            continue  # whoever reads it will say what is wrong
+        if size_mb > piece_mb:
+            parts[path] = ceil(size_mb / piece_mb)
+    return parts
 
 
 def _models(paths: Iterable[str]) -> dict[str, str]:

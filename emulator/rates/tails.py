@@ -72,6 +72,12 @@ class Tail:
         return cls(values[chosen], taken, vetoed, crossings.blocks[chosen])
 
     @classmethod
+    def empty(cls) -> Self:
+        """Return the tail of no crossing."""
+        none = np.zeros(0, dtype=np.int64)
+        return cls(none, none, none, none.astype(np.uint64))
+
+    @classmethod
     def joined(cls, parts: Sequence[Tail]) -> Self:
         """Put tails of different crossings together; there is at least one."""
         return cls(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from emulator.objects.chunks import Source
+    from emulator.scan.plan import Piece
 
 _FIRST_KEYS: Final = np.uint64(0x9E3779B97F4A7C15)
 
@@ -63,15 +64,13 @@ class DecodedChunk:
     scalars: tuple[str, ...]
 
 
-def decoded_chunks(
-    path: str, stream: str, wanted: Wanted, *, folder: str = ""
-) -> Iterator[DecodedChunk]:
-    """Yield the triggered crossings of a file, from the cache if they are there.
+def decoded_chunks(piece: Piece, wanted: Wanted, *, folder: str = "") -> Iterator[DecodedChunk]:
+    """Yield the triggered crossings of a file or a part of one, from the cache if they are there.
 
     Parameters
     ----------
-    path, stream
-        The file, and the name of its sequence of events.
+    piece
+        The file and the part.
     wanted
         What to take.
     folder
@@ -83,20 +82,21 @@ def decoded_chunks(
     L1Error
         If the file cannot be read; nothing of it is kept then.
     """
-    if not folder or not can_be_kept(path):
-        yield from _decode(path, stream, wanted)
+    if not folder or not can_be_kept(piece.path):
+        yield from _decode(piece, wanted)
         return
-    fill = partial(_fill, path=path, stream=stream, wanted=wanted)
-    place = Store(Path(folder)).entry(cache_key(path, stream, wanted), fill)
+    fill = partial(_fill, piece=piece, wanted=wanted)
+    place = Store(Path(folder)).entry(cache_key(piece, wanted), fill)
     for part in sorted(each for each in place.iterdir() if each.is_dir()):
-        yield _load(part, stream, wanted)
+        yield _load(part, piece.stream, wanted)
 
 
-def cache_key(path: str, stream: str, wanted: Wanted) -> str:
-    """Return the name under which a decoded file is kept, see `emulator.decoded.key_of`."""
+def cache_key(piece: Piece, wanted: Wanted) -> str:
+    """Return the name under which a decoded piece is kept, see `emulator.decoded.key_of`."""
     return key_of(
-        path,
-        stream,
+        piece.path,
+        piece.stream,
+        [piece.part, piece.n_parts],
         wanted.source,
         wanted.chunk_events,
         wanted.replicas,
@@ -105,14 +105,17 @@ def cache_key(path: str, stream: str, wanted: Wanted) -> str:
     )
 
 
-def _decode(path: str, stream: str, wanted: Wanted) -> Iterator[DecodedChunk]:
-    """Read a file once for each order of objects that the layouts ask for."""
+def _decode(piece: Piece, wanted: Wanted) -> Iterator[DecodedChunk]:
+    """Read a piece once for each order of objects that the layouts ask for."""
     orders = tuple(dict.fromkeys(layout.order for layout in wanted.layouts))
-    readers = [
-        open_file(path, source=wanted.source, order=order).chunks(chunk_events=wanted.chunk_events)
-        for order in orders
+    readers = [open_file(piece.path, source=wanted.source, order=order) for order in orders]
+    first, stop = piece.entries(readers[0].entries)
+    if first == stop:
+        return  # more parts than entries
+    streams = [
+        reader.chunks(chunk_events=wanted.chunk_events, entries=(first, stop)) for reader in readers
     ]
-    for chunks in zip(*readers, strict=True):
+    for chunks in zip(*streams, strict=True):
         events = dict(zip(orders, (chunk.events for chunk in chunks), strict=True))
         scalars = scalar_columns(chunks[0].events)
         yield DecodedChunk(
@@ -121,7 +124,7 @@ def _decode(path: str, stream: str, wanted: Wanted) -> Iterator[DecodedChunk]:
                 len(scalars["run"]),
                 weights=scalars.get("weight"),
                 pool_ids=scalars.get("pool_id"),
-                stream=stream,
+                stream=piece.stream,
                 first_event=chunks[0].entry_start,
                 replicas=wanted.replicas,
                 seed=wanted.seed,
@@ -131,8 +134,8 @@ def _decode(path: str, stream: str, wanted: Wanted) -> Iterator[DecodedChunk]:
         )
 
 
-def _fill(folder: Path, *, path: str, stream: str, wanted: Wanted) -> None:
-    for number, chunk in enumerate(_decode(path, stream, wanted)):
+def _fill(folder: Path, *, piece: Piece, wanted: Wanted) -> None:
+    for number, chunk in enumerate(_decode(piece, wanted)):
         _store(folder / f"{number:06}", chunk)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Retries:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One unit of work: a file of a sample, read once for everything that scores it.
+    """One unit of work: a file of a sample or a part of one, read once for everything that scores it.
 
     Attributes
     ----------
@@ -42,17 +42,36 @@ class Piece:
         Place of the file in its sample.
     path
         The file.
+    part, n_parts
+        Which part of the file's entries, of how many that are as long; the whole file by default.
     """
 
     condition: str
     sample: str
     number: int
     path: str
+    part: int = 0
+    n_parts: int = 1
 
     @property
     def stream(self) -> str:
-        """Name of its sequence of events; the place of the file does not enter."""
+        """Name of its sequence of events; neither the place of the file nor the part enters."""
         return f"{self.condition}/{self.sample}/{self.number}"
+
+    @property
+    def file(self) -> tuple[str, str, int]:
+        """What the parts of one file have in common."""
+        return self.condition, self.sample, self.number
+
+    def entries(self, n: int) -> tuple[int, int]:
+        """Return the first entry and the one behind the last, of a file of ``n`` entries.
+
+        Examples
+        --------
+        >>> [Piece("pu60", "setting", 0, "a.root", part, 3).entries(10) for part in range(3)]
+        [(0, 3), (3, 6), (6, 10)]
+        """
+        return n * self.part // self.n_parts, n * (self.part + 1) // self.n_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +84,14 @@ class Condition:
         Its name, and what rates are quoted for.
     samples
         Files of each sample; `SETTING` and `MEASURING` are zero bias, the others signals.
+    parts
+        Into how many parts files are cut, by their paths; those that are not in it are not cut.
     """
 
     name: str
     scenario: RateScenario
     samples: Mapping[str, tuple[str, ...]]
+    parts: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def signals(self) -> tuple[str, ...]:
@@ -79,9 +101,10 @@ class Condition:
     def pieces(self) -> tuple[Piece, ...]:
         """Return the units of work, sample by sample."""
         return tuple(
-            Piece(self.name, sample, number, path)
+            Piece(self.name, sample, number, path, part, self.parts.get(path, 1))
             for sample, paths in self.samples.items()
             for number, path in enumerate(paths)
+            for part in range(self.parts.get(path, 1))
         )
 
 

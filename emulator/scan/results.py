@@ -176,14 +176,17 @@ def _pieces(condition: Condition, sample: str, results: Results) -> list[PieceRe
     pieces = [piece for piece in condition.pieces() if piece.sample == sample]
     found = [(piece, results[piece]) for piece in pieces if piece in results]
     if not found:
-        msg = f"{condition.name}: none of the {len(pieces)} files of {sample!r} could be read"
+        n_files = len(condition.samples[sample])
+        msg = f"{condition.name}: none of the {n_files} files of {sample!r} could be read"
         raise ScanError(msg)
-    first = found[0][1].scalars
-    for piece, result in found:
+    # A part of a short file may be empty.
+    filled = [each for each in found if each[1].n_events] or found[:1]
+    first = filled[0][1].scalars
+    for piece, result in filled:
         if result.scalars != first:
             names = ", ".join(sorted({*first} ^ {*result.scalars}))
             which = "has" if len(result.scalars) > len(first) else "lacks"
-            problem = f"{which} {names}, unlike {found[0][0].path}; do not mix such files"
+            problem = f"{which} {names}, unlike {filled[0][0].path}; do not mix such files"
             raise InputFileError(piece.path, problem)
     return [result for _, result in found]
 
@@ -245,6 +248,9 @@ def _sizes(plan: ScanPlan, results: Results) -> tuple[SampleSize, ...]:
     for condition in plan.conditions:
         for sample, paths in condition.samples.items():
             found = _pieces(condition, sample, results)
+            lost = {piece.file for piece in condition.pieces() if piece.sample == sample} - {
+                piece.file for piece in results
+            }
             total = Passing(0, 0, 0, np.zeros(plan.counting.replicas, dtype=np.int64))
             for piece in found:
                 total += piece.total
@@ -253,7 +259,7 @@ def _sizes(plan: ScanPlan, results: Results) -> tuple[SampleSize, ...]:
                     condition.name,
                     sample,
                     len(paths),
-                    len(paths) - len(found),
+                    len(lost),
                     total.entries,
                     total.weight / 2**32,
                 )

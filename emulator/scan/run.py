@@ -113,17 +113,19 @@ def run_scan(
             report(len(results) + len(lost), len(pieces), piece.path)
     seconds = time.perf_counter() - begin
     manifest.finish(plan, results, lost, seconds)
+    gone = {piece.file: (piece, lost[piece].problem) for piece in reversed(pieces) if piece in lost}
     listed = [
-        LostFile(piece.condition, piece.sample, piece.path, lost[piece].problem)
-        for piece in pieces
-        if piece in lost
+        LostFile(piece.condition, piece.sample, piece.path, problem)
+        for piece, problem in reversed(gone.values())
     ]
-    found = evaluate(plan, results, listed)
+    # A file of which a part is lost counts in no part: what is left out can then be named.
+    whole = {piece: result for piece, result in results.items() if piece.file not in gone}
+    found = evaluate(plan, whole, listed)
     return Scan(plan, found, len(waiting), n_kept, seconds)
 
 
 def _piece_key(sha256: str, piece: Piece) -> str:
-    return f"{sha256} {piece.stream} {piece.path}"
+    return f"{sha256} {piece.stream} {piece.path} {piece.part}/{piece.n_parts}"
 
 
 def _lost_sentence(lost: LostPiece) -> str:
@@ -235,9 +237,11 @@ def _floors(plan: ScanPlan, condition: Condition) -> dict[str, int | None]:
     scorers = prepared(plan.counting)
     for piece in (each for each in condition.pieces() if each.sample == SETTING):
         try:
-            chunk = next(iter(chunks_of(piece, _without_cache(plan.counting))))
+            chunk = next(iter(chunks_of(piece, _without_cache(plan.counting))), None)
         except (L1Error, OSError):
             continue  # the work on this file will say so, after trying again
+        if chunk is None:
+            continue  # a part without an entry
         weights = chunk.crossings.weights
         return {name: floor_for(each, weights, fraction) for name, each in scorers.scores(chunk)}
     return {}

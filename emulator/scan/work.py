@@ -113,7 +113,7 @@ def chunks_of(piece: Piece, counting: Counting) -> Iterator[DecodedChunk]:
         counting.replicas,
         counting.seed,
     )
-    return decoded_chunks(piece.path, piece.stream, wanted, folder=counting.cache)
+    return decoded_chunks(piece, wanted, folder=counting.cache)
 
 
 def score_piece(piece: Piece, counting: Counting) -> PieceResult | LostPiece:
@@ -165,10 +165,10 @@ def _score_piece(piece: Piece, counting: Counting) -> PieceResult:
         ranges=ranges,
         has_pools=has_pools,
         scalars=scalars,
-        tails={name: Tail.joined(parts) for name, parts in tails.items()},
+        tails={name: Tail.joined(parts or [Tail.empty()]) for name, parts in tails.items()},
         lowest=lowest,
         # Stable: each chunk is sorted already, so that this only merges.
-        keys=np.sort(np.concatenate(keys), kind="stable"),
+        keys=np.sort(np.concatenate([np.zeros(0, dtype=np.uint64), *keys]), kind="stable"),
     )
 
 

@@ -11,7 +11,7 @@ from small_samples import draw_events, make_small_model, write_events
 
 from emulator.errors import InputFileError
 from emulator.objects import open_file
-from emulator.scan import decoded, run_scan
+from emulator.scan import Piece, decoded, run_scan
 from emulator.scan.decoded import Wanted, cache_key, decoded_chunks, event_keys
 
 if TYPE_CHECKING:
@@ -24,14 +24,18 @@ if TYPE_CHECKING:
 WANTED = Wanted((make_small_model().layout,), "unpacked", 40, 7, 3)
 
 
+def piece(path: Path, sample: str = "s") -> Piece:
+    return Piece("pu60", sample, 0, str(path))
+
+
 @pytest.mark.parametrize("weighted", [True, False])
 def test_the_cache_gives_what_was_decoded(tmp_path: Path, weighted: bool) -> None:
     path = tmp_path / "a.root"
     write_events(path, draw_events(100, 1, weighted=weighted))
-    plain = list(decoded_chunks(str(path), "s", WANTED))
+    plain = list(decoded_chunks(piece(path), WANTED))
     cache = str(tmp_path / "cache")
     for _ in range(2):  # filled, then read
-        again = list(decoded_chunks(str(path), "s", WANTED, folder=cache))
+        again = list(decoded_chunks(piece(path), WANTED, folder=cache))
         assert len(again) == len(plain) == 3
         for ours, theirs in zip(again, plain, strict=True):
             np.testing.assert_array_equal(ours.rows[0], theirs.rows[0])
@@ -66,12 +70,12 @@ def test_a_scan_decodes_once(
 def test_another_file_of_the_same_name_is_decoded_again(tmp_path: Path) -> None:
     path, cache = tmp_path / "a.root", str(tmp_path / "cache")
     write_events(path, draw_events(50, 1))
-    before = cache_key(str(path), "s", WANTED)
-    list(decoded_chunks(str(path), "s", WANTED, folder=cache))
+    before = cache_key(piece(path), WANTED)
+    list(decoded_chunks(piece(path), WANTED, folder=cache))
     write_events(path, draw_events(50, 2))
-    assert cache_key(str(path), "s", WANTED) != before
-    (chunk, _) = decoded_chunks(str(path), "s", WANTED, folder=cache)
-    (expected, _) = decoded_chunks(str(path), "s", WANTED)
+    assert cache_key(piece(path), WANTED) != before
+    (chunk, _) = decoded_chunks(piece(path), WANTED, folder=cache)
+    (expected, _) = decoded_chunks(piece(path), WANTED)
     np.testing.assert_array_equal(chunk.rows[0], expected.rows[0])
 
 
@@ -80,14 +84,15 @@ def test_the_key_sees_all_that_matters(tmp_path: Path) -> None:
 
     path = tmp_path / "a.root"
     write_events(path, draw_events(50, 1))
-    name = str(path)
-    key = cache_key(name, "s", WANTED)
+    key = cache_key(piece(path), WANTED)
     moved = path.rename(tmp_path / "b.root")
-    assert cache_key(str(moved), "s", WANTED) == key
+    assert cache_key(piece(moved), WANTED) == key
     others = [
-        cache_key(str(moved), "t", WANTED),
+        cache_key(piece(moved, sample="t"), WANTED),
+        cache_key(replace(piece(moved), n_parts=2), WANTED),
+        cache_key(replace(piece(moved), n_parts=2, part=1), WANTED),
         *(
-            cache_key(str(moved), "s", replace(WANTED, **change))
+            cache_key(piece(moved), replace(WANTED, **change))
             for change in (
                 {"layouts": ()},
                 {"source": "emulated"},
@@ -98,15 +103,15 @@ def test_the_key_sees_all_that_matters(tmp_path: Path) -> None:
         ),
     ]
     os.utime(moved, ns=(1, 1))
-    others.append(cache_key(str(moved), "s", WANTED))
-    assert len({key, *others}) == 8
+    others.append(cache_key(piece(moved), WANTED))
+    assert len({key, *others}) == 10
 
 
 def test_nothing_is_kept_of_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     path = tmp_path / "bad.root"
     path.write_bytes(b"rubbish")
     with pytest.raises(InputFileError, match="its first bytes are of no format that is read"):
-        list(decoded_chunks(str(path), "s", WANTED, folder=str(tmp_path / "cache")))
+        list(decoded_chunks(piece(path), WANTED, folder=str(tmp_path / "cache")))
     assert [each.suffix for each in tmp_path.glob("cache/*")] == [".lock"]
 
 

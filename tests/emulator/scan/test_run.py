@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pytest
@@ -15,15 +16,25 @@ from emulator.errors import InputFileError
 from emulator.features import feature_rows
 from emulator.objects import concatenate, open_file, read_events
 from emulator.rates import ScoreCounts, efficiency_at, working_point
-from emulator.scan import MEASURING, SETTING, Processes, ScanError, Serial, run_scan
+from emulator.scan import (
+    MEASURING,
+    SETTING,
+    Condition,
+    Counting,
+    Processes,
+    Retries,
+    ScanError,
+    ScanPlan,
+    Serial,
+    run_scan,
+)
 from emulator.scan.run import find_floors
 from tests.emulator.scan.conftest import SMALL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
-    from emulator.scan import Counting, Piece, ScanPlan
+    from emulator.scan import Piece
     from emulator.scan.work import LostPiece, PieceResult
     from tests.emulator.scan.conftest import MakePlan
 
@@ -290,3 +301,64 @@ def test_unweighted_crossings_are_blocks_of_their_own(make_plan: MakePlan, tmp_p
     other_chunks = make_plan(conditions=plan.conditions, counting={"chunk_events": 77})
     assert run_scan(other_chunks, tmp_path / "b").result == found
     assert found.samples[0].weight == 600
+
+
+def cut(plan: ScanPlan, n_parts: int) -> ScanPlan:
+    """The same scan with every file cut into parts."""
+    conditions = tuple(
+        replace(each, parts={path: n_parts for paths in each.samples.values() for path in paths})
+        for each in plan.conditions
+    )
+    return replace(plan, conditions=conditions)
+
+
+@pytest.mark.parametrize("n_parts", [2, 3])
+@pytest.mark.parametrize("resolve", ["all", "tail"])
+def test_files_may_be_cut_anywhere(
+    make_plan: MakePlan, tmp_path: Path, n_parts: int, resolve: Literal["all", "tail"]
+) -> None:
+    plan = make_plan(resolve=resolve)
+    whole = run_scan(plan, tmp_path / "whole")
+    parts = run_scan(cut(plan, n_parts), tmp_path / "parts")
+    assert parts.result == whole.result
+    assert parts.n_worked == n_parts * whole.n_worked
+    again = run_scan(cut(plan, n_parts), tmp_path / "parts", resume=True)
+    assert (again.n_worked, again.n_kept) == (0, parts.n_worked)
+    assert again.result == whole.result
+    with pytest.raises(ScanError, match="was made by another scan"):
+        run_scan(plan, tmp_path / "parts", resume=True)
+
+
+def test_unweighted_files_may_be_cut_into_more_parts_than_entries(tmp_path: Path) -> None:
+    paths = [str(tmp_path / f"{name}.root") for name in "ab"]
+    for number, path in enumerate(paths):
+        write_events(Path(path), draw_events(5, number, weighted=False))
+    samples = {SETTING: (paths[0],), MEASURING: (paths[1],)}
+    plan = ScanPlan(
+        (Condition("pu60", SMALL, samples),),
+        Counting({}, {"HTT": ("htt", 0, "pt")}, replicas=20),
+        (SMALL.crossing_rate_khz,),
+    )
+    assert run_scan(cut(plan, 7), tmp_path / "y").result == run_scan(plan, tmp_path / "x").result
+
+
+def test_a_file_of_which_a_part_is_lost_is_left_out_whole(
+    make_plan: MakePlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from emulator.scan import work
+
+    plan = cut(make_plan(unreadable="skip", counting={"retries": Retries(1, 0.0)}), 2)
+    bad = plan.conditions[0].samples[MEASURING][1]
+    real = work.chunks_of
+
+    def torn(piece: Piece, counting: Counting) -> Any:
+        if (piece.path, piece.part) == (bad, 1):
+            raise InputFileError(piece.path, "is torn")
+        return real(piece, counting)
+
+    monkeypatch.setattr(work, "chunks_of", torn)
+    found = run_scan(plan, tmp_path / "run").result
+    assert [each.path for each in found.lost] == [bad]
+    sizes = {each.sample: each for each in found.samples}
+    assert (sizes[MEASURING].n_files, sizes[MEASURING].n_files_lost) == (2, 1)
+    assert sizes[MEASURING].n_events == 700, "nothing of the torn file"

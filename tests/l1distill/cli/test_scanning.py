@@ -169,6 +169,15 @@ def test_patterns_and_addresses_of_files(scan_file: Path, tmp_path: Path) -> Non
         load_scan(changed(scan_file, conditions={"pu60": content}))
 
 
+def test_large_files_are_cut(scan_file: Path, tmp_path: Path) -> None:
+    size_mb = (tmp_path / "a.root").stat().st_size / 1e6
+    plan = load_scan(changed(scan_file, piece_mb=size_mb / 2.5))
+    parts = plan.conditions[0].parts
+    assert parts[str(tmp_path / "a.root")] == 3
+    assert sum(piece.path.endswith("a.root") for piece in plan.pieces()) == 3
+    assert load_scan(changed(scan_file, piece_mb=None)).conditions[0].parts == {}
+
+
 CONDITION = {"scenario": "run3", "setting": ["a.root"], "measuring": ["b.root"]}
 
 
