@@ -2,7 +2,7 @@
 
 The form's layers become nodes of the graph: ``dense`` with relu becomes a `Dense` whose result is
 its accumulator, and a `Relu`; ``sum_of_squares`` a `Square` and a `Sum`. Every layer keeps its name,
-for the node that holds its result; the scaled input, which layers call ``input``, becomes the node
+for the node that holds its result (characters that no identifier has become ``_``); the scaled input, which layers call ``input``, becomes the node
 ``scaled``, since hls4ml uses that name itself.
 """
 
@@ -87,13 +87,44 @@ def import_network_form(path: str | Path) -> tuple[Model, WorkedExample | None]:
         If the file is not of the form or cannot be expressed exactly; the message gives the place in
         the JSON.
     """
-    form = read_network_form(path)
+    form = _with_identifiers(read_network_form(path))
     try:
         model = _model(form)
         return model, _example(form, model.graph)
     except L1Error as error:
         msg = f"{path}: {error}"
         raise ModelFileError(msg) from error
+
+
+def _with_identifiers(form: NetworkForm) -> NetworkForm:
+    """Return the form with layers whose names can be names of nodes; most are already."""
+    taken = {layer.name for layer in form.layers} | {INPUT}
+    names: dict[str, str] = {}
+    for layer in form.layers:
+        if layer.name and not _NAME.fullmatch(layer.name):
+            plain = re.sub(r"[^A-Za-z0-9_]", "_", layer.name)
+            wish = (
+                plain if plain[0].isalpha() else f"layer{plain if plain[0] == '_' else '_' + plain}"
+            )
+            names[layer.name] = _free_name(wish, taken)
+            taken.add(names[layer.name])
+    if not names:
+        return form
+    layers = [
+        layer.model_copy(
+            update={
+                "name": names.get(layer.name, layer.name),
+                "inputs": [names.get(name, name) for name in layer.inputs],
+            }
+        )
+        for layer in form.layers
+    ]
+    score = form.score.model_copy(update={"layer": names.get(form.score.layer, form.score.layer)})
+    example = form.example
+    if example is not None:
+        mantissas = {names.get(name, name): each for name, each in example.mantissas.items()}
+        example = example.model_copy(update={"mantissas": mantissas})
+    return form.model_copy(update={"layers": layers, "score": score, "example": example})
 
 
 def _model(form: NetworkForm) -> Model:

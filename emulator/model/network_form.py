@@ -22,6 +22,7 @@ from pydantic import (
     StrictStr,
     ValidationError,
     field_validator,
+    model_validator,
 )
 
 from emulator.errors import InputFileError, L1Error, ModelFileError
@@ -57,10 +58,29 @@ Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Bit = Annotated[StrictStr, AfterValidator(_bit_number)]
 
 
+#: Keys that hold words for readers, which may stand anywhere and say nothing to a program.
+_WORDS = {"comment", "comments", "description", "note", "notes"}
+
+
 class _Part(BaseModel):
-    """A part of the form; keys that it does not name are refused."""
+    """A part of the form; keys that it does not name are refused, but for words to readers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_words(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        return {
+            key: value
+            for key, value in given.items()
+            if key not in _WORDS
+            or not (
+                isinstance(value, str)
+                or (isinstance(value, list) and all(isinstance(each, str) for each in value))
+            )
+        }
 
 
 class EraEntry(_Part):
@@ -171,7 +191,7 @@ class NetworkForm(_Part):
     format: Literal["l1-fixed-point-network/1"]
     name: StrictStr
     source: dict[str, Any] | str = ""
-    conventions: list[str] = []
+    conventions: list[str] | str = []
     input: InputEntry
     layers: Annotated[list[Annotated[LayerEntry, Field(discriminator="kind")]], Field(min_length=1)]
     score: ScoreEntry

@@ -230,6 +230,11 @@ def _print_bits(result: BitsComparison) -> None:
             f"  {mismatch.file} entry {mismatch.entry}, score {mismatch.score}: published "
             f"{', '.join(mismatch.published) or 'none'}; ours {', '.join(mismatch.ours) or 'none'}"
         )
+    if result.n_mismatch and not any(each.fires for each in result.thresholds):
+        typer.echo(
+            f"note: none of these bits ever fires in the files: are they of the menu {result.menu}? In "
+            "another one the same bits are other seeds, or none"
+        )
     if result.blame is not None:
         _print_blame(result.blame, result.n_mismatch)
 

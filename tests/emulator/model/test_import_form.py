@@ -144,6 +144,42 @@ def test_layers_keep_their_names_whatever_helpers_are_called(tmp_path: Path) -> 
     assert {name: found[name] for name in expected} == expected
 
 
+def test_any_name_of_a_layer_and_words_to_readers(tmp_path: Path) -> None:
+    plain = example_of(autoencoder_form(3), tmp_path)
+    new = {
+        "f": "f",
+        "code": "2nd code",
+        "decoded": "x\u0302",
+        "distance": "2nd_code",
+        "score": "|x-f|^2",
+    }
+
+    def renamed(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {new.get(key, key): renamed(value) for key, value in part.items()}
+        if isinstance(part, list):
+            return [renamed(each) for each in part]
+        return new.get(part, part) if isinstance(part, str) else part
+
+    form = renamed({key: plain[key] for key in ("layers", "example")})
+    form = {**plain, "layers": form["layers"], "example": form["example"]}
+    form["example"]["score"] = form["example"].pop("|x-f|^2")
+    form["score"] = {**plain["score"], "layer": "|x-f|^2", "note": "of the squares"}
+    form["layers"][0]["comment"] = ["features", "of the network"]
+    form["conventions"] = "as documented"
+    path = tmp_path / "named.json"
+    path.write_text(json.dumps(form))
+    model, example = import_network_form(path)
+    assert example is not None
+    check_example(model, example)
+    rows = feature_rows(random_events(20), model.layout)
+    other = imported(plain, tmp_path)
+    ours, theirs = (
+        Emulator(each.graph, threads=1).run(rows)[each.score].tolist() for each in (model, other)
+    )
+    assert ours == theirs
+
+
 def example_of(form: Form, tmp_path: Path) -> Form:
     """The form with a worked example made by hand."""
     features = features_by_hand(random_events(1).tolist()[0], form["input"]["era"])
@@ -221,7 +257,8 @@ def changed(form: Form, path: str, value: object) -> Form:
         ("layers/1/inputs", ["h1", "h1"], r"'mu'\.inputs: a dense layer takes 1, has 2"),
         ("layers/1/name", "h1", r"layers\[1\] 'h1': its name is taken"),
         ("layers/1/name", "input", r"layers\[1\] 'input': its name is taken"),
-        ("layers/1/name", "a b", r"layers\[1\] 'a b': its name is no C identifier"),
+        ("layers/1/name", "", r"layers\[1\] '': its name is no C identifier"),
+        ("layers/1/note", 3, r"layers\[1\] 'mu'\.note: is no key that is known here"),
         ("input/offset/4", 0.25, r"input\.offset\[4\]: 0\.25 cannot be represented in fixed<10,9>"),
         ("input/offset/4", 256, r"input\.offset\[4\]: 256 cannot be represented in fixed<10,9>"),
         ("input/offset/4", float("nan"), r"input\.offset\[4\]: input should be a finite number"),
