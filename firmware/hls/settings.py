@@ -60,6 +60,8 @@ class HlsSettings:
         How many multiplications share a multiplier.
     project_name
         Name of the top function; a C identifier.
+    namespace
+        C++ namespace of the network, whose weights then stand in the code; none if empty.
 
     Raises
     ------
@@ -79,6 +81,7 @@ class HlsSettings:
     strategy: Strategy = "Latency"
     reuse_factor: int = 1
     project_name: str = "l1network"
+    namespace: str = ""
 
     @classmethod
     def for_board(cls, board: str, **chosen: Any) -> HlsSettings:
@@ -122,9 +125,14 @@ class HlsSettings:
         if self.strategy == DISTRIBUTED_ARITHMETIC and self.reuse_factor != 1:
             msg = f"distributed_arithmetic shares no multipliers: reuse_factor must be 1, got {self.reuse_factor}"
             raise SettingsError(msg)
+        self._check_names()
+
+    def _check_names(self) -> None:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9.-]*", self.part):
             msg = f"part must be the name of an FPGA like {BOARDS['VU13P'].part}, got {self.part!r}"
             raise SettingsError(msg)
-        if not re.fullmatch(r"[A-Za-z]\w*", self.project_name, re.ASCII):
-            msg = f"project_name must be a C identifier, got {self.project_name!r}"
-            raise SettingsError(msg)
+        for name, value in (("project_name", self.project_name), ("namespace", self.namespace)):
+            identifier = re.fullmatch(r"[A-Za-z]\w*", value, re.ASCII)
+            if not identifier and (value or name == "project_name"):
+                msg = f"{name} must be a C identifier, got {value!r}"
+                raise SettingsError(msg)

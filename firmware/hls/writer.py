@@ -240,8 +240,8 @@ def _configuration(graph: Graph, folder: Path, settings: HlsSettings) -> dict[st
         "Version": "1.0.0",
         "HLSConfig": {"Model": model, "LayerName": layers},
         "WriterConfig": {
-            "Namespace": None,
-            "WriteWeightsTxt": True,
+            "Namespace": settings.namespace or None,
+            "WriteWeightsTxt": not settings.namespace,
             "WriteTar": False,
             "TBOutputStream": "both",
         },

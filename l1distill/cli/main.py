@@ -21,6 +21,7 @@ from l1distill.cli import (
     hls_projects,
     menus,
     models,
+    packages,
     rating,
     samples,
     scanning,
@@ -69,6 +70,8 @@ firmware_app = typer.Typer(
     help="Build, simulate and cost firmware of a model.", no_args_is_help=True
 )
 firmware_app.command("build")(hls_projects.build)
+firmware_app.command("package")(packages.package)
+firmware_app.command("verify")(packages.verify)
 firmware_app.command("csim")(firmware.csim)
 firmware_app.command("rtl")(firmware.rtl)
 firmware_app.command("estimate")(firmware.estimate)

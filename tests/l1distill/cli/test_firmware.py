@@ -9,6 +9,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.l1distill.cli.conftest import Program, Refused
+    from tests.l1distill.conftest import WriteSample
 
 
 def test_estimate_shows_the_flows_side_by_side(program: Program, model_file: Path) -> None:
@@ -51,6 +52,25 @@ def test_csim_tells_what_compiling_took(program: Program, model_file: Path, tmp_
     assert first["peak_mib"] > 10
     again = program(*words)
     assert f"compiled in {first['seconds']:.1f} s with at most" in again.out
+
+
+def test_package_is_written_and_verified(
+    program: Program, model_file: Path, write_sample: WriteSample, tmp_path: Path
+) -> None:
+    sample, folder = write_sample("zb.root", 60, 3), tmp_path / "delivery"
+    words = ("firmware", "package", model_file, sample, "-o", folder, "--no-check")
+    ended = program(*words, "--events", 50, "--version", "v2", "--first-bit", 100)
+    assert ended.code == 0
+    assert "small_v2.so was not built" in ended.out
+    assert "AXO[AXO-MODEL_v2,AXO-SCORE_" in ended.out
+    assert len((folder / "vectors" / "scores.dat").read_text().splitlines()) == 50
+    ended = program("firmware", "verify", folder)
+    assert (ended.code, "files are as they were written" in ended.out) == (0, True)
+    (folder / "menu.json").write_text("{}")
+    ended = program("firmware", "verify", folder)
+    assert ended.code == 1
+    assert "changed: menu.json" in ended.out
+    assert program("firmware", "verify", folder, "--json").json["changed"] == ["menu.json"]
 
 
 def test_rtl_measures_its_latency(program: Program, model_file: Path, tmp_path: Path) -> None:
