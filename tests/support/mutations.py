@@ -1,203 +1,178 @@
-"""Mutations of roundings, shifts and clips of the lane kernels: each must make a test fail.
+"""Runs the mutations of `mutation_list`: each must make a test fail.
 
-Run as a script: every mutation is applied to a copy of the sources, in which the tests named beside it
-run; the list, with the test that noticed, goes to standard output as a Markdown table. An exit status of
-1 says that a mutation survived.
+Usage: ``python tests/support/mutations.py [--only PART_OF_A_PATH] [DOCUMENT]``. Every mutation is applied
+to a copy of the sources, in which the tests named beside it run; the list, with the test that noticed, is
+printed as a Markdown table and written to the document. An exit status of 1 says that a mutation survived
+that is not known to change nothing.
 """
 
 from __future__ import annotations
 
+import argparse
+import multiprocessing
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import awkward as ak
+import numba
+import numpy as np
+import pytest
+from mutation_list import EQUIVALENT, GROUPS, Group
+
 ROOT = Path(__file__).parents[2]
-ENGINE = "emulator/engine"
-LANES = f"{ENGINE}/lanes"
-CASTS = ("tests/emulator/engine/lanes/test_casts.py",)
-INPUTS = ("tests/emulator/engine/lanes/test_inputs.py",)
-DOTS = ("tests/emulator/engine/lanes/test_dots.py",)
+PARTS = ("emulator", "firmware", "distill", "l1distill", "tests", "benchmarks", "pyproject.toml")
+
+#: Longest time of the tests of one mutation: one that never ends has been noticed.
+LIMIT_S = 300
+
+#: Libraries are imported once, the mutated project in each child.
+FORK = multiprocessing.get_context("fork")
+IMPORTED = (ak, np)
+
+HEAD = """# Mutations of the engine
+
+Written by `python tests/support/mutations.py docs/mutations.md`. Every line is a change of a rounding, shift, clip,
+comparison, mask or sign in a copy of the sources, and the first test that failed. "Computes the same" says why no test
+can notice.
+
+"""
 
 
 @dataclass(frozen=True)
-class Mutation:
-    """One change of the sources and the tests that must notice it."""
+class Outcome:
+    """What came of one mutation: the test that noticed, or None."""
 
     path: str
     before: str
     after: str
-    tests: tuple[str, ...]
+    test: str | None
 
     @property
-    def title(self) -> str:
-        """The change in one line."""
-        before, after = (" ".join(text.split()) for text in (self.before, self.after))
-        return f"`{self.path}`: `{before}` → `{after or '(nothing)'}`"
+    def reason(self) -> str | None:
+        """Why the change changes nothing, where that is known."""
+        return EQUIVALENT.get((self.path, self.before, self.after))
+
+    @property
+    def row(self) -> str:
+        """A line of the table."""
+        before, after = (
+            " ".join(text.split()).replace("|", "\\|") for text in (self.before, self.after)
+        )
+        found = f"`{self.test.split('/')[-1]}`" if self.test else "**nothing**"
+        if self.test is None and self.reason:
+            found = f"computes the same: {self.reason}"
+        changed = f"`{after}`" if after else "(left out)"
+        return f"| `{before}` | {changed} | {found.replace('|', chr(92) + '|')} |"
 
 
-MUTATIONS = (
-    # Proofs and columns of casts in lanes.
-    Mutation(f"{LANES}/casts.py", "half = 1 << drop - 1", "half = 1 << drop", CASTS),
-    Mutation(
-        f"{LANES}/casts.py",
-        '"TRN_ZERO": (0, sign, 2 * half - 1)',
-        '"TRN_ZERO": (0, sign, half)',
-        CASTS,
-    ),
-    Mutation(
-        f"{LANES}/casts.py", '"RND_ZERO": (half - 1, sign, 1)', '"RND_ZERO": (half, sign, 1)', CASTS
-    ),
-    Mutation(
-        f"{LANES}/casts.py", '"RND_INF": (half, sign, -1)', '"RND_INF": (half, sign, 0)', CASTS
-    ),
-    Mutation(
-        f"{LANES}/casts.py", '"RND_MIN_INF": (half - 1, 0, 0)', '"RND_MIN_INF": (half, 0, 0)', CASTS
-    ),
-    Mutation(
-        f"{LANES}/casts.py",
-        '"RND_CONV": (half - 1, drop, 1)',
-        '"RND_CONV": (half - 1, drop + 1, 1)',
-        CASTS,
-    ),
-    Mutation(
-        f"{LANES}/casts.py",
-        "left, right = BITS - target.width - drop",
-        "left, right = BITS - target.width + drop",
-        CASTS,
-    ),
-    Mutation(f"{LANES}/casts.py", "(1 << target.width) - 1", "(1 << target.width - 1) - 1", CASTS),
-    Mutation(
-        f"{LANES}/casts.py",
-        "low=max(full.low, INT32.low) if clips",
-        "low=max(full.low + 1, INT32.low) if clips",
-        CASTS,
-    ),
-    Mutation(
-        f"{LANES}/casts.py",
-        "high=min(full.high, INT32.high) if clips",
-        "high=min(full.high + 1, INT32.high) if clips",
-        CASTS,
-    ),
-    Mutation(
-        f"{LANES}/casts.py",
-        'keep=0 if clips and target.overflow == "SAT_ZERO"',
-        'keep=-1 if clips and target.overflow == "SAT_ZERO"',
-        CASTS,
-    ),
-    Mutation(f"{LANES}/casts.py", "floor=0 if floored else INT32.low", "floor=INT32.low", CASTS),
-    Mutation(f"{LANES}/casts.py", '    _require(total, "results")\n', "", CASTS),
-    # Scaled inputs.
-    Mutation(
-        f"{LANES}/inputs.py",
-        "add, bit_mask = add << floor, bit_mask << floor",
-        "add, bit_mask = add, bit_mask << floor",
-        INPUTS,
-    ),
-    Mutation(f"{LANES}/inputs.py", "kept = -(1 << -drop)", "kept = -1", INPUTS),
-    Mutation(
-        f"{LANES}/inputs.py",
-        "right = max(floor + drop, 0)",
-        "right = max(floor + drop - 1, 0)",
-        INPUTS,
-    ),
-    Mutation(
-        f"{LANES}/inputs.py",
-        "floor, drop = max(floor - zeros, 0), drop - max(zeros - floor, 0)",
-        "floor, drop = max(floor - zeros, 0), drop",
-        INPUTS,
-    ),
-    Mutation(
-        f"{LANES}/inputs.py",
-        "return first(lambda result: result > lowest) - 1",
-        "return first(lambda result: result > lowest)",
-        INPUTS,
-    ),
-    # The kernels themselves.
-    Mutation(
-        f"{LANES}/dots.py",
-        "value = builder.ashr(value, columns[RIGHT])\n        results",
-        "results",
-        DOTS,
-    ),
-    Mutation(
-        f"{LANES}/dots.py",
-        "            value = builder.add(builder.add(value, columns[ADD]), bit)\n        value",
-        "            value = builder.add(value, columns[ADD])\n        value",
-        DOTS,
-    ),
-    Mutation(
-        f"{LANES}/dots.py",
-        "    value = emitter.larger(value, columns[FLOOR])\n",
-        "",
-        DOTS,
-    ),
-    Mutation(
-        f"{LANES}/dots.py",
-        "    value = builder.and_(value, columns[MASK])\n",
-        "",
-        DOTS,
-    ),
-    Mutation(
-        f"{LANES}/dots.py",
-        "return builder.and_(clipped, builder.or_(same, columns[KEEP]))",
-        "return clipped",
-        DOTS,
-    ),
-)
-
-
-def noticed_by(mutation: Mutation, folder: Path) -> str | None:
-    """Apply a mutation in a copy and return the first test that fails, None if none does."""
-    source = folder / mutation.path
-    original = source.read_text(encoding="utf-8")
-    if original.count(mutation.before) != 1:
-        sys.exit(f"{mutation.title}: found {original.count(mutation.before)} times, not once")
-    source.write_text(original.replace(mutation.before, mutation.after), encoding="utf-8")
-    environment = {**os.environ, "PYTHONPATH": str(folder), "XDG_CACHE_HOME": str(folder / "cache")}
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-x",
-        "-p",
-        "no:cacheprovider",
-        *mutation.tests,
-    ]
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    source.write_text(original, encoding="utf-8")
-    if done.returncode == 0:
+def run_tests(
+    folder: Path, tests: tuple[str, ...], cache: Path, limit_s: float = LIMIT_S
+) -> str | None:
+    """Run tests in a copy of the sources and return the first that fails, None if none does."""
+    report = folder / "report.txt"
+    child = FORK.Process(target=_run_pytest, args=(folder, tests, cache, report))
+    child.start()
+    child.join(limit_s)
+    if child.is_alive():
+        child.kill()
+        child.join()
+        return f"no test ended within {limit_s} s"
+    if child.exitcode == 0:
         return None
-    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    return failed[0].split()[1] if failed else "the tests did not run"
+    if child.exitcode is not None and child.exitcode < 0:
+        return f"{tests[0]} (ended by signal {-child.exitcode})"
+    lines = report.read_text(encoding="utf-8").splitlines()
+    failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
+    if not failed:
+        sys.exit("\n".join(["the tests did not run:", *lines]))
+    return failed[0].split(" - ")[0].split(maxsplit=1)[1]
+
+
+def _run_pytest(folder: Path, tests: tuple[str, ...], cache: Path, report: Path) -> None:
+    """Run in a process of its own, in which nothing of the project has been imported yet."""
+    with report.open("w", encoding="utf-8") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    os.chdir(folder)
+    sys.path[:0] = [str(folder), str(folder / "tests" / "support")]
+    os.environ["NUMBA_CACHE_DIR"] = numba.config.CACHE_DIR = str(cache)  # type: ignore[attr-defined]
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    code = pytest.main(["-q", "-x", "--tb=no", "-p", "no:cacheprovider", *tests])
+    sys.stdout.flush()
+    os._exit(int(code))
+
+
+def outcomes_of(group: Group, folder: Path, cache: Path) -> list[Outcome]:
+    """Apply the changes of a group, one after the other, in a copy of the sources."""
+    source = folder / group.path
+    original = source.read_text(encoding="utf-8")
+    times = source.stat()
+    found = []
+    for number, (before, after) in enumerate(group.changes):
+        if original.count(before) != 1:
+            sys.exit(f"{group.path}: {before!r} stands there {original.count(before)} times")
+        source.write_text(original.replace(before, after), encoding="utf-8")
+        # Kernels are compiled again only where they are made of the changed file.
+        own = cache.with_name(f"cache_of_{number}") if group.compiled else cache
+        start = time.monotonic()
+        outcome = Outcome(group.path, before, after, run_tests(folder, group.tests, own))
+        found.append(outcome)
+        sys.stdout.write(f"{time.monotonic() - start:4.0f} s {group.path} {outcome.row}\n")
+        sys.stdout.flush()
+        if group.compiled:
+            shutil.rmtree(own, ignore_errors=True)
+        source.write_text(original, encoding="utf-8")
+        os.utime(source, ns=(times.st_atime_ns, times.st_mtime_ns))
+    return found
+
+
+def document(outcomes: list[Outcome]) -> str:
+    """Return the list as Markdown, a table for each file."""
+    noticed = sum(outcome.test is not None for outcome in outcomes)
+    same = sum(outcome.test is None and outcome.reason is not None for outcome in outcomes)
+    left = len(outcomes) - noticed - same
+    text = HEAD + (
+        f"{len(outcomes)} mutations: {noticed} noticed, {same} compute the same, {left} survived.\n"
+    )
+    for path in dict.fromkeys(outcome.path for outcome in outcomes):
+        rows = "\n".join(outcome.row for outcome in outcomes if outcome.path == path)
+        text += f"\n## {path}\n\n| before | after | noticed by |\n|---|---|---|\n{rows}\n"
+    return text
 
 
 def main() -> int:
-    """Apply every mutation and print the list."""
-    survived = 0
-    say = sys.stdout.write
-    say("| mutation | noticed by |\n|---|---|\n")
+    """Apply every mutation, print and write the list."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("document", type=Path, nargs="?", help="where the list is written")
+    parser.add_argument("--only", default="", help="files whose path has this in it")
+    given = parser.parse_args()
+    groups = [group for group in GROUPS if given.only in group.path]
+    outcomes: list[Outcome] = []
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for part in ("emulator", "firmware", "distill", "l1distill", "tests", "pyproject.toml"):
+        folder, cache = Path(name) / "sources", Path(name) / "cache"
+        folder.mkdir()
+        for part in PARTS:
             source = ROOT / part
             if source.is_dir():
                 ignored = shutil.ignore_patterns("__pycache__")
                 shutil.copytree(source, folder / part, ignore=ignored)
             else:
-                shutil.copy(source, folder / part)
-        for mutation in MUTATIONS:
-            test = noticed_by(mutation, folder)
-            survived += test is None
-            say(f"| {mutation.title} | {test or '**nothing**'} |\n")
-            sys.stdout.flush()
-    return int(survived > 0)
+                shutil.copy2(source, folder / part)
+        tests = dict.fromkeys(test for group in groups for test in group.tests)
+        if failed := run_tests(folder, tuple(tests), cache, limit_s=20 * LIMIT_S):
+            sys.exit(f"without any mutation {failed} fails")
+        for group in groups:
+            outcomes += outcomes_of(group, folder, cache)
+    if given.document:
+        given.document.write_text(document(outcomes), encoding="utf-8")
+    survived = [each for each in outcomes if each.test is None and each.reason is None]
+    sys.stdout.write(f"{len(outcomes)} mutations, {len(survived)} survived\n")
+    return int(bool(survived))
 
 
 if __name__ == "__main__":

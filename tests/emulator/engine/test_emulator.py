@@ -16,10 +16,13 @@ from emulator.errors import RangeError
 from emulator.fixed import FixedFormat
 from emulator.fixed.format import OVERFLOWS, ROUNDINGS, Overflow, Rounding
 from emulator.graph import (
+    AveragePool,
+    BatchNormalization,
     Conv2d,
     Dense,
     Graph,
     Input,
+    MaxPool,
     Quantize,
     Reshape,
     Square,
@@ -99,6 +102,36 @@ def test_every_accumulator_is_driven_to_its_proved_bounds(
             sums = _exact_sums(graph, rows, at)
             assert (sums.min(), sums.max()) == (proved.low, proved.high)
     assert exact > 5
+
+
+@pytest.mark.parametrize("operation", [AveragePool, MaxPool, BatchNormalization])
+def test_every_window_and_product_is_driven_to_its_proved_bounds(
+    operation: type[AveragePool | MaxPool | BatchNormalization],
+) -> None:
+    reached = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        lossless = seed % 2 == 0
+        limits = Limits(width=24, accumulator_width=40, near=0.8, lossless=lossless)
+        source = FixedFormat(12, int(rng.integers(-2, 14)), signed=bool(rng.random() < 0.7))
+        draft = Draft(rng, limits, [Input("x", (), source, size=12)])
+        draft.append(Reshape("image", ("x",), source, shape=(3, 2, 2)))
+        node = None
+        while node is None:
+            node = MAKERS[operation](draft, "y")
+        draft.append(node)
+        graph = draft.graph(("y",))
+        # Each result rises or falls with all that it reads: the ends are at the ends of all inputs.
+        ends = np.array([[source.lowest], [source.raw_max], [0]])
+        rows = np.repeat(ends, 12, axis=1)
+        expected = evaluate_rows(graph, rows)["y"]
+        np.testing.assert_array_equal(Emulator(graph, threads=1).run(rows)["y"], expected)
+        if lossless:
+            for column, part in zip(expected.T, node_ranges(graph)["y"], strict=True):
+                reached += (column.min(), column.max()) == (part.low, part.high)
+                assert part.low <= column.min()
+                assert column.max() <= part.high
+    assert reached > 30
 
 
 def _exact_sums(graph: Graph, rows: NDArray[np.int64], at: int) -> NDArray[np.int64]:

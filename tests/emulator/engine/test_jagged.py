@@ -86,6 +86,15 @@ LAYOUTS = {
             *(Feature("mu", slot, "phi_vtx") for slot in range(8)),
         ),
     ),
+    # Without room behind the last field, its vector would reach into the next row.
+    "rows of whole vectors": FeatureLayout(
+        "whole",
+        (
+            *(Feature("jet", slot, field) for field in ("pt", "eta") for slot in range(12)),
+            *(Feature("eg", slot, "pt") for slot in range(7)),
+            Feature("mu", 0, "phi_vtx"),
+        ),
+    ),
     "halved, sparse slots": FeatureLayout(
         "sparse",
         (

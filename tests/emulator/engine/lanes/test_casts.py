@@ -98,3 +98,10 @@ def test_casts_that_do_nothing_are_left_out() -> None:
     rows, _ = prove_casts(Interval(-9, 9), [Step(2, wide), Step(4, wide), Step(4, wide)])
     assert len(rows) == 1, "two bits are appended once, at the end"
     assert [apply(rows, number) for number in (-9, 0, 9)] == [-36, 0, 36]
+
+
+def test_negative_numbers_become_0_in_a_type_that_could_hold_them() -> None:
+    wide = FixedFormat(12, 8)
+    rows, result = prove_casts(Interval(-9, 9), [Step(4, wide), Step(4, wide, relu=True)])
+    assert [apply(rows, number) for number in (-9, -1, 0, 9)] == [0, 0, 0, 9]
+    assert result == Interval(0, 9)

@@ -1,0 +1,65 @@
+"""Scaled inputs by the lane kernels, written as bytes and as 16-bit integers, equal the reference."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from emulator.engine import Emulator, evaluate_rows
+from emulator.engine.lanes.target import HAS_QUADS
+from emulator.errors import KernelError
+from emulator.fixed import FixedFormat
+from emulator.fixed.format import ROUNDINGS, Overflow, Rounding
+from emulator.graph import Dense, Graph, Input, OffsetShift
+
+SOURCE = FixedFormat(16, 16)
+N_INPUTS = 35  # more than one vector holds
+
+#: All turning points of the scalings below, and numbers far beyond them.
+NUMBERS = np.concatenate(
+    [np.arange(-90, 90), np.arange(-32_768, 32_768, 2_111), [-600, -290, 290, 600, 32_767]]
+)
+
+
+def network(target: FixedFormat, shifts: tuple[int, ...]) -> Graph:
+    """Scale each input by itself and hand some of them on, each once."""
+    x = Input("x", (), SOURCE, N_INPUTS)
+    scaled = OffsetShift(
+        "s",
+        ("x",),
+        target,
+        offset=tuple(3 * place - 50 for place in range(N_INPUTS)),
+        offset_format=FixedFormat(10, 9),
+        shift=tuple(shifts[place % len(shifts)] for place in range(N_INPUTS)),
+        inner=FixedFormat(24, 19),
+    )
+    total, one = FixedFormat(32, 32 - target.fraction), FixedFormat(3, 3)
+    taken = (0, 1, 2, 17, 33, 34)
+    weights = tuple(tuple(int(i == t) for t in taken) for i in range(N_INPUTS))
+    dense = Dense("d", ("s",), total, weights, one, (0,) * len(taken), one, total)
+    return Graph((x, scaled, dense), ("d",))
+
+
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+@pytest.mark.parametrize("overflow", ["SAT", "SAT_SYM"])
+def test_every_scaling_of_16_bits(rounding: Rounding, overflow: Overflow) -> None:
+    rows = np.repeat(NUMBERS[:, None], N_INPUTS, axis=1).astype(np.int16)
+    ran = {"dot8": 0, "dot16": 0}
+    for (width, integer, signed), shifts in product(
+        ((8, 6, True), (8, 7, False), (6, 9, True), (12, 9, True)), ((0, 1, 5), (-2, 0, 3))
+    ):
+        target = FixedFormat(width, integer, signed, rounding, overflow)
+        graph = network(target, shifts)
+        expected = evaluate_rows(graph, rows)["d"]
+        for kernel in ran:
+            try:
+                emulator = Emulator(graph, threads=1, kernel=kernel)  # type: ignore[arg-type]
+            except KernelError:
+                continue
+            found = emulator.run(rows)["d"]
+            np.testing.assert_array_equal(found, expected, err_msg=f"{kernel}: {target}, {shifts}")
+            ran[kernel] += 1
+    assert ran["dot16"] > 1
+    assert ran["dot8"] > 1 or not HAS_QUADS

@@ -1,0 +1,546 @@
+"""The mutations of `mutations`: changes of roundings, shifts, clips, comparisons, masks and signs.
+
+Texts are found once in their file. The tests that stand beside a group are those that must notice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FIXED = "emulator/fixed"
+ENGINE = "emulator/engine"
+LANES = f"{ENGINE}/lanes"
+TESTS = "tests/emulator/engine"
+
+COLUMNS = f"{TESTS}/test_cast_columns.py"
+CASTS = f"{TESTS}/lanes/test_casts.py"
+INPUTS = f"{TESTS}/lanes/test_inputs.py"
+DOTS = f"{TESTS}/lanes/test_dots.py"
+SCALING = f"{TESTS}/lanes/test_scaling.py"
+SELECTION = f"{TESTS}/test_selection.py"
+STUDENTS = f"{SELECTION}::test_every_kernel_equals_the_reference"
+JAGGED = f"{TESTS}/test_jagged.py"
+EMULATOR = f"{TESTS}/test_emulator.py"
+EVERY_CAST = f"{EMULATOR}::test_every_cast_of_all_bytes"
+EVERY_STEP = f"{EMULATOR}::test_every_step_of_a_narrow_accumulator"
+NETWORKS = f"{EMULATOR}::test_equals_the_reference_on_random_networks"
+CONTRACT = f"{TESTS}/test_contract.py"
+
+
+def small(operation: str) -> str:
+    """Name the test of all rows of an operation."""
+    return f"{CONTRACT}::test_all_rows_of_small_types_agree_and_stay_in_range[{operation}]"
+
+
+def wide(operation: str) -> str:
+    """Name the test of wide types of an operation."""
+    return f"{CONTRACT}::test_wide_types_agree_and_stay_in_range[{operation}]"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Changes of one file and the tests that must notice each of them.
+
+    ``compiled``: kernels are made of this file, which have to be compiled again.
+    """
+
+    path: str
+    tests: tuple[str, ...]
+    changes: tuple[tuple[str, str], ...]
+    compiled: bool = False
+
+
+GROUPS = (
+    # Rounding and overflow of arrays, columns and intervals.
+    Group(
+        f"{FIXED}/rounding.py",
+        ("tests/emulator/fixed/test_cast.py",),
+        (
+            ("negative & (half | sticky)", "negative & half"),
+            (
+                '"RND": lambda _odd, half, _sticky, _negative: half,',
+                '"RND": lambda _odd, half, _sticky, _negative: half & 0,',
+            ),
+            ("half & (negative | sticky)", "half & sticky"),
+            ("half & (negative ^ 1 | sticky)", "half & (negative | sticky)"),
+            ("_negative: half & sticky", "_negative: half"),
+            ("half & (odd | sticky)", "half & sticky"),
+            ("raw & (1 << drop - 1) - 1 != 0", "raw & (1 << drop) - 1 != 0"),
+            ("half = raw >> drop - 1 & 1", "half = raw >> drop & 1"),
+        ),
+    ),
+    Group(
+        f"{FIXED}/cast.py",
+        ("tests/emulator/fixed/test_cast.py",),
+        (
+            (
+                "(raw - low & (1 << target.width) - 1) + low",
+                "(raw - low & (1 << target.width - 1) - 1) + low",
+            ),
+            ("(raw < low) | (raw > high), 0", "(raw > high), 0"),
+            ("np.clip(raw, target.lowest, high)", "np.clip(raw, low, high)"),
+            ("sticky = floor != halves", "sticky = floor != floor"),
+            ("np.clip(raw, -(1 << room), 1 << room)", "np.clip(raw, 0, 1 << room)"),
+            ("np.where(floor < 0, period, 0.0)", "np.where(floor < 0, 0.0, 0.0)"),
+            ("drop_bits(mantissa, min(drop, 63)", "drop_bits(mantissa, min(drop, 61)"),
+        ),
+    ),
+    Group(
+        f"{FIXED}/column.py",
+        ("tests/emulator/fixed/test_column.py",),
+        (
+            (
+                "(self.raws - low & (1 << target.width) - 1) + low",
+                "(self.raws & (1 << target.width) - 1) + low",
+            ),
+            (
+                "np.where(self.outside(target), 0, self.raws)",
+                "np.where(self.outside(target), low, self.raws)",
+            ),
+            ("np.clip(self.raws, low, high)", "np.clip(self.raws, target.raw_min, high)"),
+            (
+                "np.where(negative, -(-self.raws // divisor), self.raws // divisor)",
+                "self.raws // divisor",
+            ),
+            ("return Column(self.raws << -drop)", "return self"),
+            ("drop = min(drop, 63)", "drop = min(drop, 60)"),
+        ),
+    ),
+    Group(
+        f"{FIXED}/interval.py",
+        ("tests/emulator/fixed",),
+        (
+            ("max(min(self.high, full.high), 0)", "min(self.high, full.high)"),
+            ("high <= full.high else full", "high <= full.high + 1 else full"),
+            ("period = 1 << target.width", "period = 1 << target.width - 1"),
+            ("if self.high < full.low or self.low > full.high", "if self.high < full.low"),
+            (
+                "Interval(min(ends), max(ends))\n\n    def plus",
+                "Interval(ends[0], ends[1])\n\n    def plus",
+            ),
+            ("0 if 0 in self else min(ends)", "min(ends)"),
+        ),
+    ),
+    # The columns of casts, in lanes and on tiles.
+    Group(
+        f"{ENGINE}/cast_columns.py",
+        (COLUMNS,),
+        (
+            ("half = 1 << drop - 1", "half = 1 << drop"),
+            ('"TRN_ZERO": (0, sign, 2 * half - 1)', '"TRN_ZERO": (0, sign, half)'),
+            ('"RND": (half, 0, 0)', '"RND": (half - 1, 0, 0)'),
+            ('"RND_ZERO": (half - 1, sign, 1)', '"RND_ZERO": (half, sign, 1)'),
+            ('"RND_INF": (half, sign, -1)', '"RND_INF": (half, sign, 0)'),
+            ('"RND_MIN_INF": (half - 1, 0, 0)', '"RND_MIN_INF": (half, 0, 0)'),
+            ('"RND_CONV": (half - 1, drop, 1)', '"RND_CONV": (half - 1, drop + 1, 1)'),
+            ("target.rounding, bits - 1)", "target.rounding, bits - 2)"),
+            (
+                "left, right = bits - target.width - drop",
+                "left, right = bits - target.width + drop",
+            ),
+            ("mask = (1 << target.width) - 1", "mask = (1 << target.width - 1) - 1"),
+            ("elif wraps and target.width + drop <= bits:", "elif wraps:"),
+            ("if left >= bits:", "if left > bits:"),
+            ("low=max(own.low, every.low)", "low=max(own.low + 1, every.low)"),
+            ("high=min(own.high, every.high)", "high=min(own.high + 1, every.high)"),
+            ("keep=0 if clips and", "keep=-1 if clips and"),
+            ("floor=0 if relu", "floor=-1 if relu"),
+        ),
+    ),
+    # Proofs and columns in lanes.
+    Group(
+        f"{LANES}/casts.py",
+        (CASTS,),
+        (
+            ('    _require(total, "results")\n', ""),
+            ("fits and not (step.relu and total.low < 0)", "fits"),
+            ("drop <= 0 and total.shifted", "total.shifted"),
+            ("_require(total + Interval(0, 1 << drop)", "_require(total"),
+            ("most = BITS if target.signed else BITS - 1", "most = BITS"),
+            (
+                '        _require(rounded, f"numbers before the overflow of {target}")\n',
+                "        pass\n",
+            ),
+            ("fits=fits, relu=floored", "fits=fits"),
+            ("if fraction != steps[-1].target.fraction:", "if fraction < 0:"),
+        ),
+    ),
+    Group(
+        f"{LANES}/inputs.py",
+        (INPUTS,),
+        (
+            (
+                "add, bit_mask = add << floor, bit_mask << floor",
+                "add, bit_mask = add, bit_mask << floor",
+            ),
+            (
+                "add, bit_mask = add << floor, bit_mask << floor",
+                "add, bit_mask = add << floor, bit_mask",
+            ),
+            ("kept = -(1 << -drop)", "kept = -1"),
+            ("right = max(floor + drop, 0)", "right = max(floor + drop - 1, 0)"),
+            (
+                "floor, drop = max(floor - zeros, 0), drop - max(zeros - floor, 0)",
+                "floor, drop = max(floor - zeros, 0), drop",
+            ),
+            (
+                "return first(lambda result: result > lowest) - 1",
+                "return first(lambda result: result > lowest)",
+            ),
+            ("low, high = max(low, 0), max(high, 0)", "low, high = low, high"),
+            ("if not _fits_16_bits(row):", "if False:"),
+            ("return by % -self.kept == 0 and lowest", "return lowest"),
+            ("lowest >= INT16.low", "lowest >= 2 * INT16.low"),
+            ('{"WRAP", "SAT_ZERO"} and', '{"WRAP"} and'),
+            ("max(-inner_drop, 0) + max(-element.shift, 0)", "max(-inner_drop, 0)"),
+            ("zeros = min(left, _trailing_zeros(offset, left), floor", "zeros = min(left, floor"),
+            ("element.offset << append", "element.offset"),
+            ("more = max(-drop - floor, 0)", "more = max(-drop, 0)"),
+            ("inner >> self.shift if self.shift >= 0", "inner >> self.shift if self.shift > 9"),
+            ('inner_drop > 0 and element.inner.rounding != "TRN"', "inner_drop > 99"),
+        ),
+    ),
+    Group(
+        f"{LANES}/inputs.py",
+        (SCALING, STUDENTS),
+        (
+            (
+                "return self.kept != -1 or ends != [self.bottom, self.top]",
+                "return ends != [self.bottom, self.top]",
+            ),
+            ("return self.kept != -1 or ends != [self.bottom, self.top]", "return self.kept != -1"),
+            (
+                "max(scale.top for scale in scales) > INT8.high",
+                "max(scale.top for scale in scales) > UINT8.high",
+            ),
+        ),
+    ),
+    Group(
+        f"{LANES}/arrays.py",
+        (SCALING, DOTS, STUDENTS),
+        (
+            ("start + layer.base * sum(column)", "start"),
+            ("moved = -(base << cast.right)", "moved = -base"),
+            ("start = moved + (cast.add if plain else 0)", "start = moved"),
+            ("low = max(cast.low, 0) if cast.floor == 0 else cast.low", "low = cast.low"),
+            ("low=max(low - base, INT32.low)", "low=low"),
+            ("high=min(cast.high - base, INT32.high)", "high=cast.high"),
+            ("add=0 if plain else cast.add", "add=cast.add"),
+            (" or not reached.within(INT32)", ""),
+            ("reading[FLIP] = BYTE_SIGNS if first.base else 0", "reading[FLIP] = 0"),
+            ("bottom=low, top=low + 255", "bottom=low, top=low + 127"),
+            ("            readings[2][FLIP] = BYTE_SIGNS\n", ""),
+            ("scale.lowered(BYTE_BASE) for scale", "scale for scale"),
+            ("int(any(scale.bit_mask for scale in scales))", "0"),
+            ("int(any(scale.needs_clip(saturation) for scale in scales))", "0"),
+            ("row[BASE] = 0 if short else base", "row[BASE] = base if short else 0"),
+            ("SHIFT_AND_CLIP if plain else WITH_BIT", "SHIFT_AND_CLIP"),
+        ),
+    ),
+    Group(
+        f"{LANES}/chain.py",
+        (SELECTION,),
+        (
+            ("base=-128 if packed == 4 and not inputs.within(UINT8) else 0", "base=0"),
+            (
+                "(inputs.within(UINT8) or inputs.within(INT8)) and weights.within(INT8)",
+                "inputs.within(UINT8) or inputs.within(INT8)",
+            ),
+            (
+                '"dot16": inputs.within(INT16) and weights.within(INT16)',
+                '"dot16": inputs.within(INT16)',
+            ),
+            ("raw << at - fraction for raw", "raw for raw"),
+            ("start >> dense.accumulator.fraction - at", "start"),
+            (
+                "Step(at, kept_format(dense.accumulator, at)), Step(at, dense.format)]\n    steps[1]",
+                "Step(at, dense.format), Step(at, dense.format)]\n    steps[1]",
+            ),
+            ("relu=isinstance(node, Relu)", "relu=False"),
+        ),
+    ),
+    # Kernels in lanes.
+    Group(
+        f"{LANES}/dots.py",
+        (DOTS,),
+        (
+            (
+                "value = builder.ashr(value, columns[RIGHT])\n        results",
+                "value = builder.lshr(value, columns[RIGHT])\n        results",
+            ),
+            (
+                "            value = builder.add(builder.add(value, columns[ADD]), bit)\n        value",
+                "            value = builder.add(value, columns[ADD])\n        value",
+            ),
+            (
+                "results.append(emitter.smaller(emitter.larger(value, columns[LOW]), columns[HIGH]))",
+                "results.append(emitter.smaller(value, columns[HIGH]))",
+            ),
+            (
+                "results.append(emitter.smaller(emitter.larger(value, columns[LOW]), columns[HIGH]))",
+                "results.append(emitter.larger(value, columns[LOW]))",
+            ),
+            ("    value = emitter.larger(value, columns[FLOOR])\n", ""),
+            (
+                "    bit = builder.and_(builder.ashr(value, columns[BIT_SHIFT]), columns[BIT_MASK])\n    value",
+                "    bit = builder.and_(builder.lshr(value, columns[BIT_SHIFT]), columns[BIT_MASK])\n    value",
+            ),
+            (
+                "    value = builder.add(builder.add(value, columns[ADD]), bit)\n    value",
+                "    value = builder.add(value, bit)\n    value",
+            ),
+            (
+                "builder.ashr(builder.shl(value, columns[LEFT]), columns[RIGHT])",
+                "builder.ashr(value, columns[RIGHT])",
+            ),
+            ("    value = builder.and_(value, columns[MASK])\n", ""),
+            (
+                "clipped = emitter.smaller(emitter.larger(value, columns[LOW]), columns[HIGH])",
+                "clipped = emitter.smaller(value, columns[HIGH])",
+            ),
+            (
+                "clipped = emitter.smaller(emitter.larger(value, columns[LOW]), columns[HIGH])",
+                "clipped = emitter.larger(value, columns[LOW])",
+            ),
+            ("return builder.and_(clipped, builder.or_(same, columns[KEEP]))", "return clipped"),
+            ("builder.and_(values[0], constant(0xFFFF, kind))", "values[0]"),
+            ("constant(place * bits, kind)", "constant(bits, kind)"),
+            (
+                "builder.sext(builder.bitcast(word, narrow), wide)",
+                "builder.zext(builder.bitcast(word, narrow), wide)",
+            ),
+            ("[emitter.builder.sub(result, base) for", "[result for"),
+        ),
+        compiled=True,
+    ),
+    Group(
+        f"{LANES}/scaling.py",
+        (SCALING,),
+        (
+            (
+                "emitter.smaller(emitter.larger(value, columns[LOW]), columns[HIGH])",
+                "emitter.smaller(value, columns[HIGH])",
+            ),
+            (
+                "emitter.smaller(emitter.larger(value, columns[LOW]), columns[HIGH])",
+                "emitter.larger(value, columns[LOW])",
+            ),
+            ("emitter.builder.shl(value, columns[LEFT])", "value"),
+            ("return emitter.builder.sub(", "return emitter.builder.add("),
+            ("builder.ashr(value, columns[BIT_SHIFT])", "builder.lshr(value, columns[BIT_SHIFT])"),
+            ("return builder.add(value, bit)", "return value"),
+            (
+                "builder.ashr(builder.add(value, columns[ADD]), columns[RIGHT])",
+                "builder.lshr(builder.add(value, columns[ADD]), columns[RIGHT])",
+            ),
+            (
+                "builder.ashr(builder.add(value, columns[ADD]), columns[RIGHT])",
+                "builder.ashr(value, columns[RIGHT])",
+            ),
+            ("    value = emitter.builder.and_(value, columns[KEPT])\n", ""),
+            (
+                "emitter.smaller(emitter.larger(value, columns[BOTTOM]), columns[TOP])",
+                "emitter.smaller(value, columns[TOP])",
+            ),
+            (
+                "emitter.smaller(emitter.larger(value, columns[BOTTOM]), columns[TOP])",
+                "emitter.larger(value, columns[BOTTOM])",
+            ),
+            ("constant(-128, _HALVES)", "constant(-127, _HALVES)"),
+            ("constant(127, _HALVES)", "constant(126, _HALVES)"),
+        ),
+        compiled=True,
+    ),
+    Group(
+        f"{LANES}/loading.py",
+        (SCALING, DOTS),
+        (
+            ("builder.xor(value, flipped)", "value"),
+            ("odd = [place + 4 for place in even]", "odd = [place + 3 for place in even]"),
+        ),
+        compiled=True,
+    ),
+    Group(
+        f"{LANES}/gathering.py",
+        (JAGGED,),
+        (
+            ('            "<", places, _spread', '            "<=", places, _spread'),
+            ('builder.select(builder.icmp_signed("<", count, limit), count, limit)', "count"),
+            ("builder.ashr(value, field.down)", "builder.lshr(value, field.down)"),
+            (
+                "builder.shl(builder.ashr(value, field.down), field.up)",
+                "builder.ashr(value, field.down)",
+            ),
+            ("kept = builder.select(known, value, zero)", "kept = value"),
+            ("skip = builder.mul(start, number(2))", "skip = builder.mul(stop, number(2))"),
+        ),
+        compiled=True,
+    ),
+    Group(
+        f"{ENGINE}/jagged.py",
+        (JAGGED,),
+        (
+            ("len(contents) - OBJECTS, side", "len(contents), side"),
+            ("nothing if place < 0 else node.weights[place]", "node.weights[place]"),
+            ("0 if place < 0 else node.shift[place]", "node.shift[place]"),
+            (" - last.slots + _in_vector(last.slots)", ""),
+            ("if slots > OBJECTS or", "if slots > OBJECTS + 1 or"),
+            ("or offsets[-1] > len(contents)", "or False"),
+            ("last - last[0], np", "last, np"),
+        ),
+    ),
+    # General kernels.
+    Group(
+        f"{ENGINE}/kernels.py",
+        (small("Relu"), EVERY_CAST, EVERY_STEP),
+        (
+            ("    v = max(v, floor)\n", ""),
+            ("return v + add + ((v >> bit_shift) & bit_mask)", "return v + add"),
+            (
+                "return v + add + ((v >> bit_shift) & bit_mask)",
+                "return v + ((v >> bit_shift) & bit_mask)",
+            ),
+            (
+                "    v = ((v << left) >> right) & mask\n    clipped",
+                "    v = (v << left) >> right\n    clipped",
+            ),
+            (
+                "    v = ((v << left) >> right) & mask\n    clipped",
+                "    v = (v >> right) & mask\n    clipped",
+            ),
+            ("clipped = min(max(v, low), high)", "clipped = min(v, high)"),
+            ("clipped = min(max(v, low), high)", "clipped = max(v, low)"),
+            ("clipped if clipped == v else clipped & keep", "clipped"),
+        ),
+        compiled=True,
+    ),
+    Group(
+        f"{ENGINE}/kernels.py",
+        (small("Dense"), EVERY_STEP, wide("Dense")),
+        (
+            ("            total[t + e] = start\n", "            total[t + e] = 0\n"),
+            ("w7 * tile[s + seven", "w6 * tile[s + seven"),
+            (
+                "np.uint64(rows) * ROW, step[CAST_STEP:CAST_RESULT])",
+                "np.uint64(rows) * ROW, step[CAST_RESULT:N_COLUMNS])",
+            ),
+            ("                term = overflowed(term, left, right, mask, low, high, keep)\n", ""),
+            (
+                "over_left, over_right, over_mask = last[LEFT], last[RIGHT], last[MASK]",
+                "over_left, over_right, over_mask = left, right, mask",
+            ),
+            ("            scratch[t + e] = start\n", "            scratch[t + e] = 0\n"),
+            ("scratch[t + e] + term, over_left", "scratch[t + e] - term, over_left"),
+        ),
+        compiled=True,
+    ),
+    Group(
+        f"{ENGINE}/kernels.py",
+        (small("OffsetShift"), wide("OffsetShift")),
+        (
+            ("<< align) - offset", "<< align) + offset"),
+            ("(np.int64(tile[s + e]) << align) - offset", "np.int64(tile[s + e]) - offset"),
+            ("up, down = max(-shift, 0), max(shift, 0)", "up, down = 0, max(shift, 0)"),
+            ("up, down = max(-shift, 0), max(shift, 0)", "up, down = max(-shift, 0), 0"),
+            ("scratch[t + e] = ((v << wrap_left) >> wrap_right) & wrap_mask", "scratch[t + e] = v"),
+            (
+                "scratch[t + e] = ((v << wrap_left) >> wrap_right) & wrap_mask",
+                "scratch[t + e] = (v << wrap_left) >> wrap_right",
+            ),
+        ),
+        compiled=True,
+    ),
+    Group(
+        f"{ENGINE}/kernels.py",
+        tuple(
+            small(each)
+            for each in (
+                "Subtract",
+                "Add",
+                "MaxPool",
+                "AveragePool",
+                "Tanh",
+                "UnaryLut",
+                "BatchNormalization",
+                "Constant",
+            )
+        ),
+        (
+            ("v + sign * (", "v + ("),
+            ("np.int64(tile[y + e]) << align_second", "np.int64(tile[y + e])"),
+            (
+                "scratch[e] = max(tile[x + e], tile[y + e])",
+                "scratch[e] = min(tile[x + e], tile[y + e])",
+            ),
+            ("v // divisor if v >= 0 else -(-v // divisor)", "v // divisor"),
+            (
+                "min(max(np.int64(tile[s + e]), low), high) - low",
+                "min(np.int64(tile[s + e]), high) - low",
+            ),
+            (
+                "min(max(np.int64(tile[s + e]), low), high) - low",
+                "max(np.int64(tile[s + e]), low) - low",
+            ),
+            ("* constant + bias", "* constant"),
+        ),
+        compiled=True,
+    ),
+    # Programs and proofs of the general kernels.
+    Group(
+        f"{ENGINE}/program.py",
+        (
+            small("BatchNormalization"),
+            small("Dense"),
+            small("OffsetShift"),
+            small("AveragePool"),
+            small("Relu"),
+            wide("Dense"),
+            wide("BatchNormalization"),
+            NETWORKS,
+        ),
+        (
+            ("weight << at - fraction for weight", "weight for weight"),
+            ("start >> accumulator.fraction - at for start", "start for start"),
+            ("offset << align for offset", "offset for offset"),
+            ("s << fraction - product for s", "s for s"),
+            ("bias << align for bias", "bias for bias"),
+            ("fits=fits or not full.within(INT62)", "fits=fits"),
+            ("step[k.ALIGN_SECOND] = common - fraction", "step[k.ALIGN_SECOND] = 0"),
+            ("relu=isinstance(node, Relu)", "relu=False"),
+            ('replace(node.inner, overflow="WRAP")', "node.inner"),
+            (
+                "k.CAST_RESULT, at, node.format, exact.cast(at, kept))",
+                "k.CAST_RESULT, at, node.format, exact)",
+            ),
+        ),
+    ),
+    Group(
+        f"{ENGINE}/planner.py",
+        (EVERY_STEP, small("Dense"), wide("Dense"), EMULATOR),
+        (
+            (
+                'accumulator.overflow != "WRAP" or accumulator.fraction < fraction',
+                "accumulator.fraction < fraction",
+            ),
+            (
+                'accumulator.overflow != "WRAP" or accumulator.fraction < fraction',
+                'accumulator.overflow != "WRAP"',
+            ),
+            ("spare = min(spare, trailing_zeros)", "spare = spare"),
+            ("Plan(32 if narrow else 64, nodes)", "Plan(32, nodes)"),
+            (
+                "if not all(proof.computed.within(INT62) for",
+                "if not any(proof.computed.within(INT62) for",
+            ),
+            (
+                "Interval.hull([hull, last.stored]), last.computed, reason",
+                "last.stored, last.computed, reason",
+            ),
+            ("computed.append(exact + Interval(0, 1 << drop))", "pass"),
+            ("unit = 1 << at - term_fraction(node, source)", "unit = 1"),
+        ),
+    ),
+)
+
+#: Mutants that compute the same, and why; by path and the changed text.
+EQUIVALENT: dict[tuple[str, str, str], str] = {}
