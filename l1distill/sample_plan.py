@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -152,6 +153,30 @@ def plan_for_score(
         plan=plan_sample(budget, error_percent, generator),
         tiers=_tiers(budget, manifest),
     )
+
+
+def require_tier(found: ScorePlan, tier: str, scale: int) -> None:
+    """Refuse a tier whose pools and crossings are too few for the wanted error.
+
+    Raises
+    ------
+    SettingsError
+        If the tier does not reach it; the message says which scale does.
+    MissingNameError
+        If there is no such tier.
+    """
+    events, crossings = tier_sizes(load_tier(tier), "eval", scale)
+    percent = found.budget.predicted_percent(events, crossings)
+    wanted = found.plan.wanted_percent
+    if percent > wanted:
+        # The error falls with the square root of the scale.
+        needed = math.ceil(scale * (percent / wanted) ** 2)
+        msg = (
+            f"tier {tier} at scale {scale} gives {percent:.1f} % on {found.score} at "
+            f"{found.target_khz:g} kHz, not {wanted:g} %: take --scale {needed} "
+            f"({found.plan.limited_by[0]})"
+        )
+        raise SettingsError(msg)
 
 
 def _score(

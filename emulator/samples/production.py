@@ -48,7 +48,7 @@ from emulator.samples.pools import (
     piece_requests,
     sources_sha256,
 )
-from emulator.samples.pythia import require_pythia
+from emulator.samples.pythia import check_processes, require_pythia
 from emulator.samples.settings import SPLITS, Tier, check_tier, load_generator, load_tier
 
 if TYPE_CHECKING:
@@ -168,7 +168,8 @@ def generate(
     L1Error
         If pythia8mc is missing or fails.
     SettingsError, MissingNameError
-        If the tier, the pile-up, the seed or the number of jobs is impossible.
+        If the tier, the pile-up, the seed or the number of jobs is impossible, Pythia does not know a
+        setting of a process, or the cross-section of one vanishes.
     """
     require_pythia()
     size = load_tier(tier) if isinstance(tier, str) else tier
@@ -182,6 +183,9 @@ def generate(
         units=size.units * scale,
     )
     _check(plan, jobs, scale, part)
+    if plan.generator.sha256() != load_generator().sha256():
+        # The packaged settings are known to work.
+        check_processes(plan.generator, {name: None for name, _ in _keys(plan)})
     out = Path(out_dir)
     out.mkdir(parents=True, exist_ok=True)
     # Files of an earlier run are about to be replaced one by one: they are no set any more.

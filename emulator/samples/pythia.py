@@ -18,7 +18,7 @@ from emulator.samples.deposit import Particles, classify
 from emulator.samples.truth import Truth, generated_objects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -188,6 +188,47 @@ def require_pythia() -> Any:
         msg = "making samples needs pythia8mc (GPL): pip install 'l1distill[samples]'"
         raise L1Error(msg) from error
     return pythia8mc
+
+
+#: Events that a process is tried with before anything is made.
+_PROBE_EVENTS = 20
+
+
+def check_processes(settings: GeneratorSettings, names: Iterable[str]) -> None:
+    """Try processes without showers and hadrons, which takes a fraction of a second each.
+
+    Raises
+    ------
+    SettingsError
+        If Pythia does not know a setting of a process, or its cross-section vanishes.
+    """
+    for name in names:
+        process = settings.process(name)
+        lines = [
+            *settings.common,
+            f"Beams:eCM={1000.0 * settings.sqrt_s_tev}",
+            "Random:setSeed=on",
+            "Random:seed=1",
+            *settings.tune,
+            *process.settings,
+            "PartonLevel:all=off",
+            "HadronLevel:all=off",
+        ]
+        try:
+            pythia = _start(lines, name)
+        except SettingsError:
+            raise
+        except L1Error as error:
+            msg = (
+                f"process {name}: Pythia cannot start it: no hard process is switched on, or its "
+                f"cross-section vanishes at {settings.sqrt_s_tev:g} TeV"
+            )
+            raise SettingsError(msg) from error
+        for _ in range(_PROBE_EVENTS):
+            pythia.next()
+        if not pythia.infoPython().sigmaGen() > 0.0:
+            msg = f"process {name}: its cross-section vanishes with these settings"
+            raise SettingsError(msg)
 
 
 def make_init_file(settings: GeneratorSettings, process: Process, path: Path) -> None:

@@ -22,6 +22,12 @@ def generate(
     part: Annotated[
         str, typer.Option(help="Make only part i of n, for a cluster.", metavar="i/n")
     ] = "1/1",
+    processes: Annotated[
+        Path | None, typer.Option(help="YAML of processes other than the packaged one.")
+    ] = None,
+    response: Annotated[
+        Path | None, typer.Option(help="Response card other than the packaged one.")
+    ] = None,
     seed: Seed = 1,
     jobs: Jobs = PROCESSORS,
     as_json: AsJson = False,
@@ -37,6 +43,7 @@ def generate(
         l1distill samples generate --tier release --scale 3 --part 2/12 -o samples
     """
     from emulator.samples import generate as generate_samples
+    from emulator.samples import load_generator, load_response
 
     with Reporter().progress("samples") as progress:
         manifest = generate_samples(
@@ -47,6 +54,8 @@ def generate(
             jobs=jobs,
             scale=scale,
             part=_part(part),
+            generator=load_generator(processes) if processes else None,
+            response=load_response(response) if response else None,
             progress=progress,
         )
     if as_json:
@@ -71,6 +80,10 @@ def plan(
         str | None, typer.Option(help="Or a plain seed: HTT, MET, 'leading muon' and so on.")
     ] = None,
     scenario: Annotated[str, typer.Option(help="Rate scenario.")] = "run3_pu50",
+    tier: Annotated[
+        str | None, typer.Option(help="Fail if this tier does not reach the wanted error.")
+    ] = None,
+    scale: Annotated[int, typer.Option(min=1, help="Scale of that tier.")] = 1,
     as_json: AsJson = False,
 ) -> int:
     """Say how many pool events and crossings a wanted error takes, and what limits it.
@@ -78,8 +91,10 @@ def plan(
     Example:
 
         l1distill samples plan samples --model student.json --rate 1 --error 10
+
+        l1distill samples plan samples --score HTT --rate 1 --error 10 --tier release
     """
-    from l1distill.sample_plan import plan_for_score
+    from l1distill.sample_plan import plan_for_score, require_tier
 
     found = plan_for_score(
         samples,
@@ -89,6 +104,8 @@ def plan(
         error_percent=error,
         scenario=scenario,
     )
+    if tier is not None:
+        require_tier(found, tier, scale)
     if as_json:
         print_json(found.as_dict())
     else:

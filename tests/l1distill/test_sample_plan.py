@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -77,6 +78,17 @@ def test_smaller_errors_cost_more() -> None:
 def test_refusals(changed: dict[str, object], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         _plan(**changed)
+
+
+def test_tier_that_is_too_small_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    call = ["samples", "plan", str(SAMPLES), "--score", "HTT", "--rate", "1", "--tier", "quick"]
+    assert _code([*call, "--error", "50"]) == 0
+    assert _code([*call, "--error", "1"]) == 2
+    message = capsys.readouterr().err
+    assert "tier quick at scale 1 gives" in message
+    needed = re.search(r"take --scale (\d+)", message)
+    assert needed is not None
+    assert _code([*call, "--error", "1", "--scale", needed[1]]) == 0
 
 
 def test_folder_without_samples(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

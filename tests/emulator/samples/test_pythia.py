@@ -6,11 +6,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import awkward as ak
 import numpy as np
 import pytest
 
 from emulator.errors import L1Error, SettingsError
-from emulator.samples.pythia import Generator, require_pythia
+from emulator.samples import generate
+from emulator.samples.pythia import Generator, hardest_scattering_gev, require_pythia
 from emulator.samples.settings import load_generator
 
 
@@ -60,3 +62,42 @@ def test_cut_on_pthat_is_filled_up() -> None:
     assert len(pthat) == 30
     assert 30 <= pthat.min() <= pthat.max() < 35
     assert sum(batch.tried for batch in batches) > 30
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (("WeakSingleBosn:ffbar2W=on",), "does not know the setting 'WeakSingleBosn"),
+        (("HardQCD:all=on", "PhaseSpace:pTHatMin=9000"), "cross-section vanishes at 13.6 TeV"),
+        (("25:m0=125",), "no hard process is switched on"),
+    ],
+)
+def test_processes_that_cannot_work_are_found_before_anything_is_made(
+    tmp_path: Path, settings: tuple[str, ...], message: str
+) -> None:
+    pytest.importorskip("pythia8mc")
+    packaged = load_generator()
+    processes = tuple(
+        replace(process, settings=settings) if process.name == "qcd300" else process
+        for process in packaged.processes
+    )
+    bad = replace(packaged, processes=processes)
+    with pytest.raises(SettingsError, match=f"process qcd300: .*{message}"):
+        generate("smoke", tmp_path / "out", generator=bad, jobs=1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_diffraction_hides_no_hard_scattering() -> None:
+    """Figures of Pythia's first scattering, with two partons of another one among the particles."""
+
+    def parton(status: int, pt: float) -> dict[str, object]:
+        return {"status": status, "p": {"px": pt, "py": 0.0}}
+
+    events = ak.Array(
+        [
+            {"info": {"pT2Hat": 0.01}, "prt": [parton(-33, 25.0), parton(1, 60.0)]},
+            {"info": {"pT2Hat": 900.0}, "prt": [parton(-23, 30.0), parton(-33, 4.0)]},
+            {"info": {"pT2Hat": 4.0}, "prt": []},
+        ]
+    )
+    np.testing.assert_allclose(hardest_scattering_gev(events), [25.0, 30.0, 2.0])
