@@ -94,7 +94,7 @@ def _load_keras() -> Any:
     Raises
     ------
     MissingToolError
-        If one of them is not installed, or Keras was loaded with another back end.
+        If one of them is not installed.
     """
     os.environ.setdefault("KERAS_BACKEND", "torch")
     with warnings.catch_warnings():
