@@ -72,6 +72,7 @@ firmware_app = typer.Typer(
 firmware_app.command("build")(hls_projects.build)
 firmware_app.command("package")(packages.package)
 firmware_app.command("verify")(packages.verify)
+firmware_app.command("reports")(packages.reports)
 firmware_app.command("csim")(firmware.csim)
 firmware_app.command("rtl")(firmware.rtl)
 firmware_app.command("estimate")(firmware.estimate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -114,3 +115,50 @@ def verify(
     n_good = found.n_files - len(found.changed) - len(found.missing)
     typer.echo(f"{n_good} of {found.n_files} files are as they were written")
     return int(not found.intact)
+
+
+def reports(
+    folder: Annotated[
+        Path,
+        typer.Argument(help="A project after synthesis, or copies of its reports.", metavar="DIR"),
+    ],
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write the record as JSON too.", metavar="FILE.json"),
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Read what the vendor's tools reported: HLS, co-simulation, utilisation, timing.
+
+    Each number comes with its flow and stage. Exit 1 if co-simulation failed or timing is not met.
+
+    Example:
+
+        l1distill firmware reports hls -o reports.json
+    """
+    from emulator.files import replace_file
+    from firmware.reports import read_reports
+
+    found = read_reports(folder)
+    failed = [(path, one) for path, one in found.reports if one.passed is False]
+    if output is not None:
+        with replace_file(output) as temporary:
+            text = json.dumps(found.as_dict(), indent=1)
+            temporary.write_text(f"{text}\n", encoding="utf-8")
+    if as_json:
+        print_json(found.as_dict())
+        return int(bool(failed))
+    if found.network:
+        typer.echo(f"{found.network}, network {found.network_sha256}")
+    print_table(
+        ["quantity", "value", "flow", "stage", "source"],
+        [
+            [one["quantity"], f"{one['value']:,.6g}", one["flow"], one["stage"], one["source"]]
+            for one in found.figures()
+        ],
+    )
+    for path, one in failed:
+        what = "co-simulation failed" if one.kind == "co-simulation" else "timing is not met"
+        typer.echo(f"{what}: {path}")
+    return int(bool(failed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,24 @@ def test_package_is_written_and_verified(
     assert ended.code == 1
     assert "changed: menu.json" in ended.out
     assert program("firmware", "verify", folder, "--json").json["changed"] == ["menu.json"]
+
+
+def test_reports_come_back(program: Program, refused: Refused, tmp_path: Path) -> None:
+    (tmp_path / "x_cosim.rpt").write_text("Cosimulation\n|Verilog|Pass|8|8|9|1|1|1|100|\n")
+    (tmp_path / "l1distill.json").write_text(
+        '{"name": "ad", "network_sha256": "abc", "strategy": "Latency", "clock_period_ns": 2.5}'
+    )
+    kept = tmp_path / "kept" / "reports.json"
+    ended = program("firmware", "reports", tmp_path, "-o", kept)
+    assert ended.code == 0
+    for word in ("ad, network abc", "latency_ns", "22.5", "co-simulation", "x_cosim.rpt"):
+        assert word in ended.out
+    assert json.loads(kept.read_text()) == program("firmware", "reports", tmp_path, "--json").json
+    (tmp_path / "x_cosim.rpt").write_text("Cosimulation\n|Verilog|Fail|8|8|9|1|1|1|100|\n")
+    ended = program("firmware", "reports", tmp_path)
+    assert (ended.code, "co-simulation failed: x_cosim.rpt" in ended.out) == (1, True)
+    (tmp_path / "x_cosim.rpt").write_text("Cosimulation\n|Verilog|Pa")
+    assert "is cut short or damaged" in refused("firmware", "reports", tmp_path, "-o", kept)
 
 
 def test_rtl_measures_its_latency(program: Program, model_file: Path, tmp_path: Path) -> None:
