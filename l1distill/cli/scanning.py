@@ -47,6 +47,7 @@ def scan(
     """
     from emulator.scan import engine_for, run_scan
     from l1distill.caveats import float_caveats
+    from l1distill.report.scan_page import write_scan_report
     from l1distill.scan_file import load_scan
     from l1distill.scan_output import write_scan
 
@@ -55,14 +56,17 @@ def scan(
     with Reporter().progress("scan") as progress:
         done = run_scan(plan, output, engine=chosen, resume=resume, report=progress)
     # Files that cannot be read are told as lost.
-    caveats = float_caveats((piece.path for piece in plan.pieces()), skip_unreadable=True)
+    caveats = float_caveats(
+        dict.fromkeys(piece.path for piece in plan.pieces()), skip_unreadable=True
+    )
     write_scan(done, output, caveats)
+    write_scan_report(done, output, scan_file.stem, caveats)
     if as_json:
         typer.echo((output / "results.json").read_text(encoding="utf-8").rstrip())
     else:
         _print(done)
         print_caveats(caveats)
-        typer.echo(f"tables and results.json: {output}")
+        typer.echo(f"report.html, tables and results.json: {output}")
     return 0
 
 

@@ -61,6 +61,18 @@ def write_page(run: RunResults, plots: Mapping[str, SavedPlot], path: Path) -> P
     path
         Where to write it.
     """
+    return render(
+        path,
+        study=run.study,
+        scenario=run.scenario,
+        simulation=run.is_simulation,
+        summary=summary(run),
+        sections=_sections(run, plots),
+    )
+
+
+def render(path: Path, **content: object) -> Path:
+    """Fill the template and write it; ``content`` is what the template asks for."""
     environment = Environment(
         loader=PackageLoader("l1distill.report", "data"),
         # Everything, whatever the template is called: names come from users.
@@ -70,13 +82,7 @@ def write_page(run: RunResults, plots: Mapping[str, SavedPlot], path: Path) -> P
         lstrip_blocks=True,
     )
     environment.filters["tight"] = tight
-    html = environment.get_template("report.html.j2").render(
-        study=run.study,
-        scenario=run.scenario,
-        simulation=run.is_simulation,
-        summary=summary(run),
-        sections=_sections(run, plots),
-    )
+    html = environment.get_template("report.html.j2").render(**content)
     with replace_file(path) as temporary:
         temporary.write_text(html, encoding="utf-8")
     return path

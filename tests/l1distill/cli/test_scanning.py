@@ -83,6 +83,13 @@ def test_a_scan(program: Program, scan_file: Path, tmp_path: Path) -> None:
     assert len(results["working_points"]) == len(results["efficiencies"]) == 6
     assert len(results["comparisons"]) == 4
     assert results["conditions"][0]["scenario"]["n_bunches"] == 1
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "Which are worth their LUTs at 1" in page
+    pareto = json.loads((tmp_path / "run" / "plots" / "pareto_pu60_A4l.json").read_text())
+    assert [each["model"] for each in pareto["points"]] == ["small", "other"]
+    best = max(each["efficiency"] for each in pareto["points"])
+    for each in pareto["points"]:
+        assert each["on_front"] == (each["efficiency"] == best), "both cost the same"
     tables = {path.name for path in (tmp_path / "run" / "tables").iterdir()}
     assert {"working_points.csv", "working_points.parquet", "lost.csv"} <= tables
     points = pd.read_parquet(tmp_path / "run" / "tables" / "working_points.parquet")
