@@ -85,7 +85,9 @@ def _judged(target: Target, figures: Figures) -> Judged:
 
 
 def _shown(value: float, unit: str) -> str:
-    return f"{100 * value:.3g} %" if unit == "%" else f"{value:.3g} {unit}"
+    if unit == "%":
+        return f"{100 * value:.3g} %"
+    return f"{value:,.0f} {unit}" if value >= 1_000 else f"{value:.3g} {unit}"
 
 
 def targets() -> Iterator[Target]:

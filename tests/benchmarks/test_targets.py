@@ -54,6 +54,7 @@ def test_verdicts() -> None:
     assert (part.wanted, part.measured, part.verdict) == ("≥ 50 %", "54 %", "met")
     batch = judged["1 event"]
     assert (batch.wanted, batch.measured, batch.verdict) == ("≤ 50 µs", "13 µs", "met")
+    assert judged["57-16-8-1, times hls4ml's predict, one core"].wanted == "≥ 1,500 x"
     assert {each.verdict for each in judged.values()} == {"met", "not met", "not measured"}
 
 
