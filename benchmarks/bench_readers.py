@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import uproot
-from damage import some_events, write_l1ntuple
+from damage import _rntuple, some_events, write_l1ntuple
 
 from emulator.objects import (
     OBJECTS,
@@ -67,6 +67,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, events: ak.Array) -> Path:
     folder = tmp_path_factory.mktemp("readers")
     write_nano(folder / "nano.root", [events], provenance={})
     write_l1ntuple(folder / "l1ntuple.root", events)
+    _rntuple(folder / "rntuple.root", folder / "nano.root")
     write_parquet(folder / "a.parquet", [Chunk("", "", 0, len(events), events)], provenance={})
     rng = np.random.default_rng(12)
     bits = SeedBits(tuple(str(k) for k in range(512)), rng.random((N_ORBIT, 512)) < 0.1)
@@ -76,7 +77,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, events: ak.Array) -> Path:
     return folder
 
 
-def _nano(folder: Path) -> Job:
+def _nano(folder: Path, file: str = "nano.root") -> Job:
     names = {
         (name, field): f"L1{COLLECTIONS[name]}_{branch}"
         for name in OBJECTS
@@ -85,7 +86,7 @@ def _nano(folder: Path) -> Job:
     crossings = [f"L1{each}_bx" for each in COLLECTIONS.values()]
     sums = [f"L1EtSum_{each}" for each in ("hwPt", "hwPhi", "etSumType", "bx")]
     scalars = ["run", "luminosityBlock", "event", "orbitNumber", "L1D_crossing"]
-    return _tree(folder / "nano.root", "Events", names, crossings + sums + scalars, "L1EtSum_hwPt")
+    return _tree(folder / file, "Events", names, crossings + sums + scalars, "L1EtSum_hwPt")
 
 
 def _l1ntuple(folder: Path) -> Job:
@@ -159,6 +160,7 @@ def _vector(path: Path) -> Job:
 
 JOBS: dict[str, Callable[[Path], Job]] = {
     "L1 NanoAOD": _nano,
+    "L1 NanoAOD, RNTuple": lambda folder: _nano(folder, "rntuple.root"),
     "L1Ntuple": _l1ntuple,
     "Parquet": _parquet,
     "uGT": lambda folder: _vector(folder / "a.txt"),
