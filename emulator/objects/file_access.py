@@ -80,7 +80,13 @@ def whole_numbers(
     if (
         values.dtype.kind == "f"
         and not decisions
-        and bool(np.all((values == np.rint(values)) & (abs(values) < 2**53)))
+        # Beyond its digits a float is whole whatever number was meant: float32 from 2**24 on.
+        and bool(
+            np.all(
+                (values == np.rint(values))
+                & (abs(values) < 2.0 ** (np.finfo(values.dtype).nmant + 1))
+            )
+        )
     ):
         return values.astype(np.int64)
     raise InputFileError(where, f"holds {values.dtype} values that are no integers")

@@ -11,6 +11,7 @@ from damage import some_events
 
 from emulator.errors import InputFileError, MissingNameError
 from emulator.objects import expand_paths, open_file, read_events, write_nano
+from emulator.objects.file_access import whole_numbers
 from emulator.objects.root_file import check_is_root, open_root
 
 if TYPE_CHECKING:
@@ -91,3 +92,11 @@ def test_an_address_is_handed_to_uproot(tmp_path: Path) -> None:
     reader = open_file(address)
     assert (reader.format_name, reader.entries) == ("l1nano", 20)
     assert read_events(address).tolist() == read_events(tmp_path / "a.root").tolist()
+
+
+def test_floats_beyond_their_digits_are_no_whole_numbers() -> None:
+    for dtype, digits in ((np.float32, 24), (np.float64, 53)):
+        good = np.array([0, 2**digits - 1], dtype)
+        assert whole_numbers(good, "here").tolist() == [0, 2**digits - 1]
+        with pytest.raises(InputFileError, match="no integers"):
+            whole_numbers(np.array([2**digits], dtype), "here")
