@@ -187,7 +187,6 @@ GROUPS = (
                 "return first(lambda result: result > lowest) - 1",
                 "return first(lambda result: result > lowest)",
             ),
-            ("low, high = max(low, 0), max(high, 0)", "low, high = low, high"),
             ("if not _fits_16_bits(row):", "if False:"),
             ("return by % -self.kept == 0 and lowest", "return lowest"),
             ("lowest >= INT16.low", "lowest >= 2 * INT16.low"),

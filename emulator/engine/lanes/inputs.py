@@ -174,8 +174,6 @@ def _scale_row(element: _Element, inputs: Interval) -> ScaleRow:
     # All is monotone: between the turning points nothing has saturated yet but at the very ends,
     # which the last clip sets right.
     low, high = _turning_points(element.evaluate, inputs)
-    if element.relu:
-        low, high = max(low, 0), max(high, 0)
     row = _columns(element, low, high)
     if not _fits_16_bits(row):
         msg = "a scaled input needs more than 16 bits"

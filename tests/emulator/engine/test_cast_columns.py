@@ -37,7 +37,7 @@ def test_every_cast_whose_numbers_fit_the_integers(rounding: Rounding, overflow:
         if signed and overflow == "SAT_SYM" and width == 1:
             continue
         target = FixedFormat(width, width, signed, rounding, overflow)
-        for reach in (0, 3, 40, 500):
+        for reach in (0, 3, 40, 500, 1_000):
             numbers = Interval(-reach, reach)
             rounded = numbers.shifted(drop, target)
             if not (rounded.within(integers(BITS)) and reach + (1 << max(drop, 0)) < 1 << BITS - 1):
