@@ -13,7 +13,6 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import awkward as ak
 import numpy as np
 import typer
 
@@ -38,9 +37,6 @@ RECORDS = Path("build/bench")
 
 #: Rows that an engine works on in one call: few enough to stay in the caches.
 N_ROWS = 4_096
-#: Crossings whose features are built in one call: objects and rows that stay in the second cache. Where
-#: they do not, another process on the machine slows this down and the calibration not.
-N_FEATURES = 1_024
 #: Measurements of which the reference is the median.
 N_ACCEPTED = 7
 
@@ -58,12 +54,12 @@ def subjects() -> list[Subject]:
         scorer = Scorer(model, threads=1)
         chosen.append(engine_subject(path.stem, scorer, rows))
         scores = scorer.scores(events)
-    layout, few = model.layout, ak.to_packed(events[:N_FEATURES])
+    layout = model.layout
     weights, pool_ids = np.asarray(events["weight"]), np.asarray(events["pool_id"])
     file = reference.FOLDER / "samples" / reference.SAMPLES["measuring"]
     return [
         *chosen,
-        Subject("features", lambda: feature_rows(few, layout), len(few)),
+        Subject("features", lambda: feature_rows(events, layout), len(events)),
         Subject(
             "counts with 200 replicas",
             lambda: ScoreCounts.from_scores(scores, weights=weights, pool_ids=pool_ids),

@@ -117,7 +117,7 @@ def test_the_work_is_the_work_that_is_named() -> None:
     events = reference.sample("measuring")
     results: dict[str, Any] = {name: subject.work() for name, subject in named.items()}
     assert list(results) == ["features", "counts with 200 replicas", "read NanoAOD"]
-    assert results["features"].shape == (named.pop("features").n_events, 57)
+    assert results["features"].shape == (len(events), 57)
     assert results["counts with 200 replicas"].total.entries == len(events)
     assert len(results["read NanoAOD"]) == len(events)
     assert {subject.n_events for subject in named.values()} == {len(events)}
