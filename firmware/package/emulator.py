@@ -57,11 +57,14 @@ class EmulatorNames(Record):
         --------
         >>> EmulatorNames.of("my-student", "v2").namespace
         'hls4ml_my_student_v2'
+        >>> EmulatorNames.of("AXOL1TL_v3", "v3").project
+        'AXOL1TL_v3'
         """
         if not _VERSION.fullmatch(version):
             msg = f"the version becomes part of C++ names: letters, digits and _, got {version!r}"
             raise SettingsError(msg)
-        stem = re.sub(r"\W", "_", f"{name}_{version}", flags=re.ASCII)
+        whole = name if name.endswith(f"_{version}") else f"{name}_{version}"
+        stem = re.sub(r"\W", "_", whole, flags=re.ASCII)
         project = stem if stem[0].isalpha() else f"m_{stem}"
         return cls(project, f"hls4ml_{project}", f"{project}_emulator")
 

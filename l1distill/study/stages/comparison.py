@@ -43,6 +43,11 @@ def run(context: Context) -> list[Path]:
             f"  engine and {comparison.against}: {comparison.n_mismatch} mismatches in "
             f"{comparison.n_events} crossings"
         )
+        if comparison.build is not None:
+            cost = comparison.build
+            context.reporter.say(
+                f"    compiled in {cost.seconds:.1f} s with at most {cost.peak_mib:.0f} MiB"
+            )
     with replace_file(context.run.part("comparisons")) as temporary:
         plain = [comparison.as_dict() for comparison in comparisons]
         temporary.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
