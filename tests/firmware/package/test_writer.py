@@ -17,8 +17,8 @@ from emulator.engine import evaluate_rows
 from emulator.errors import InputFileError, RangeError, SettingsError
 from emulator.features import feature_rows
 from emulator.menu import load_menu
-from emulator.model import Model, NamedThreshold, load_model
-from emulator.objects import read_events_and_bits
+from emulator.model import Model, NamedThreshold, import_network_form, load_model
+from emulator.objects import read_events, read_events_and_bits
 from emulator.objects.ugt_words import encode_events
 from firmware.errors import CompileError
 from firmware.package import Package, PackageEvents, verify_package, write_package
@@ -319,3 +319,24 @@ def test_menus_keep_their_seeds_and_bits(events: ak.Array, tmp_path: Path) -> No
         (438, "AXO[AXO-MODEL_v3,AXO-SCORE_Loose]"),
         (439, "AXO[AXO-MODEL_v3,AXO-SCORE_Tight]"),
     ]
+
+
+def test_published_network_gives_the_published_menu_and_bits(
+    reference_data: Path, tmp_path: Path
+) -> None:
+    menu = "L1Menu_Collisions2024_v1_1_0"
+    vector = reference_data / "ugt" / f"{menu}_ttBar.txt.xz"
+    model, _ = import_network_form(reference_data / "axol1tl_v3.json")
+    objects = read_events(vector, order=model.layout.order)
+    crossings = PackageEvents(objects, "the published vector")
+    folder = tmp_path / "p"
+    package = write_package(model, folder, crossings, version="v3", menu=menu, check=False)
+    assert package.library == "AXOL1TL_v3.so"
+    published = json.loads((reference_data / "ugt" / f"algos_{menu}.json").read_text())
+    ours = json.loads((folder / "menu.json").read_text())
+    assert ours == {bit: published[bit] for bit in ("438", "439", "440", "441", "442")}
+    _, given = read_events_and_bits(vector)
+    _, found = read_events_and_bits(folder / "vectors" / "ugt_testvector.txt")
+    for bit in ours:
+        np.testing.assert_array_equal(found.column(bit), given.column(bit))
+    assert found.column("438").sum() == 207
