@@ -22,6 +22,8 @@ def apply(row: CastRow, number: int) -> int:
         half = 1 << BITS - 1
         return (value + half) % (2 * half) - half
 
+    # No processor shifts by as many bits as there are.
+    assert max(row.left, row.right, row.bit_shift) < BITS
     value = max(number, row.floor)
     value = wrapped(value + row.add + (value >> row.bit_shift & row.bit_mask))
     value = wrapped(value << row.left) >> row.right & row.mask

@@ -100,6 +100,16 @@ def test_unsigned_bytes_far_above_their_inputs(overflow: Overflow) -> None:
     assert 10 < may.count(True) < len(may) - 10
 
 
+def test_results_are_not_lowered_beyond_16_bits() -> None:
+    source, byte = FixedFormat(15, 15), FixedFormat(8, 8, signed=False, overflow="SAT")
+    lowered = []
+    for shift in (7, 8, 9, 10):
+        node = OffsetShift("s", ("x",), byte, (0,), source, (shift,), FixedFormat(18, 18))
+        (row,) = scale_rows(node, source, 1)
+        lowered.append(row.may_be_lowered(128))
+    assert lowered == [True, True, False, False], "128 << 9 is 0 in 16 bits"
+
+
 def test_the_whole_range_of_16_bits_is_scaled_as_axol1tl_does() -> None:
     node = OffsetShift(
         "s",
@@ -131,10 +141,18 @@ WIDE = FixedFormat(16, 16)
         ),
         (Quantize("s", ("x",), FixedFormat(20, 16)), WIDE, "needs more than 16 bits"),
         (Quantize("s", ("x",), FixedFormat(8, 8)), FixedFormat(17, 17), "more than 16 bits"),
+        (
+            OffsetShift(
+                *("s", ("x",), FixedFormat(8, 8, overflow="SAT"), (1,), FixedFormat(6, 4), (2,)),
+                FixedFormat(19, 18, rounding="RND"),
+            ),
+            WIDE,
+            "fixed<19,18,RND,WRAP> rounds before the shift",
+        ),
     ],
 )
 def test_refuses_what_is_not_monotone_or_too_wide(
-    node: Quantize, source: FixedFormat, reason: str
+    node: Quantize | OffsetShift, source: FixedFormat, reason: str
 ) -> None:
     with pytest.raises(NotProvedError, match=reason):
         scale_rows(node, source, 1)
