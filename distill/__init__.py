@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from distill.checkpoints import load_checkpoint, save_checkpoint
+    from distill.cotraining import CoTraining, cotrain
     from distill.data import TrainingData, load_training_data
     from distill.errors import CheckpointError, ExportError, TrainingDataError, TrainingError
     from distill.export import ExportProof, Mismatch, export_graph, export_model, prove_export
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "checkpoints": ("load_checkpoint", "save_checkpoint"),
+    "cotraining": ("CoTraining", "cotrain"),
     "data": ("TrainingData", "load_training_data"),
     "errors": ("CheckpointError", "ExportError", "TrainingDataError", "TrainingError"),
     "export": ("ExportProof", "Mismatch", "export_graph", "export_model", "prove_export"),
@@ -61,6 +63,7 @@ __all__ = [
     "Autoencoder",
     "BitWidths",
     "CheckpointError",
+    "CoTraining",
     "Distilled",
     "Drawn",
     "Epoch",
@@ -85,6 +88,7 @@ __all__ = [
     "TrainingDataError",
     "TrainingError",
     "TrainingSettings",
+    "cotrain",
     "distill",
     "export_graph",
     "export_model",

@@ -256,9 +256,7 @@ def distill(
     recipe: Recipe,
     *,
     for_student: Drawn | None = None,
-    checkpoints: Path | None = None,
-    resume: bool = False,
-    progress: Progress | None = None,
+    stages: Stages | None = None,
 ) -> Distilled:
     """Train a teacher, a float student on its log-score, and make it a student of integers.
 
@@ -275,23 +273,19 @@ def distill(
         Other background on which the student learns the teacher's score, with more of the rare
         crossings that a trigger selects; see `distill.sampling.flattened_sample`. By default the
         same.
-    checkpoints
-        Folder for one checkpoint per stage, written after each epoch.
-    resume
-        Go on from these checkpoints; the result is that of an uninterrupted run.
-    progress
-        Called after each epoch with the stage and its losses.
+    stages
+        Checkpoints, one for each stage, and progress.
 
     Raises
     ------
     L1Error
         If the data are constant, a loss is not finite, or a checkpoint does not fit.
     """
-    stages = Stages(checkpoints, resume, progress)
-    teacher, history = train_teacher(background, recipe, stages)
+    steps = stages or Stages()
+    teacher, history = train_teacher(background, recipe, steps)
     threads = recipe.student.quantized_training.threads
     target, lesson = Lesson.by(teacher, background, for_student or background, threads=threads)
-    trained = train_student(lesson, recipe.student, stages)
+    trained = train_student(lesson, recipe.student, steps)
     return Distilled(
         teacher,
         target,

@@ -85,6 +85,35 @@ def teacher(study_file: StudyFile, output: Output, *, jobs: Jobs = PROCESSORS) -
     )
 
 
+def cotrain(
+    study_file: StudyFile,
+    output: Output,
+    *,
+    mode: Annotated[
+        str | None, typer.Option(help="joint or alternating; by default what the study says.")
+    ] = None,
+    jobs: Jobs = PROCESSORS,
+) -> None:
+    """Train teacher and student at the same time, and export the student as a model file.
+
+    Example:
+
+        l1distill train cotrain studies/quick.yaml -o runs/joint --mode joint
+    """
+    from emulator.errors import SettingsError
+    from l1distill.study.pipeline import run_until
+    from l1distill.study.settings import load_study
+
+    study = load_study(study_file)
+    if mode is not None:
+        study = study.cotrained(mode)
+    if study.distillation.cotraining.mode == "none":
+        msg = f"{study_file}: distillation.cotraining.mode is 'none'; give --mode joint or alternating"
+        raise SettingsError(msg)
+    context = run_until(study, output, "training", jobs=jobs, resume=True)
+    typer.echo(f"model file: {context.run.exported(study.distillation.student.name)}")
+
+
 def student(study_file: StudyFile, output: Output, *, jobs: Jobs = PROCESSORS) -> None:
     """Train teacher and student, and export the student as a model file.
 

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from distill import recipe as recipes
+from distill.cotraining import CoTraining
 from distill.inputs import select_inputs
 from distill.losses import RegressionLoss
 from distill.recipe import Recipe, StudentRecipe
@@ -308,11 +309,35 @@ class Student(Section):
         )
 
 
+class Cotraining(Section):
+    """Teacher and student at the same time; see `distill.cotraining.CoTraining`."""
+
+    mode: Literal["none", "joint", "alternating"] = "none"
+    head_start: Annotated[int, Field(ge=0)] = 1
+    student_epochs: PositiveInt = 10
+    feedback: Annotated[float, Field(ge=0)] = 0.0
+
+    def settings(self) -> CoTraining | None:
+        """Return them as the training code takes them; None if the teacher is trained first."""
+        if self.mode == "none":
+            return None
+        return CoTraining(self.mode, self.head_start, self.student_epochs, self.feedback)
+
+    @model_validator(mode="after")
+    def _possible(self) -> Cotraining:
+        try:
+            self.settings()
+        except L1Error as error:
+            raise ValueError(str(error)) from error
+        return self
+
+
 class Distillation(Section):
     """Teacher, student, and the crossings they are trained on."""
 
     teacher: Teacher = Teacher()
     student: Student = Student()
+    cotraining: Cotraining = Cotraining()
     n_crossings: PositiveInt = 200_000
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
 
@@ -510,6 +535,22 @@ class Study(Section):
             training=self.search.training.settings(self.seed),
             quantized_training=self.search.quantized_training.settings(self.seed),
         )
+
+    def cotrained(self, mode: str) -> Study:
+        """Return the same study with teacher and student trained together.
+
+        Raises
+        ------
+        SettingsError
+            If there is no such mode.
+        """
+        values = self.plain()
+        values["distillation"]["cotraining"]["mode"] = mode
+        try:
+            return Study.model_validate(values)
+        except ValidationError as error:
+            msg = f"co-training: mode must be joint or alternating, got {mode!r}"
+            raise SettingsError(msg) from error
 
     def plain(self, *sections: str) -> dict[str, Any]:
         """Return the study, or some sections of it, as plain values for YAML and hashes."""

@@ -96,14 +96,12 @@ def test_interrupted_recipe_resumes_to_the_same_graph(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        distill(halves, RECIPE, checkpoints=tmp_path, progress=interrupt)
+        distill(halves, RECIPE, stages=Stages(tmp_path, progress=interrupt))
     seen: list[str] = []
     resumed = distill(
         halves,
         RECIPE,
-        checkpoints=tmp_path,
-        resume=True,
-        progress=lambda stage, _: seen.append(stage),
+        stages=Stages(tmp_path, resume=True, progress=lambda stage, _: seen.append(stage)),
     )
     assert seen == ["float-student"] * 7 + ["student"] * 3
     assert resumed.histories == distilled.histories

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from distill.cotraining import cotrain
 from distill.data import TrainingData
 from distill.export import export_model
-from distill.recipe import Distilled, distill
+from distill.recipe import Distilled, Stages, distill
 from distill.sampling import Drawn, flattened_sample, mixed_outliers, split
 from emulator.features import load_layout
 from emulator.files import replace_file
@@ -45,14 +46,16 @@ def networks(context: Context, *, resume: bool) -> Distilled:
     """Return the trained networks; with ``resume``, finished ones come from their checkpoints."""
     common, seen = background(context)
 
-    return distill(
-        common,
-        context.study.recipe(),
-        for_student=seen,
-        checkpoints=context.run.checkpoints,
-        resume=resume,
-        progress=None if resume and not context.resume else say_losses(context),
+    recipe = context.study.recipe()
+    stages = Stages(
+        context.run.checkpoints,
+        resume,
+        None if resume and not context.resume else say_losses(context),
     )
+    together = context.study.distillation.cotraining.settings()
+    if together is not None:
+        return cotrain(common, recipe, together, for_student=seen, stages=stages)
+    return distill(common, recipe, for_student=seen, stages=stages)
 
 
 def say_losses(context: Context) -> Progress:

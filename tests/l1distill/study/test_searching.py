@@ -64,6 +64,25 @@ def test_train_and_search_go_on(
     assert load_model(folder / "checkpoints" / "tiny_student.json").name == "tiny_student"
 
 
+def test_teacher_and_student_may_be_trained_together(
+    sample_files: None,
+    content: dict[str, Any],
+    write_study: Write,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    content["distillation"]["cotraining"] = {"head_start": 0, "student_epochs": 2}
+    study, folder = str(write_study(content)), tmp_path / "run"
+    assert called("train", "cotrain", study, "-o", str(folder)) == 2
+    assert "mode is 'none'; give --mode joint or alternating" in capsys.readouterr().err
+    assert called("train", "cotrain", study, "-o", str(folder), "--mode", "mutual") == 2
+    assert "mode must be joint or alternating, got 'mutual'" in capsys.readouterr().err
+    assert called("train", "cotrain", study, "-o", str(folder), "--mode", "alternating") == 0
+    histories = json.loads((folder / "parts" / "training.json").read_text(encoding="utf-8"))
+    assert [len(one["epochs"]) for one in histories] == [1, 2, 1]
+    assert load_model(folder / "checkpoints" / "tiny_student.json").name == "tiny_student"
+
+
 def test_tuning_signals_do_not_judge(
     sample_files: None, content: dict[str, Any], write_study: Write, tmp_path: Path
 ) -> None:
