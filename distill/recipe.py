@@ -17,7 +17,7 @@ from distill.widths import BitWidths, calibrated_spec, quantize_after_training, 
 from emulator.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from torch import Tensor, nn
@@ -317,7 +317,7 @@ def new_teacher(common: TrainingData, recipe: Recipe) -> Autoencoder:
     return teacher
 
 
-def teacher_loss(teacher: Autoencoder, batch: list[Tensor]) -> Tensor:
+def teacher_loss(teacher: Autoencoder, batch: Sequence[Tensor]) -> Tensor:
     """Return the teacher's loss on a batch of rows."""
     return teacher.training_loss(batch[0])
 

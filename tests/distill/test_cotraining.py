@@ -60,7 +60,7 @@ def follows(distilled: Distilled, halves: Drawn) -> float:
         float_student_scores(distilled.float_student, rows),
     )
     ranks = [np.argsort(np.argsort(scores)) for scores in pair]
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
 
 @pytest.mark.parametrize("name", MODES)
