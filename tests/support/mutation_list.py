@@ -415,7 +415,7 @@ GROUPS = (
     ),
     Group(
         f"{ENGINE}/kernels.py",
-        (small("Dense"), EVERY_STEP, wide("Dense")),
+        (small("Dense"), EVERY_STEP, wide("Dense"), NETWORKS),
         (
             ("            total[t + e] = start\n", "            total[t + e] = 0\n"),
             ("w7 * tile[s + seven", "w6 * tile[s + seven"),

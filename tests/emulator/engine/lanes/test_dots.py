@@ -54,3 +54,21 @@ def test_every_cast_of_all_bytes(rounding: Rounding, overflow: Overflow) -> None
             for kernel in KERNELS:
                 found = Emulator(graph, threads=1, kernel=kernel).run(ALL_BYTES)[name]
                 np.testing.assert_array_equal(found, expected, err_msg=f"{kernel}: {target}")
+
+
+def test_bytes_are_not_lowered_where_a_sum_would_leave_32_bits() -> None:
+    half, one = FixedFormat(16, 16), FixedFormat(2, 2)
+    byte = FixedFormat(8, 31, rounding="RND", overflow="SAT")
+    total, wide = FixedFormat(33, 33), FixedFormat(20, 43)
+    x = Input("x", (), half, 1)
+    first = Dense("d", ("x",), byte, ((32_767, -32_768),), half, (0, 0), half, total)
+    last = Dense("e", ("d",), wide, ((1, 0), (0, 1)), one, (0, 0), one, wide)
+    graph = Graph((x, first, last), ("e",))
+    rows = np.array([[-32_768], [-32_767], [-1], [0], [1], [32_600], [32_767]], dtype=np.int16)
+    emulator = Emulator(graph, threads=1)
+    assert [node.kernel for node in emulator.plan.nodes] == [
+        "load",
+        "dot16",
+        "dot8" if HAS_QUADS else "dot16",
+    ]
+    np.testing.assert_array_equal(emulator.run(rows)["e"], evaluate_rows(graph, rows)["e"])
