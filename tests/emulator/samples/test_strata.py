@@ -86,9 +86,13 @@ def _pool(pools: dict[str, Pool], candidates: list[list[list[float]]]) -> dict[s
     n = len(candidates)
     counts = [len(each) for each in candidates]
     flat = [row for each in candidates for row in each]
+    whole = pool.deposits
+    n_towers = whole.tower_offsets[n]
     deposits = Deposits(
-        pool.deposits.tower_offsets[: n + 1],
-        *pool.deposits[1:4],
+        whole.tower_offsets[: n + 1],
+        whole.tower_index[:n_towers],
+        whole.em_gev[:n_towers],
+        whole.had_gev[:n_towers],
         np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         np.array(flat, np.float32).reshape(-1, 5),
     )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.l1distill.cli.conftest import Program, Refused
 
 QUICK = Path(__file__).resolve().parents[3] / "studies" / "quick.yaml"
-STAGES = ["samples", "training", "scoring", "rating", "comparison", "report"]
+STAGES = ["samples", "training", "scoring", "rating", "anatomy", "comparison", "report"]
 
 
 def test_a_dry_run_says_what_would_run(program: Program, tmp_path: Path) -> None:
