@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from filelock import FileLock
 
 from emulator.errors import InputFileError, RangeError
 from emulator.files import user_cache_folder
@@ -161,17 +161,14 @@ def check_replaceable(folder: Path, mark: str) -> None:
 def one_at_a_time(target: Path) -> Iterator[None]:
     """Wait while another process makes ``target``, then remove what a killed one left of it.
 
-    Where the file system knows no locks, both work, and `complete_folder` keeps the first result.
+    The file that is locked goes while it is still locked: whoever waits sees that his is no longer the one
+    of that name, and takes another.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     place = target.with_name(f".{target.name}.lock")
-    with place.open("wb") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            for left in target.parent.glob(f".{target.name}-*"):
-                shutil.rmtree(left, ignore_errors=True)
-        except OSError:
-            pass
+    with FileLock(place):
+        for left in target.parent.glob(f".{target.name}-*"):
+            shutil.rmtree(left, ignore_errors=True)
         try:
             yield
         finally:
