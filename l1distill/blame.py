@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import awkward as ak
 import numpy as np
 
-from emulator.errors import L1Error
+from emulator.errors import L1Error, MissingNameError
 from emulator.features import Era, FeatureLayout
 from emulator.fixed import FixedFormat
 from emulator.graph import Graph
@@ -73,7 +73,8 @@ class Blame(Record):
     alternatives
         All that could be tried, best first.
     not_tried
-        Changes for which the files lack what they need, and why.
+        Changes for which the files lack what they need, and why; of those that lack the same field
+        the smallest.
     n_ties
         Mismatches in crossings in which two objects of equal pt are among those that the network
         reads or stand at their end: their order is not defined.
@@ -114,9 +115,16 @@ def find_blame(
     not_tried: list[str] = []
     explained = _ties(model.layout, paths, source)
     n_ties = int((differs & explained).sum())
+    lacking: set[str] = set()  # fields, said once
     for kind, description, other, other_source in _alternatives(model, source):
+        if kind == "era" and lacking.intersection(".".join(each) for each in other.layout.inputs):
+            continue
         try:
             fires = _fires(other, paths, thresholds, other_source, threads)
+        except MissingNameError as error:
+            lacking.add(error.name)
+            not_tried.append(f"{description}: {error}")
+            continue
         except L1Error as error:
             not_tried.append(f"{description}: {error}")
             continue
@@ -153,25 +161,34 @@ def _other_layouts(layout: FeatureLayout) -> Iterator[FeatureLayout]:
     pt_rules = [layout.era.pt]
     if layout.era.pt in _HALVES:
         pt_rules.append(_HALVES[layout.era.pt])
-    here = layout.era.muon_position
-    positions: list[MuonPosition] = [here]
-    if any((f.object, f.field) == ("mu", "phi") for f in layout.features):
-        positions.append("vertex" if here == "measured" else "measured")
+    here = layout.era
+    positions = _muon_positions(layout, "phi", here.muon_position)
+    etas = _muon_positions(layout, "eta", here.muon_eta)
     swaps = [False]
     if any(feature.object in _MISSING_ENERGY for feature in layout.features):
         swaps.append(True)
     eras: list[tuple[int, FeatureLayout]] = []
-    for swap, position, pt in product(swaps, positions, pt_rules):
-        era = Era(pt=pt, muon_position=position)
+    for swap, position, eta, pt in product(swaps, positions, etas, pt_rules):
+        era = Era(pt=pt, muon_position=position, muon_eta=eta)
         features = layout.features
         if swap:
             features = tuple(
                 replace(f, object=_MISSING_ENERGY.get(f.object, f.object)) for f in features
             )
-        n_changes = swap + (position != here) + (pt != layout.era.pt)
+        moved = (position != here.muon_position, eta != here.muon_eta, pt != here.pt)
+        n_changes = swap + sum(moved)
         if n_changes:
             eras.append((n_changes, replace(layout, era=era, features=features)))
     yield from (changed for _, changed in sorted(eras, key=lambda each: each[0]))
+
+
+def _muon_positions(
+    layout: FeatureLayout, field: str, here: MuonPosition
+) -> tuple[MuonPosition, ...]:
+    """Return where the muons' angle may have been taken, as the layout says first."""
+    other: MuonPosition = "vertex" if here == "measured" else "measured"
+    read = any((f.object, f.field) == ("mu", field) for f in layout.features)
+    return (here, other) if read else (here,)
 
 
 def _said(before: FeatureLayout, after: FeatureLayout) -> str:
@@ -181,9 +198,12 @@ def _said(before: FeatureLayout, after: FeatureLayout) -> str:
         parts.append(
             {"halved": "pT halved to an integer", "exact_half": "pT halved, 0.5 kept"}[after.era.pt]
         )
-    if after.era.muon_position != before.era.muon_position:
-        where = "at the vertex" if after.era.muon_position == "vertex" else "as measured"
-        parts.append(f"muon phi {where}")
+    for angle, was, now in (
+        ("phi", before.era.muon_position, after.era.muon_position),
+        ("eta", before.era.muon_eta, after.era.muon_eta),
+    ):
+        if now != was:
+            parts.append(f"muon {angle} {'at the vertex' if now == 'vertex' else 'as measured'}")
     if after.features != before.features:
         met = next(f.object for f in after.features if f.object in _MISSING_ENERGY)
         parts.append(f"{met.upper()} as missing energy")

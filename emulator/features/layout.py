@@ -62,11 +62,15 @@ class Era:
         in: 23 becomes 11, or 11.5.
     muon_position
         Which phi a muon has: ``measured`` in the muon system (CMS until cmssw#47564), or
-        extrapolated to the ``vertex``. Its eta was the one at the vertex in every era.
+        extrapolated to the ``vertex``.
+    muon_eta
+        Which eta it has. The one at the vertex in every era that is known; the Global Trigger's
+        words hold no other.
     """
 
     pt: PtRule = "hardware"
     muon_position: MuonPosition = "vertex"
+    muon_eta: MuonPosition = "vertex"
 
     @property
     def fraction(self) -> int:
@@ -83,11 +87,17 @@ class Era:
         >>> Era().source_field(Feature("mu", 0, "phi"))
         'phi_vtx'
         """
-        if feature.object == "mu" and feature.field == "eta":
-            return "eta_vtx"
-        if feature.object == "mu" and feature.field == "phi" and self.muon_position == "vertex":
-            return "phi_vtx"
+        positions = {"phi": self.muon_position, "eta": self.muon_eta}
+        if feature.object == "mu" and positions.get(feature.field) == "vertex":
+            return f"{feature.field}_vtx"
         return feature.field
+
+    def as_dict(self) -> dict[str, str]:
+        """Return the rules as plain values, as model files hold them."""
+        plain = asdict(self)
+        if self.muon_eta == "vertex":  # said only where needed, so that older hashes hold
+            del plain["muon_eta"]
+        return plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +130,7 @@ class FeatureLayout:
         _check_choice(self.order, Order, f"{where}: order")
         _check_choice(self.era.pt, PtRule, f"{where}: era.pt")
         _check_choice(self.era.muon_position, MuonPosition, f"{where}: era.muon_position")
+        _check_choice(self.era.muon_eta, MuonPosition, f"{where}: era.muon_eta")
         if not self.features:
             msg = f"{where}: it has no features"
             raise SettingsError(msg)
@@ -173,7 +184,7 @@ class FeatureLayout:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the layout as plain values, as model files hold it."""
-        plain: dict[str, Any] = {"name": self.name, "era": asdict(self.era)}
+        plain: dict[str, Any] = {"name": self.name, "era": self.era.as_dict()}
         if self.order != "pt":  # said only where needed, so that the hashes of older files hold
             plain["order"] = self.order
         return {**plain, "features": [asdict(feature) for feature in self.features]}
@@ -296,8 +307,9 @@ def _typed(value: Any, kind: type[T], where: str) -> T:
 
 
 def _era(content: Any, where: str) -> Era:
-    given = _mapping(content, where, {"pt", "muon_position"}, set())
-    for key, choices in (("pt", PtRule), ("muon_position", MuonPosition)):
+    choices_of = {"pt": PtRule, "muon_position": MuonPosition, "muon_eta": MuonPosition}
+    given = _mapping(content, where, set(choices_of), set())
+    for key, choices in choices_of.items():
         if key in given:
             _check_choice(given[key], choices, f"{where}.{key}")
     return Era(**given)

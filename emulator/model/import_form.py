@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from emulator.errors import L1Error, ModelFileError
 from emulator.features import Era, Feature, FeatureLayout
@@ -41,8 +41,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from emulator.features.layout import MuonPosition
+
 #: The name under which the form's layers read the scaled input.
 INPUT = "input"
+
+# How the form names where a muon's angles are taken.
+_POSITIONS: Final[Mapping[str, MuonPosition]] = {
+    "raw": "measured",
+    "vtx": "vertex",
+    "vertex": "vertex",
+}
 
 # As the graph asks of its nodes; checked here to name the place.
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -173,12 +182,16 @@ def _require(rule_holds: bool, place: str, rule: str) -> None:
 def _layout(form: NetworkForm) -> FeatureLayout:
     era = Era(
         pt="halved" if form.input.era.pt_halved_to_integer else "exact_half",
-        muon_position="measured" if form.input.era.muon_phi == "raw" else "vertex",
+        muon_position=_POSITIONS[form.input.era.muon_phi],
+        muon_eta=_POSITIONS[form.input.era.muon_eta],
     )
-    for number, entry in enumerate(form.input.features):
-        place = f"input.features[{number}]"
-        _require(entry.index == number, place, f"its index is {entry.index}, must be {number}")
-    features = tuple(Feature(f.object, f.slot, f.field) for f in form.input.features)
+    indices = [entry.index for entry in form.input.features]
+    for number, index in enumerate(indices):
+        place, rule = f"input.features[{number}]", f"are 0 to {len(indices) - 1}, each once"
+        good = 0 <= index < len(indices) and index not in indices[:number]
+        _require(good, place, f"its index is {index}; indices {rule}")
+    listed = sorted(form.input.features, key=lambda entry: entry.index)
+    features = tuple(Feature(f.object, f.slot, f.field) for f in listed)
     # "objects in readout order, no sorting": the trigger hands them to the network as they come.
     try:
         return FeatureLayout(form.name, features, era, "readout")
@@ -250,9 +263,14 @@ def _check_layer(layer: LayerEntry, sizes: Mapping[str, int], place: str) -> Non
     if isinstance(layer, DenseEntry):
         _check_dense(layer, n_in, place)
     n_out = _size(layer, sizes)
-    for key, stated, found in (("n_in", layer.n_in, n_in), ("n_out", layer.n_out, n_out)):
-        rule = f"is {stated}, but the layer has {found}"
-        _require(stated in {None, found}, f"{place}.{key}", rule)
+    # Of two inputs a file may mean one, or both together.
+    several = arity * n_in
+    for key, stated, found in (
+        ("n_in", layer.n_in, {n_in, several}),
+        ("n_out", layer.n_out, {n_out}),
+    ):
+        rule = f"is {stated}, but the layer has {min(found)}"
+        _require(stated is None or stated in found, f"{place}.{key}", rule)
 
 
 def _check_dense(layer: DenseEntry, n_in: int, place: str) -> None:
@@ -313,7 +331,9 @@ def _check_score(form: NetworkForm) -> None:
     _require(score.layer in layers, "score.layer", f"{score.layer!r} is no layer ({known})")
     found = layers[score.layer].output_type
     rule = f"is {score.type}, but the output of {score.layer!r} is {found}"
-    _require(score.type == found, "score.type", rule)
+    # How its last cast rounds the output says already.
+    same = (score.type.width, score.type.integer, score.type.signed)
+    _require(same == (found.width, found.integer, found.signed), "score.type", rule)
     one_count = 2.0**-found.fraction
     rule = f"is {score.lsb}, but one count of {found} is {one_count:g}"
     _require(score.lsb in {None, one_count}, "score.lsb", rule)

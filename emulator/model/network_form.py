@@ -21,7 +21,6 @@ from pydantic import (
     StrictInt,
     StrictStr,
     ValidationError,
-    field_validator,
     model_validator,
 )
 
@@ -56,10 +55,13 @@ def _bit_number(text: str) -> str:
 Format = Annotated[InstanceOf[FixedFormat], BeforeValidator(_parse_format)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Bit = Annotated[StrictStr, AfterValidator(_bit_number)]
-
+MuonPlace = Literal["raw", "vtx", "vertex"]
 
 #: Keys that hold words for readers, which may stand anywhere and say nothing to a program.
-_WORDS = {"comment", "comments", "description", "note", "notes"}
+_WORDS = {
+    *("comment", "comments", "definition", "description", "meaning", "note", "notes"),
+    *("reference", "references", "remark", "remarks", "rule", "source"),
+}
 
 
 class _Part(BaseModel):
@@ -76,6 +78,7 @@ class _Part(BaseModel):
             key: value
             for key, value in given.items()
             if key not in _WORDS
+            or key in cls.model_fields
             or not (
                 isinstance(value, str)
                 or (isinstance(value, list) and all(isinstance(each, str) for each in value))
@@ -87,17 +90,9 @@ class EraEntry(_Part):
     """How the experiment filled the inputs."""
 
     pt_halved_to_integer: bool
-    muon_phi: Literal["raw", "vtx"]
-    muon_eta: Literal["raw", "vtx"]
+    muon_phi: MuonPlace
+    muon_eta: MuonPlace
     meaning: str = ""
-
-    @field_validator("muon_eta")
-    @classmethod
-    def _at_vertex(cls, value: str) -> str:
-        if value != "vtx":
-            msg = "the muon eta was the one at the vertex ('vtx') in every era that is known"
-            raise ValueError(msg)
-        return value
 
 
 class FeatureEntry(_Part):
@@ -169,14 +164,21 @@ class ScoreEntry(_Part):
 
 
 class ThresholdEntry(_Part):
-    """One seed: it fires if the integer score is at least the threshold."""
+    """One seed: it fires if the integer score is at least the threshold.
+
+    What else the file says of it, as its fires on some vector, is for readers.
+    """
+
+    model_config = ConfigDict(extra="ignore")
 
     seed: StrictStr
     threshold: StrictInt
 
 
 class ExampleEntry(_Part):
-    """One crossing worked through."""
+    """One crossing worked through; what else the file says of it is for readers."""
+
+    model_config = ConfigDict(extra="ignore")
 
     file: str = ""
     line: StrictInt | None = None
@@ -190,8 +192,8 @@ class NetworkForm(_Part):
 
     format: Literal["l1-fixed-point-network/1"]
     name: StrictStr
-    source: dict[str, Any] | str = ""
-    conventions: list[str] | str = []
+    source: dict[str, Any] | list[str] | str = ""
+    conventions: list[str] | dict[str, Any] | str = []
     input: InputEntry
     layers: Annotated[list[Annotated[LayerEntry, Field(discriminator="kind")]], Field(min_length=1)]
     score: ScoreEntry

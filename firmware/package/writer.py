@@ -338,7 +338,7 @@ def _write_readme(
         "input_type": str(model.graph.input.format),
         "score_type": str(score),
         "pt": era.pt,
-        "muon": era.muon_position,
+        "muon": f"{era.muon_position}, eta {era.muon_eta}",
         "order": model.layout.order,
     }
     text = Template((FILES / "README.md.in").read_text(encoding="utf-8")).substitute(words)

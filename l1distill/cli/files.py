@@ -29,8 +29,13 @@ if TYPE_CHECKING:
     from emulator.objects import FileSummary
 
 
-#: How the two eras of muons are said.
-MUON_POSITIONS: dict[MuonPosition, str] = {"measured": "as measured", "vertex": "at the vertex"}
+#: Eras of muons, as keys of a layout's era, and how they are said.
+MUON_ERAS: tuple[tuple[dict[str, MuonPosition], str], ...] = (
+    ({"muon_position": "measured"}, "muon phi as measured"),
+    ({"muon_position": "vertex"}, "muon phi at the vertex"),
+    ({"muon_eta": "measured"}, "muon eta as measured"),
+    ({"muon_eta": "vertex"}, "muon eta at the vertex"),
+)
 
 
 def inspect(files: Files, *, source: Source = SourceName.unpacked, as_json: AsJson = False) -> int:
@@ -53,8 +58,7 @@ def inspect(files: Files, *, source: Source = SourceName.unpacked, as_json: AsJs
                     **summary.as_dict(),
                     "missing_features": list(layout.missing_in(summary)),
                     "eras": [
-                        {"muon_position": position, "missing": missing}
-                        for position, missing in _eras(layout, summary).items()
+                        {**era, "missing": _missing(layout, era, summary)} for era, _ in MUON_ERAS
                     ],
                     "era_inputs": [each.as_dict() for each in era_inputs(summary)],
                 }
@@ -67,14 +71,12 @@ def inspect(files: Files, *, source: Source = SourceName.unpacked, as_json: AsJs
     return 0
 
 
-def _eras(layout: FeatureLayout, summary: FileSummary) -> dict[MuonPosition, list[str]]:
-    """Return what a file lacks for the inputs of each era; rules of pT need nothing more."""
-    return {
-        position: list(
-            replace(layout, era=replace(layout.era, muon_position=position)).missing_in(summary)
-        )
-        for position in MUON_POSITIONS
-    }
+def _missing(
+    layout: FeatureLayout, era: dict[str, MuonPosition], summary: FileSummary
+) -> list[str]:
+    """Return what a file lacks for the inputs of an era; rules of pT need nothing more."""
+    changed = replace(layout.era, **era)  # type: ignore[arg-type] # keys of muons only
+    return list(replace(layout, era=changed).missing_in(summary))
 
 
 def _print_summary(summary: FileSummary, layout: FeatureLayout) -> None:
@@ -105,9 +107,10 @@ def _print_summary(summary: FileSummary, layout: FeatureLayout) -> None:
     typer.echo(f"fields that this file does not have: {', '.join(summary.missing) or 'none'}")
     missing = ", ".join(layout.missing_in(summary))
     typer.echo(f"layout {layout.name}: {'missing ' + missing if missing else 'complete'}")
-    for position, lacking in _eras(layout, summary).items():
+    for era, name in MUON_ERAS:
+        lacking = _missing(layout, era, summary)
         said = f"missing {', '.join(lacking)}" if lacking else "complete"
-        typer.echo(f"  eras with muon phi {MUON_POSITIONS[position]}: {said}")
+        typer.echo(f"  eras with {name}: {said}")
     typer.echo(f"weights: {'yes' if summary.weighted else 'no, every crossing counts the same'}")
     typer.echo(f"decisions: {summary.decisions or 'none'} for each entry")
     typer.echo("values: " + ("mapped from floats" if summary.float_valued else "hardware integers"))

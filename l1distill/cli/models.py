@@ -48,10 +48,11 @@ def show(model: ModelFile, *, as_json: AsJson = False) -> int:
         return 0
     typer.echo(f"{loaded.name}, network {loaded.network_sha256}")
     era = loaded.layout.era
+    eta = "" if era.muon_eta == "vertex" else f", muon eta {era.muon_eta}"
     order = "" if loaded.layout.order == "pt" else f", objects in {loaded.layout.order} order"
     typer.echo(
         f"layout {loaded.layout.name}: {len(loaded.layout)} features, pT {era.pt}, "
-        f"muon position {era.muon_position}{order}"
+        f"muon position {era.muon_position}{eta}{order}"
     )
     _print_nodes(loaded, planned)
     typer.echo(f"score: {loaded.score}, one count is {2.0 ** -_score_fraction(loaded):g}")

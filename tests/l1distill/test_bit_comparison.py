@@ -124,6 +124,7 @@ def test_bits_of_another_era_are_traced_to_it(
     assert best.n_resolved == result.n_mismatch
     assert result.blame.n_remaining == 0
     assert any("emulated objects" in sentence for sentence in result.blame.not_tried)
+    assert sum("mu.eta" in sentence for sentence in result.blame.not_tried) == 1
 
 
 def test_bits_of_other_missing_energy_and_of_another_order(

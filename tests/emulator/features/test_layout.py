@@ -104,6 +104,10 @@ def test_missing_in_a_file(tmp_path: Path) -> None:
     summary = open_file(tmp_path / "a.root").describe()
     measured = FeatureLayout("m", (Feature("mu", 0, "phi"),), Era(muon_position="measured"))
     assert measured.missing_in(summary) == ("mu.phi",)
+    measured = FeatureLayout("m", (Feature("mu", 0, "eta"),), Era(muon_eta="measured"))
+    assert measured.missing_in(summary) == ("mu.eta",)
+    assert FeatureLayout.from_dict(measured.as_dict()) == measured
+    assert "muon_eta" not in FeatureLayout("v", measured.features, Era()).as_dict()["era"]
     assert load_layout("axol1tl_57").missing_in(summary) == ()
 
 
@@ -167,8 +171,9 @@ def test_wrong_blocks_are_refused_with_their_place(
             r"era\.pt must be one of hardware, halved, exact_half, not 'half'",
         ),
         ({"muon_position": 1}, SettingsError, "must be one of measured, vertex, not 1"),
+        ({"muon_eta": "raw"}, SettingsError, r"era\.muon_eta must be one of measured, vertex"),
         ({"muon_phi": "raw"}, MissingNameError, "era: no key 'muon_phi'; nearest: muon_position"),
-        ("three", SettingsError, "era: must be a mapping with the keys muon_position, pt"),
+        ("three", SettingsError, "era: must be a mapping with the keys muon_eta, muon_position"),
     ],
 )
 def test_wrong_eras_are_refused(era: Any, error: type[Exception], message: str) -> None:

@@ -62,8 +62,11 @@ def rows_slowly(events: ak.Array, layout: FeatureLayout) -> list[list[int]]:
         "exact_half": (1, 2),
     }
     pt_factor, factor = rules[layout.era.pt]
-    muon_phi = {"measured": "phi", "vertex": "phi_vtx"}[layout.era.muon_position]
-    muon_names = {"eta": "eta_vtx", "phi": muon_phi}
+    ends = {"measured": "", "vertex": "_vtx"}
+    muon_names = {
+        "eta": f"eta{ends[layout.era.muon_eta]}",
+        "phi": f"phi{ends[layout.era.muon_position]}",
+    }
     rows = []
     for event in events.tolist():
         row = []

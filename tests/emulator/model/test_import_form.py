@@ -57,9 +57,7 @@ def features_by_hand(event: Any, era: Form) -> list[Fraction]:
         if field == "zero" or slot >= len(objects):
             result.append(Fraction(0))
             continue
-        at_vertex = name == "mu" and (
-            field == "eta" or (field == "phi" and era["muon_phi"] == "vtx")
-        )
+        at_vertex = name == "mu" and era.get(f"muon_{field}", "raw") != "raw"
         number = Fraction(int(objects[slot][f"{field}_vtx" if at_vertex else field]))
         if field == "pt":
             number = Fraction(number // 2) if era["pt_halved_to_integer"] else number / 2
@@ -68,8 +66,11 @@ def features_by_hand(event: Any, era: Form) -> list[Fraction]:
 
 
 ERAS = [
-    {"pt_halved_to_integer": halved, "muon_phi": phi, "muon_eta": "vtx"}
-    for halved, phi in ((True, "raw"), (True, "vtx"), (False, "vtx"))
+    {"pt_halved_to_integer": halved, "muon_phi": phi, "muon_eta": eta}
+    for halved, phi, eta in (
+        *((True, "raw", "vtx"), (True, "vtx", "vtx"), (False, "vtx", "vertex")),
+        *((False, "raw", "raw"), (True, "vtx", "raw")),
+    )
 ]
 ACCUMULATORS = (
     "ap_fixed<21,16>",  # keeps everything
@@ -78,7 +79,10 @@ ACCUMULATORS = (
     "ap_ufixed<15,9>",  # unsigned
     "ap_ufixed<13,10,AP_TRN,AP_SAT>",
 )
-RAW_TYPES = ("ap_fixed<18,13>", "ap_fixed<14,6>", "ap_fixed<12,9,AP_TRN,AP_SAT>")
+RAW_TYPES = (
+    *("ap_fixed<18,13>", "ap_fixed<14,6>", "ap_fixed<12,9,AP_TRN,AP_SAT>"),
+    *("ap_fixed<13,13,AP_RND_INF,AP_SAT_SYM>", "ap_ufixed<12,12,AP_TRN,AP_SAT_ZERO>"),
+)
 
 
 @pytest.mark.parametrize("make", [encoder_form, autoencoder_form])
@@ -108,6 +112,8 @@ def test_era_order_and_thresholds(tmp_path: Path) -> None:
         Era("halved", "measured"),
         Era("halved", "vertex"),
         Era("exact_half", "vertex"),
+        Era("exact_half", "measured", "measured"),
+        Era("halved", "vertex", "measured"),
     ]
     form = encoder_form()
     model = imported(form, tmp_path)
@@ -265,12 +271,12 @@ def changed(form: Form, path: str, value: object) -> Form:
         ("input/offset", [1.0], r"input\.offset: has 1 numbers for 21 features"),
         ("input/shift/0", 18, r"input\.shift\[0\]: is 18, beyond the 18 bits"),
         ("input/shift", [1], r"input\.shift: has 1 numbers for 21 features"),
-        ("input/features/2/index", 3, r"input\.features\[2\]: its index is 3, must be 2"),
+        ("input/features/2/index", 3, r"input\.features\[3\]: its index is 3; indices are 0 to 20"),
         ("input/features/2/object", "met", r"input\.features: layout .* no object 'met'"),
         ("input/features/2/field", "mass", r"input\.features: .* no field of 'etm' 'mass'"),
         ("input/features/2/slot", 1, r"input\.features: .* slot 1 of 'etm'"),
-        ("input/era/muon_eta", "raw", r"input\.era\.muon_eta: the muon eta was the one at the ver"),
-        ("input/era/muon_phi", "x", r"input\.era\.muon_phi: input should be 'raw' or 'vtx'"),
+        ("input/era/muon_eta", "gmt", r"input\.era\.muon_eta: input should be 'raw', 'vtx' or"),
+        ("input/era/muon_phi", "x", r"input\.era\.muon_phi: input should be 'raw', 'vtx' or"),
         ("input/era/year", 2025, r"input\.era\.year: is no key that is known here"),
         ("score/layer", "nll", r"score\.layer: 'nll' is no layer \(h1, mu, loss\)"),
         ("score/layer", "mu", r"score\.type: is ufixed<18,14>, but the output of 'mu' is"),

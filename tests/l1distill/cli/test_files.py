@@ -42,6 +42,8 @@ def test_inspect_as_json(program: Program, write_sample: WriteSample) -> None:
     assert first["eras"] == [
         {"muon_position": "measured", "missing": ["mu.phi"]},
         {"muon_position": "vertex", "missing": []},
+        {"muon_eta": "measured", "missing": ["mu.eta"]},
+        {"muon_eta": "vertex", "missing": []},
     ]
     assert "mu.charge" in first["missing"]
 
@@ -54,6 +56,7 @@ def test_inspect_says_what_a_written_file_holds(
     assert "weights: yes" in ended.out
     assert "eras with muon phi as measured: missing mu.phi" in ended.out
     assert "eras with muon phi at the vertex: complete" in ended.out
+    assert "eras with muon eta as measured: missing mu.eta" in ended.out
     assert "made by: {'seed': 1}" in ended.out
 
 
