@@ -14,6 +14,7 @@ import uproot
 from uproot.behaviors.RNTuple import HasFields
 
 from emulator.errors import InputFileError, MissingNameError
+from emulator.objects.baskets import BranchBaskets, UnexpectedLayoutError
 from emulator.objects.checked_file import CheckedSource, has_check_sums
 from emulator.objects.file_access import as_input_error, first_bytes, is_remote, whole_numbers
 from emulator.objects.rntuple_pages import PageChecker
@@ -75,6 +76,7 @@ class RootTree:
     _tree: Any
     _keys: dict[str, str] = field(default_factory=dict)
     _pages: PageChecker | None = None
+    _baskets: dict[str, BranchBaskets | None] = field(default_factory=dict)
 
     @property
     def where(self) -> str:
@@ -93,21 +95,27 @@ class RootTree:
 
     def flat(self, branch: str, start: int, stop: int, *, decisions: bool = False) -> NDArray[Any]:
         """Return a branch with one integer (or decision) an entry, shape (stop - start,)."""
+        where = f"{self.where} branch {branch}"
+        found = self._taken(branch, start, stop, lists=False)
+        if found is not None:
+            return whole_numbers(found, where, decisions=decisions)
         array = self._array(branch, start, stop)
         if array.layout.is_numpy and array.layout.purelist_depth == 1:
-            where = f"{self.where} branch {branch}"
             return whole_numbers(np.asarray(array.layout.data), where, decisions=decisions)
         raise InputFileError(self.where, f"branch {branch} must hold one integer an entry")
 
     def jagged(self, branch: str, start: int, stop: int, *, decisions: bool = False) -> Jagged:
         """Return a branch with a list of integers (or decisions) an entry."""
+        where = f"{self.where} branch {branch}"
+        found = self._taken(branch, start, stop, lists=True)
+        if found is not None:
+            return Jagged(found[0], whole_numbers(found[1], where, decisions=decisions))
         layout = self._array(branch, start, stop).layout
         if not (layout.is_list and layout.content.is_numpy and layout.purelist_depth == 2):
             raise InputFileError(self.where, f"branch {branch} must hold lists of integers")
         packed = layout.to_ListOffsetArray64(True)
         offsets = np.asarray(packed.offsets.data, dtype=np.int64)
         contents = np.asarray(packed.content.data)[: offsets[-1]]
-        where = f"{self.where} branch {branch}"
         return Jagged(offsets, whole_numbers(contents, where, decisions=decisions))
 
     def block(self, branch: str, start: int, stop: int, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -125,6 +133,21 @@ class RootTree:
     def numbers(self, branch: str, start: int, stop: int) -> Any:
         """Return a branch of any numbers or lists of them, as an awkward array."""
         return self._array(branch, start, stop)
+
+    def _taken(self, branch: str, start: int, stop: int, *, lists: bool) -> Any:
+        """Return what the baskets of a branch hold, or None if uproot must read them."""
+        self.need(branch)
+        with as_input_error(self.path, f"{self.name}/{branch}, entries {start} to {stop}"):
+            try:
+                if branch not in self._baskets:
+                    self._baskets[branch] = None
+                    self._baskets[branch] = BranchBaskets(self._tree[self._keys[branch]])
+                baskets = self._baskets[branch]
+                if baskets is None or baskets.lists != lists:
+                    return None
+                return (baskets.jagged if lists else baskets.numbers)(start, stop)
+            except UnexpectedLayoutError:
+                return None
 
     def _array(self, branch: str, start: int, stop: int) -> Any:
         self.need(branch)
