@@ -18,6 +18,7 @@ from emulator.objects.crossing_reader import CrossingReader, Part, require_unpac
 from emulator.objects.events import Columns
 from emulator.objects.file_access import as_input_error
 from emulator.objects.scales import FieldScale, load_scales
+from emulator.objects.sha256_files import verify_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,6 +56,7 @@ def _open(path: str) -> Any:
     except ImportError as error:
         msg = f"{path} is an HDF5 file, which needs h5py; install l1distill[hdf5]"
         raise SettingsError(msg) from error
+    verify_sha256(path)
     with as_input_error(path, "its header"):
         return h5py.File(path, "r")
 

@@ -25,6 +25,7 @@ from emulator.objects.events import (
 )
 from emulator.objects.root_file import PROVENANCE_KEY
 from emulator.objects.scales import HardwareScales, load_scales
+from emulator.objects.sha256_files import renew_sha256
 from emulator.objects.sum_types import SUM_PARTS, SUM_TYPES
 from emulator.objects.tree_decisions import SEED_PREFIXES
 
@@ -115,6 +116,7 @@ def write_nano(
             raise InputFileError(path, f"cannot be written ({error.strerror or error})") from error
         if not written:
             raise InputFileError(path, "there are no events to write")
+    renew_sha256(path)
     return written
 
 

@@ -22,6 +22,7 @@ from emulator.objects.parquet_layout import (
     WEIGHT_COLUMNS,
     find_places,
 )
+from emulator.objects.sha256_files import verify_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -56,6 +57,7 @@ class _Table:
             raise InputFileError(where, "a folder of the data set holds no Parquet files")
         self.rows = 0
         for path in reversed(files):
+            verify_sha256(path)
             with as_input_error(str(path), "its footer"), pq.ParquetFile(path) as file:
                 self.rows += int(file.metadata.num_rows)
                 schema = file.schema_arrow

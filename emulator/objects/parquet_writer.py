@@ -21,6 +21,7 @@ from emulator.objects.parquet_layout import (
     WEIGHT_COLUMNS,
     seeds_beside,
 )
+from emulator.objects.sha256_files import renew_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -116,6 +117,9 @@ def write_parquet(
             seeds.close()
     if seeds is None:
         seeds_beside(target).unlink(missing_ok=True)
+    else:
+        renew_sha256(seeds_beside(target))
+    renew_sha256(target)
     return written
 
 

@@ -11,6 +11,7 @@ from emulator.errors import InputFileError
 from emulator.objects.file_access import first_bytes, is_remote
 from emulator.objects.formats import looks_readable
 from emulator.objects.parquet_layout import SEEDS_FOLDER, is_zenodo_folder
+from emulator.objects.sha256_files import is_sha256_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,7 +51,8 @@ def _expanded(path: str) -> list[str]:
         return [path]
     local = Path(path)
     if not local.exists() and _PATTERN.search(path):
-        found = [file for each in _matching(local) for file in _expanded(str(each))]
+        matching = [each for each in _matching(local) if not is_sha256_file(each)]
+        found = [file for each in matching for file in _expanded(str(each))]
         return _some(found, path, "no file matches this pattern")
     if local.is_dir() and not is_zenodo_folder(local):
         return _some([str(file) for file in _in_folder(local)], path, "this is no file, and no file "

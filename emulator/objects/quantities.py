@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from emulator.errors import InputFileError, MissingNameError
 from emulator.objects.file_access import as_input_error, first_bytes, is_remote
 from emulator.objects.root_file import is_root, open_root
+from emulator.objects.sha256_files import verify_sha256
 
 if TYPE_CHECKING:
     from typing import Any
@@ -46,12 +47,12 @@ def read_quantity(path: str, name: str) -> NDArray[np.float64]:
     if is_root(head):
         return _numbers(_root_values(path, name), path, name)
     if head.startswith(_PARQUET_MAGIC):
+        verify_sha256(path)
         with as_input_error(path, f"column {name}"):
             names = pq.read_schema(path).names
             if name in names:
-                return _numbers(
-                    ak.from_arrow(pq.read_table(path, columns=[name])[name]), path, name
-                )
+                table = pq.read_table(path, columns=[name], page_checksum_verification=True)
+                return _numbers(ak.from_arrow(table[name]), path, name)
         raise MissingNameError("column", name, names, path)
     raise InputFileError(path, "quantities are read from ROOT and Parquet files only")
 

@@ -18,6 +18,7 @@ from emulator.objects.baskets import BranchBaskets, UnexpectedLayoutError
 from emulator.objects.checked_file import CheckedSource, has_check_sums
 from emulator.objects.file_access import as_input_error, first_bytes, is_remote, whole_numbers
 from emulator.objects.rntuple_pages import PageChecker
+from emulator.objects.sha256_files import verify_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +46,7 @@ def check_is_root(path: str) -> None:
     header = first_bytes(path)
     if not is_root(header):
         raise InputFileError(path, "not a ROOT file (it does not begin with 'root')")
+    verify_sha256(path)
     size, end = Path(path).stat().st_size, _end_of_file(header)
     if size < end:
         raise InputFileError(path, f"the file is cut short: it has {size} bytes of {end}")

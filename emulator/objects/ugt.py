@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from emulator.errors import InputFileError
 from emulator.files import replace_file
 from emulator.objects.crossing_reader import CrossingReader, Part, require_unpacked
+from emulator.objects.sha256_files import renew_sha256, verify_sha256, write_sha256
 from emulator.objects.ugt_words import (
     ALGORITHMS,
     LINE_BYTES,
@@ -21,6 +22,7 @@ from emulator.objects.ugt_words import (
     decode_scalars,
     encode_events,
     format_lines,
+    oddities,
     parse_lines,
 )
 
@@ -46,6 +48,7 @@ def matches(head: bytes) -> bool:
 
 def _content(path: str, most_bytes: int) -> bytes:
     """Return at most so many bytes of the text, decompressed if its first bytes say so."""
+    verify_sha256(path)
     try:
         with Path(path).open("rb") as stream:
             magic = stream.read(len(_XZ_MAGIC))
@@ -109,12 +112,15 @@ class UgtReader(CrossingReader):
         return ALGORITHMS
 
     def notes(self) -> tuple[str, ...]:
-        """Return a sentence if the file does not hold a whole orbit."""
-        if self.entries == ORBIT_CROSSINGS:
-            return ()
-        return (
-            f"{self.entries} of the {ORBIT_CROSSINGS} crossings of an orbit: the file may be cut short",
-        )
+        """Return what an undamaged file of the trigger does not show, in sentences."""
+        notes = [
+            f"{count} crossings with {what}: the file may be damaged"
+            for what, count in oddities(self._words).items()
+        ]
+        if self.entries < ORBIT_CROSSINGS:
+            lines = f"{self.entries} of the {ORBIT_CROSSINGS} crossings of an orbit"
+            notes.insert(0, f"{lines}: the file may be cut short")
+        return tuple(notes)
 
     def parts(self, ranges: Sequence[tuple[int, int]], *, bits: bool) -> Iterator[Part]:
         """Return the words of each range, decoded."""
@@ -156,11 +162,15 @@ def write_words(path: str | Path, parts: Iterable[UgtWords]) -> int:
         content = gzip.compress(text, mtime=0) if suffix == ".gz" else text
     with replace_file(path) as temporary:
         temporary.write_bytes(content)
+    renew_sha256(path)
     return len(text) // LINE_BYTES
 
 
 def write_ugt(path: str | Path, chunks: Iterable[Chunk]) -> int:
     """Write chunks as a test vector: words as they were read, else from events and bits.
+
+    A plain one, which has no check sum in itself, gets one beside it: ``NAME.sha256``, which readers
+    compare.
 
     Returns
     -------
@@ -179,4 +189,7 @@ def write_ugt(path: str | Path, chunks: Iterable[Chunk]) -> int:
         words = chunk.words or encode_events(chunk.events, chunk.bits, start=written)
         parts.append(words)
         written += len(words)
-    return write_words(path, parts)
+    lines = write_words(path, parts)
+    if Path(path).suffix not in {".xz", ".gz"}:
+        write_sha256(path)
+    return lines

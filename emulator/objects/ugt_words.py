@@ -322,6 +322,42 @@ def empty_words(crossings: int) -> UgtWords:
     )
 
 
+#: Bits that no field uses; bit 27 of EG and tau words is set in simulation.
+_UNUSED: Final = {
+    **dict.fromkeys(("eg", "tau", "jet"), 0xF000_0000),
+    "sums": np.array([0x0F00_0000, 0x0E00_0000, 0, 0, 0, 0], dtype=np.uint32),
+}
+
+
+def oddities(words: UgtWords) -> dict[str, int]:
+    """Count crossings that the trigger would not send, as damage makes them; only what occurs.
+
+    Examples
+    --------
+    >>> words = empty_words(2)
+    >>> words.eg[0, 3] = 20
+    >>> oddities(words)
+    {'an object behind an empty slot': 1}
+    """
+    unused, behind, empty = (np.zeros(len(words), dtype=np.bool_) for _ in range(3))
+    for name, bits in _UNUSED.items():
+        unused |= (getattr(words, name) & np.asarray(bits, dtype=np.uint32)).any(axis=1)
+    for name in OBJECTS:
+        slots = getattr(words, name)
+        there = BIT_FIELDS[name]["pt"].get(slots) > 0
+        behind |= (there[:, 1:] & ~there[:, :-1]).any(axis=1)
+        shower = _SHOWER.put(np.array(1), slots.dtype.type) if name == "mu" else slots.dtype.type(0)
+        empty |= (~there & ((slots & ~shower) != 0)).any(axis=1)
+    final = words.algorithms.any(axis=1) != (words.final_or > 0)
+    found = {
+        "bits that no field uses": unused,
+        "an object behind an empty slot": behind,
+        "an object without pT": empty,
+        "a final OR that is not the OR of the algorithm bits": final,
+    }
+    return {what: int(where.sum()) for what, where in found.items() if where.any()}
+
+
 def decode_objects(words: UgtWords) -> dict[str, Columns]:
     """Return objects and sums of each crossing, in the order of their slots.
 

@@ -46,6 +46,7 @@ from emulator.objects import (
 from emulator.objects.chunks import Chunk
 from emulator.objects.l1ntuple import _OBJECTS
 from emulator.objects.reader import read_events
+from emulator.objects.sha256_files import write_sha256
 from emulator.objects.sum_types import SUM_TYPES
 
 if TYPE_CHECKING:
@@ -168,10 +169,12 @@ def write_originals(folder: Path, seed: int) -> dict[str, Path]:
         "l1ntuple": "l1ntuple.root",
         "rntuple": "rntuple.root",
         "ugt": "vector.txt",
+        "ugt of others": "theirs.txt",
         "ugt.xz": "vector.txt.xz",
         "ugt.gz": "vector.txt.gz",
         "parquet": "ours.parquet",
         "parquet of others": "theirs/theirs.parquet",
+        "parquet of others and sha256": "theirs/summed.parquet",
         "hdf5": "particles.h5",
         "hdf5 with check sums": "checked.h5",
     }
@@ -181,9 +184,12 @@ def write_originals(folder: Path, seed: int) -> dict[str, Path]:
     _rntuple(found["rntuple"], found["l1nano"])
     for name in ("ugt", "ugt.xz", "ugt.gz"):
         write_ugt(found[name], [index])
+    found["ugt of others"].write_bytes(found["ugt"].read_bytes())
     write_parquet(found["parquet"], [chunk], provenance={})
     found["parquet of others"].parent.mkdir()
-    write_hugging_face(found["parquet of others"], tables(ROWS, seed=seed))
+    for name in ("parquet of others", "parquet of others and sha256"):
+        write_hugging_face(found[name], tables(ROWS, seed=seed))
+    write_sha256(found["parquet of others and sha256"])
     values = np.abs(rng.normal(30, 20, (ROWS, 19, 4)))
     values[..., 1] = rng.uniform(-2, 2, values.shape[:2])
     values[..., 2] = rng.uniform(-3, 3, values.shape[:2])
@@ -270,6 +276,10 @@ def byte_case(original: Path, data: Any, damage: str, seed: int) -> tuple[str, s
     if original.suffix == ".parquet":
         seeds = original.parent / "seeds"
         (seeds / copy.name).write_bytes((seeds / original.name).read_bytes())
+    sums = original.with_name(f"{original.name}.sha256")
+    if sums.exists():
+        text = sums.read_text(encoding="utf-8").replace(original.name, copy.name)
+        copy.with_name(f"{copy.name}.sha256").write_text(text, encoding="utf-8")
     return limited(lambda: _ending(copy, data))
 
 
@@ -381,7 +391,7 @@ def _retype_text(original: Path, copy: Path, rng: np.random.Generator) -> None:
 RETYPED: dict[str, Callable[[Path, Path, np.random.Generator], None]] = {
     "l1nano": _retype_root,
     "l1ntuple": _retype_root,
-    "ugt": _retype_text,
+    "ugt of others": _retype_text,
     "parquet": _retype_parquet,
     "parquet of others": _retype_parquet,
     "hdf5": _retype_hdf5,
