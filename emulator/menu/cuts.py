@@ -233,12 +233,15 @@ def _eta(scale: FieldScale, value: str, kind: str) -> Table | None:
     return _window(scale, *window) if window else None
 
 
-def _quality(scale: FieldScale, value: str, _kind: str) -> Table | None:
+def _quality(scale: FieldScale, value: str, kind: str) -> Table | None:
+    if kind != "MU":
+        return None
     qualities: Mapping[str, int] = knowledge()["muon_qualities"]
     if value in qualities:
         return _at_least(scale, qualities[value])
+    # A number is the lowest quality, too: the tables of MU-QLTY_13 and _14 are E000 and C000.
     good = value.isdecimal() and int(value) <= scale.maximum
-    return _codes(scale, [int(value)]) if good else None
+    return _at_least(scale, int(value)) if good else None
 
 
 def _isolation(scale: FieldScale, value: str, _kind: str) -> Table | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import reduce
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import awkward as ak
 import numpy as np
@@ -36,9 +36,13 @@ if TYPE_CHECKING:
     Masks = NDArray[np.uint16]
     Decisions = NDArray[np.bool_]
     Codes = NDArray[np.int16]
+    Rows = TypeVar("Rows", Masks, Decisions)
 
-#: How menus name flags of muon showers.
+#: How menus name flags of muon showers, and the bits of the centrality.
 SHOWER: Final = "MUS"
+_CENTRALITY: Final = "CENT"
+#: Collection of each four bits of the centrality, the lowest first.
+_CENTRALITY_WORDS: Final = ("etmhf", "htmhf")
 
 _JOIN: Final[Mapping[str, Callable[[Decisions, Decisions], Decisions]]] = {
     "AND": np.logical_and,
@@ -86,6 +90,8 @@ class SeedEvaluator:
         if isinstance(expression, Requirement):
             if expression.kind == SHOWER:
                 return self._shower(expression)
+            if expression.kind == _CENTRALITY:
+                return self._centrality(expression)
             return np.not_equal(self._shifted(expression), 0)
         if isinstance(expression, Negation):
             return np.logical_not(self.decide(expression.operand))
@@ -141,6 +147,18 @@ class SeedEvaluator:
         flags: Decisions = ak.to_numpy(self._events[name]) != 0
         return flags
 
+    def _centrality(self, requirement: Requirement) -> Decisions:
+        """Return a bit of the centrality, whose number is written as a threshold."""
+        bits = range(4 * len(_CENTRALITY_WORDS))
+        if requirement.cuts or requirement.bx or requirement.threshold not in bits:
+            msg = f"the centrality {requirement.kind}{requirement.threshold} is not known"
+            raise UnsupportedSeedError(msg)
+        word, bit = divmod(int(requirement.threshold or 0), 4)
+        offsets, codes = self._column(_CENTRALITY_WORDS[word], "centrality")
+        masks = every_object(offsets)
+        keep_passing(masks, offsets, codes, 0, (np.arange(16) >> bit & 1).astype(np.bool_))
+        return np.not_equal(masks, 0)
+
     def _mask(self, requirement: Requirement) -> Masks:
         if requirement not in self._masks:
             at_zero = Requirement(requirement.kind, requirement.threshold, 0, requirement.cuts)
@@ -170,21 +188,12 @@ class SeedEvaluator:
 
     def _shifted(self, requirement: Requirement) -> Masks:
         """Return the masks of a requirement's own crossing, row by row."""
-        masks = self._mask(requirement)
-        bx = self._crossing(requirement)
-        if bx == 0:
-            return masks
-        shifted = np.zeros_like(masks)
-        if bx > 0:
-            shifted[:-bx] = masks[bx:]
-        else:
-            shifted[-bx:] = masks[:bx]
-        return shifted
+        return _moved(self._mask(requirement), self._crossing(requirement))
 
     def _crossing(self, requirement: Requirement) -> int:
         if requirement.bx and not self._consecutive:
             msg = "it looks at neighbouring crossings, and the events are not consecutive"
-            raise UnsupportedSeedError(msg)
+            raise AbsentInputError(msg)
         return requirement.bx
 
     # Several objects
@@ -202,15 +211,12 @@ class SeedEvaluator:
         if len({(leg.kind, leg.bx) for leg in legs}) > 1:
             msg = f"{function} of several kinds of objects or crossings is not known"
             raise UnsupportedSeedError(msg)
-        self._crossing(legs[0])
+        bx = self._crossing(legs[0])
         stacked = np.stack(masks)
-        if legs[0].bx:
-            msg = f"{function} in another crossing is not known"
-            raise UnsupportedSeedError(msg)
         if not cuts.sign:
-            return distinct_objects(stacked)
+            return _moved(distinct_objects(stacked), bx)
         offsets, charge, valid = self._charges(legs)
-        return distinct_with_charges(stacked & valid, offsets, charge, cuts.sign)
+        return _moved(distinct_with_charges(stacked & valid, offsets, charge, cuts.sign), bx)
 
     def _charges(self, legs: Sequence[Requirement]) -> tuple[NDArray[np.int64], Codes, Masks]:
         """Return the charges of the legs' muons, and masks of those whose charge is valid."""
@@ -339,6 +345,18 @@ class SeedEvaluator:
 #: Codes of the calorimeter become codes of muons at the middle of their range.
 FINE_ETA: Final = 2
 FINE_PHI: Final = 2
+
+
+def _moved(rows: Rows, bx: int) -> Rows:
+    """Return what stands ``bx`` rows further on; nothing beyond the ends."""
+    if bx == 0:
+        return rows
+    moved = np.zeros_like(rows)
+    if bx > 0:
+        moved[:-bx] = rows[bx:]
+    else:
+        moved[-bx:] = rows[:bx]
+    return moved
 
 
 def _sameness(first: Requirement, second: Requirement) -> int:

@@ -24,6 +24,14 @@ def check(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A .csv file for the table.")
     ] = None,
+    consecutive: Annotated[
+        bool,
+        typer.Option(
+            "--consecutive",
+            help="The lines of test vectors are consecutive crossings, as simulated ones are: seeds "
+            "that look at neighbouring crossings can be evaluated then.",
+        ),
+    ] = False,
     every: Annotated[bool, typer.Option("--all", help="Show also the seeds that agree.")] = False,
     source: Source = SourceName.unpacked,
     as_json: AsJson = False,
@@ -51,7 +59,10 @@ def check(
     menu = load_menu(algorithms)
     agreement = MenuAgreement(menu)
     for chunk, bits in chunks_with_bits(files, source=source.value, order="readout"):
-        agreement.add(chunk.events, decisions_by_bit(bits, menu))
+        if consecutive and chunk.words is None:
+            msg = f"{chunk.path}: --consecutive is for test vectors, whose lines are crossings"
+            raise SettingsError(msg)
+        agreement.add(chunk.events, decisions_by_bit(bits, menu), consecutive=consecutive)
     records = agreement.records()
     summary = summarize(records)
     if output is not None:

@@ -17,7 +17,7 @@ def draw_crossings(n: int, seed: int) -> ak.Array:
     rng = np.random.default_rng(seed)
     scales = load_scales()
     collections = {}
-    for name in ("mu", "eg", "tau", "jet", "ett", "htt", "etm", "htm", "etmhf"):
+    for name in ("mu", "eg", "tau", "jet", "ett", "htt", "etm", "htm", "etmhf", "htmhf"):
         most = min(5, scales.multiplicity(name))
         counts = rng.integers(0, most, n, endpoint=True)
         offsets = np.concatenate([[0], counts.cumsum()])

@@ -23,11 +23,12 @@ CUTS: dict[str, Callable[[Object], bool]] = {
     "MU-QLTY_SNGL": lambda o: o["qual"] in range(12, 16),
     "MU-QLTY_DBLE": lambda o: o["qual"] in range(8, 16),
     "MU-QLTY_OPEN": lambda o: o["qual"] in range(4, 16),
-    "MU-QLTY_14": lambda o: o["qual"] == 14,
+    "MU-QLTY_14": lambda o: o["qual"] in (14, 15),
     "MU-UPT_10": lambda o: o["pt_unconstrained"] >= 11,
     "MU-IP_123": lambda o: o["dxy"] != 0,
     "MU-CHG_POS": lambda o: o["charge"] == 0,
     "MU-ETA_2p0": lambda o: -184 <= o["eta_vtx"] <= 184,
+    "MU-ETA_BMTF_POS": lambda o: 1 <= o["eta_vtx"] <= 73,
     "MU-ETA_BMTF": lambda o: -73 <= o["eta_vtx"] <= 73,
     "MU-ETA_EMTF_POS_er2p0": lambda o: 115 <= o["eta_vtx"] <= 184,
     "MU-ETA_EMTF_NEG_er2p0": lambda o: -184 <= o["eta_vtx"] <= -115,
@@ -90,6 +91,8 @@ COUNTS = {
     "MBT1HFM": ("htm", "min_bias", 1),
     "ETTEM": ("ett", "ettem", 2),
     "TOWERCOUNT": ("htt", "towers", 1),
+    "ASYMET": ("etm", "asymmetry", 1),
+    "ASYMHTHF": ("htmhf", "asymmetry", 1),
 }
 
 
@@ -98,6 +101,9 @@ def counts(event: Any, leg: Requirement) -> bool:
     assert leg.threshold is not None
     if leg.kind == "MUS":
         return bool(event[f"mus{leg.threshold}"])
+    if leg.kind == "CENT":
+        name = "etmhf" if leg.threshold < 4 else "htmhf"
+        return any(o["centrality"] >> int(leg.threshold) % 4 & 1 for o in event[name])
     collection, field, unit = COUNTS[leg.kind]
     return any(o[field] >= unit * leg.threshold for o in event[collection])
 
@@ -250,7 +256,7 @@ def condition(event: Any, node: Condition) -> bool:
 
 def decide(event: Any, node: Expression) -> bool:
     """Decide an expression for one event (plain Python values)."""
-    if isinstance(node, Requirement) and (node.kind == "MUS" or node.kind in COUNTS):
+    if isinstance(node, Requirement) and (node.kind in {"MUS", "CENT"} or node.kind in COUNTS):
         return counts(event, node)
     if isinstance(node, Requirement):
         return bool(objects(event, node))

@@ -58,6 +58,10 @@ def test_a_threshold_beyond_the_scale_is_never_reached() -> None:
         ("MU5[MU-ETA_1p2]", "eta_vtx", -110, 110),
         ("MU5[MU-ETA_2p10]", "eta_vtx", -193, 193),
         ("MU5[MU-ETA_BMTF]", "eta_vtx", -73, 73),
+        ("MU5[MU-ETA_BMTF_POS]", "eta_vtx", 1, 73),
+        # The public VHDL has tables of qualities: E000 for 13, C000 for 14.
+        ("MU5[MU-QLTY_13]", "qual", 13, 15),
+        ("MU5[MU-QLTY_14]", "qual", 14, 15),
         ("MU5[MU-PHI_TOP120]", "phi_vtx", 48, 239),
         ("MU5[MU-UPT_10]", "pt_unconstrained", 11, 255),
     ],

@@ -10,6 +10,7 @@ import pytest
 from seeds_by_hand import decide
 
 from emulator.menu import SeedEvaluator, UnsupportedSeedError, parse_expression
+from emulator.menu.cuts import AbsentInputError
 from emulator.objects import Columns, build_events, empty_events
 
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ EXPRESSIONS = (
     "MBT0HFP3 AND NOT MBT1HFM9",
     "ETTEM600 OR TOWERCOUNT6000",
     "MUS0 XOR MUS2",
+    "ASYMET100 AND NOT ASYMHTHF50",
+    "CENT0 OR CENT2 AND NOT CENT3",
+    "CENT4 AND CENT7",
+    "MU0[MU-ETA_BMTF_POS]",
     "MU3[MU-QLTY_14] OR MU10[MU-CHG_POS]",
     "EG20[EG-ETA_2p52,EG-ISO_0xC] XOR EG30[EG-ETA_1p52_HASHFIX,EG-ISO_0xA]",
     "JET60[JET-ETA_FWD_2p52_NEG] OR JET60[JET-ETA_FWD_2p52_POS]",
@@ -93,7 +98,10 @@ def test_results_are_shared_and_do_not_depend_on_the_order(crossings: ak.Array) 
 def test_no_events() -> None:
     for text in EXPRESSIONS:
         if not any(
-            word in text for word in ("QLTY", "UPT", "IP_", "CHG", "ISO", "MBT", "TEM", "MUS")
+            word in text
+            for word in (
+                *("QLTY", "UPT", "IP_", "CHG", "ISO", "MBT", "TEM", "MUS", "ASYM", "CENT"),
+            )
         ):
             assert SeedEvaluator(empty_events()).decide(parse_expression(text)).shape == (0,)
 
@@ -125,12 +133,15 @@ def test_neighbouring_crossings() -> None:
     before = parse_expression("MU15-1")
     pair = parse_expression("dist{MU15-1,MU0}[DETA_MAX_1p5]")
     after = parse_expression("MU15+1")
-    with pytest.raises(UnsupportedSeedError, match="neighbouring crossings, and the events are"):
+    with pytest.raises(AbsentInputError, match="neighbouring crossings, and the events are"):
         SeedEvaluator(events).decide(before)
     evaluator = SeedEvaluator(events, consecutive=True)
     assert evaluator.decide(before).tolist() == [False, True, False, False]
     assert evaluator.decide(after).tolist() == [False, False, True, False]
     assert evaluator.decide(pair).tolist() == [False, False, False, False]
+    both = parse_expression("comb{MU5-1,MU3-1}")
+    crowded = SeedEvaluator(muons([[], [40, 30], [12], [40]]), consecutive=True)
+    assert crowded.decide(both).tolist() == [False, False, True, False]
     same = parse_expression("dist{MU5+1,MU15+1}[DETA_MAX_1p5]")
     assert not evaluator.decide(same).any(), "still one object for one leg"
     crossing = parse_expression("dist{MU5,MU15+1}[DETA_MAX_1p5]")
@@ -145,6 +156,8 @@ def test_neighbouring_crossings() -> None:
         ("ZDCP12", "ZDCP is the zero-degree calorimeter, which events do not hold"),
         ("PHOTON5", "PHOTON is not known"),
         ("MU", "MU has no threshold"),
+        ("CENT8", "the centrality CENT8 is not known"),
+        ("JET5[JET-QLTY_1]", "the cut 'JET-QLTY_1' is not known"),
         ("MU5[MU-QLTY_GOOD]", "the cut 'MU-QLTY_GOOD' is not known"),
         ("MU5[MU-QLTY_16]", "the cut 'MU-QLTY_16' is not known"),
         ("MU5[EG-ISO_0xA]", "the cut 'EG-ISO_0xA' is not known"),

@@ -81,16 +81,18 @@ def test_refused(refused: Refused, files: tuple[Path, Path], tmp_path: Path) -> 
     assert "written as .csv" in refused("menu", "check", menu, vector, "-o", tmp_path / "a.txt")
 
 
+COSMICS = "L1_CDC_SingleMu_3_er1p2_TOP120_DPHI2p618_3p142"
+
 EXPECTED = {
-    # agree, never fire, disagree, not in the file, not supported
-    "L1Menu_Collisions2024_v1_1_0_data": (257, 82, 0, 0, 1),
+    # agree, never fire, disagree, not in the file (one looks at the crossing before), not supported
+    "L1Menu_Collisions2024_v1_1_0_data": (257, 82, 0, 1, 0),
     # Simulation does not fill the index of muons.
-    "L1Menu_Collisions2024_v1_1_0_ttBar": (261, 48, 0, 30, 1),
-    "L1Menu_Collisions2024_v1_2_0_ttBar": (264, 45, 0, 35, 1),
+    "L1Menu_Collisions2024_v1_1_0_ttBar": (261, 48, 0, 31, 0),
+    "L1Menu_Collisions2024_v1_2_0_ttBar": (264, 45, 0, 36, 0),
     # Two flags of muon showers are set in this file, but its bits of them never are.
-    "L1Menu_Collisions2023_v1_3_0_ttBar": (291, 46, 0, 20, 1),
+    "L1Menu_Collisions2023_v1_3_0_ttBar": (291, 46, 0, 21, 0),
     # 118 seeds use the zero-degree calorimeter, which is not in the file.
-    "L1Menu_CollisionsPPRef2024_v1_0_0_data": (194, 1, 0, 118, 1),
+    "L1Menu_CollisionsPPRef2024_v1_0_0_data": (194, 1, 0, 119, 0),
 }
 
 
@@ -118,10 +120,34 @@ def test_a_full_menu_on_all_its_vectors(program: Program, reference_data: Path) 
     assert found["summary"]["n_seeds"] == 340
     assert found["summary"]["fraction_without_mismatch"] > 0.99
     assert found["summary"]["agrees"] >= 0.8 * 340
-    (unsupported,) = [
+    (absent,) = [
         seed
         for seed in found["seeds"]
-        if seed["status"] == "unsupported" and seed["kind"] == "objects"
+        if seed["status"] == "not in the file" and seed["kind"] == "objects"
     ]
-    assert unsupported["name"] == "L1_CDC_SingleMu_3_er1p2_TOP120_DPHI2p618_3p142"
-    assert "neighbouring crossings" in unsupported["reason"]
+    assert absent["name"] == COSMICS
+    assert "neighbouring crossings" in absent["reason"]
+
+
+@pytest.mark.parametrize(("year", "fires"), [("2024_v1_1_0", 2), ("2023_v1_3_0", 1)])
+def test_lines_of_simulated_vectors_are_consecutive_crossings(
+    program: Program, reference_data: Path, year: str, fires: int
+) -> None:
+    folder = reference_data / "ugt"
+    name = f"L1Menu_Collisions{year}"
+    files = (folder / f"algos_{name}.json", folder / f"{name}_ttBar.txt.xz")
+    found: Any = program("menu", "check", *files, "--consecutive", "--json").json
+    (seed,) = [each for each in found["seeds"] if each["name"] == COSMICS]
+    assert (seed["status"], seed["fires"]) == ("agrees", fires)
+    assert found["summary"]["disagrees"] == 0
+
+
+def test_only_lines_of_vectors_can_be_consecutive(
+    program: Program, refused: Refused, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    menu, vector = files
+    decided = tmp_path / "b.parquet"
+    assert program("convert", vector, "-o", decided).code == 0
+    assert "--consecutive is for test vectors" in refused(
+        "menu", "check", menu, decided, "--consecutive"
+    )
