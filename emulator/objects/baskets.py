@@ -35,6 +35,9 @@ _KEY: Final = struct.Struct(">ihiIhh")
 #: End of a basket's key: version, sizes of buffers, entries, where the content ends, and a flag.
 _BASKET: Final = struct.Struct(">HiiiiB")
 
+#: A basket that a range cuts is kept for the next one, up to this size; all branches' together stay small.
+_KEPT_BYTES: Final = 4_000_000
+
 #: Before each compressed block: algorithm, method, and both lengths in three bytes, the lowest first.
 _BLOCK: Final = struct.Struct("<2sB3s3s")
 
@@ -100,6 +103,7 @@ class BranchBaskets:
         self._seeks = np.asarray(branch.member("fBasketSeek"))[:n_baskets].tolist()
         self._lengths = np.asarray(branch.member("fBasketBytes"))[:n_baskets].tolist()
         _require(len(self._seeks) == len(self._lengths) == n_baskets)
+        self._kept: tuple[int, Basket] | None = None
 
     def numbers(self, start: int, stop: int) -> NDArray[Any]:
         """Return one number for each entry of a range."""
@@ -153,6 +157,14 @@ class BranchBaskets:
         _require(at == stop)
 
     def _basket(self, number: int, entries: int) -> Basket:
+        """Return a basket, from memory if it is the one that was read last."""
+        if self._kept is not None and self._kept[0] == number:
+            return self._kept[1]
+        basket = self._read(number, entries)
+        self._kept = (number, basket) if len(basket.content) <= _KEPT_BYTES else None
+        return basket
+
+    def _read(self, number: int, entries: int) -> Basket:
         seek, length = self._seeks[number], self._lengths[number]
         stored = np.asarray(self._source.chunk(seek, seek + length).raw_data)
         _require(len(stored) == length >= _KEY.size + _BASKET.size)

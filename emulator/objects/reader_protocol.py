@@ -54,9 +54,10 @@ class Reader(Protocol):
         """
 
     def without_other_fields(self, fields: Collection[str]) -> Reader:
-        """Return a reader that need read no other optional fields than these, as ``mu.iso``.
+        """Return a reader for those who use no other fields of objects than these, as ``mu.iso``.
 
-        Formats that are read whole give all of them all the same.
+        Of a collection of objects that is not named, and of other optional fields and flags, nothing need
+        be read; such a collection is empty then. Formats that are read whole give everything all the same.
         """
 
     def provenance(self) -> dict[str, Any]:

@@ -171,6 +171,7 @@ class RootFile:
 
     path: str
     _directory: Any
+    _trees: dict[str, RootTree] = field(default_factory=dict)
 
     def trees(self) -> tuple[str, ...]:
         """Names of all trees, with their folders, without cycle numbers."""
@@ -180,6 +181,8 @@ class RootFile:
 
     def tree(self, name: str) -> RootTree:
         """Return a tree; `MissingNameError` with the nearest names if there is none."""
+        if name in self._trees:
+            return self._trees[name]
         trees = self.trees()
         if name not in trees:
             raise MissingNameError("tree", name, trees, self.path)
@@ -188,7 +191,8 @@ class RootFile:
             entries = int(tree.num_entries)
             keys = {key.rsplit("/", 1)[-1]: key for key in tree.keys()}  # noqa: SIM118 (no dict)
             pages = PageChecker(tree) if isinstance(tree, HasFields) else None
-        return RootTree(self.path, name, entries, tree, keys, pages)
+        self._trees[name] = RootTree(self.path, name, entries, tree, keys, pages)
+        return self._trees[name]
 
     def provenance(self) -> dict[str, Any]:
         """Return the provenance written by `write_nano`, empty for other files."""
@@ -201,6 +205,11 @@ class RootFile:
         return content
 
 
+#: The local file that was opened last, with its path and what tells its state. It stays open: whoever asks
+#: for its format reads it next, and to parse its trees takes as long as to read ten thousand entries.
+_last: dict[tuple[Any, ...], RootFile] = {}
+
+
 @contextmanager
 def open_root(path: str) -> Iterator[RootFile]:
     """Open a ROOT file for reading; array caches are off, so that memory stays bounded.
@@ -208,19 +217,37 @@ def open_root(path: str) -> Iterator[RootFile]:
     A file that `write_nano` wrote is held to its check sums, byte by byte as it is read.
     """
     check_is_root(path)
-    checked = not is_remote(path) and has_check_sums(path)
-    with _address_error(path) if is_remote(path) else as_input_error(path, "its header"):
+    if is_remote(path):
+        with _address_error(path):
+            directory = uproot.open({path: None}, array_cache=None, object_cache=100)
+        with directory:
+            yield RootFile(path, directory)
+        return
+    state = _state(path)
+    file = _last.get(state) or _open_local(path)
+    _last.clear()  # before it is read: after an error it is opened again
+    yield file
+    _last.clear()
+    _last[state] = file
+
+
+def _state(path: str) -> tuple[Any, ...]:
+    found = Path(path).stat()
+    return (path, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def _open_local(path: str) -> RootFile:
+    checked = has_check_sums(path)
+    with as_input_error(path, "its header"):
         # A mapping, since uproot takes a colon in a plain path as the start of an object's name.
         # Local files are mapped: requests of each basket through an event loop cost a quarter of the time.
         mapped = CheckedSource if checked else uproot.MemmapSource
-        local = {} if is_remote(path) else {"handler": mapped}
-        directory = uproot.open({path: None}, array_cache=None, object_cache=100, **local)
-    with directory:
-        file = RootFile(path, directory)
-        if not checked and not is_remote(path) and _goes_on_behind_its_end(path):
-            # Only of files of our own is it known that nothing else stands there.
-            _require_foreign(file)
-        yield file
+        directory = uproot.open({path: None}, array_cache=None, object_cache=100, handler=mapped)
+    file = RootFile(path, directory)
+    if not checked and _goes_on_behind_its_end(path):
+        # Only of files of our own is it known that nothing else stands there.
+        _require_foreign(file)
+    return file
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from emulator.objects.events import SHOWERS
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
@@ -30,7 +32,9 @@ class TreeLayout:
     scalars
         Branch of each scalar but ``crossing``.
     objects
-        Branches of mu, eg, tau and jet.
+        Branches of mu, eg, tau and jet, or of those among them that are read.
+    other_crossings
+        Branches with the crossings of objects that are not read.
     sums, sum_type
         Branches of all sums together, and the branch with their type codes.
     optional_scalars
@@ -61,19 +65,21 @@ class TreeLayout:
     showers: Mapping[str, str] = field(default_factory=dict)
     decisions: TreeDecisions | None = None
     further_sum_fields: Collection[str] | None = None
+    other_crossings: tuple[str, ...] = ()
 
     def with_fields(
         self, required: Mapping[str, Collection[str]], others: Collection[str]
     ) -> TreeLayout:
-        """Return the layout with the required fields of each collection of objects, and some others.
+        """Return the layout without the collections of objects and the fields that are not wanted.
 
         Parameters
         ----------
         required
-            Fields by collection.
+            Fields that each collection has if any of it is wanted.
         others
-            Further ones, as ``mu.iso``.
+            What is wanted, as ``mu.iso``. Flags of showers are not.
         """
+        wanted = {each.partition(".")[0] for each in others}
         objects = {
             name: ObjectBranches(
                 branches.crossing,
@@ -84,5 +90,18 @@ class TreeLayout:
                 },
             )
             for name, branches in self.objects.items()
+            if name in wanted
         }
-        return replace(self, objects=objects, further_sum_fields=frozenset(others))
+        left_out = [each.crossing for name, each in self.objects.items() if name not in wanted]
+        return replace(
+            self,
+            objects=objects,
+            other_crossings=(*self.other_crossings, *left_out),
+            optional_scalars={
+                name: branch
+                for name, branch in self.optional_scalars.items()
+                if name not in SHOWERS
+            },
+            shower_crossing=None,
+            further_sum_fields=frozenset(others),
+        )

@@ -104,6 +104,7 @@ class TreeReader:
         self._scales: HardwareScales = load_scales()
         self.entries = _checked_entries(file, layout)
         self.float_valued = file.provenance().get("float_valued") is True
+        self._whole: TreeReader | None = None
 
     def chunks(
         self,
@@ -135,8 +136,9 @@ class TreeReader:
         return 0 if self._layout.decisions is None else len(self._layout.decisions)
 
     def without_other_fields(self, fields: Collection[str]) -> TreeReader:
-        """Return a reader that reads no other optional fields of objects than these, as ``mu.iso``."""
+        """Return a reader for these fields of objects, as ``mu.iso``; see the protocol."""
         other = copy(self)
+        other._whole = self._whole or self
         other._layout = self._layout.with_fields(
             {name: REQUIRED_FIELDS[name] for name in OBJECTS}, fields
         )
@@ -149,6 +151,8 @@ class TreeReader:
 
     def describe(self) -> FileSummary:
         """Read the whole file and return what it holds."""
+        if self._whole is not None:
+            return self._whole.describe()
         tally = Tally(self._scales)
         kinds: set[int] = set()
         with open_root(self.path) as file:
@@ -201,9 +205,9 @@ class TreeReader:
                 raw = self._raw(tree, start, stop)
                 own = self._row_crossings(tree, start, stop)
                 here = [own] if own is not None else [each.crossing for each in raw.everything()]
-                found = {
-                    c for c in wanted.tolist() if any(bool((each == c).any()) for each in here)
-                }
+                found = _found(wanted, here)
+                if own is None and len(found) < len(wanted):
+                    found |= _found(wanted, self._other_crossings(tree, start, stop))
                 seen |= found
                 scalars = self._scalars(scalar_tree, start, stop)
                 showers = self._showers(tree, start, stop, wanted)
@@ -240,7 +244,7 @@ class TreeReader:
         by_pt = self.order == "pt"
         parts = {
             name: raw.objects[name].selected(wanted, self._scales.multiplicity(name), by_pt=by_pt)
-            for name in OBJECTS
+            for name in raw.objects
         }
         parts |= raw.sums.selected(wanted, by_pt=by_pt, further=self._layout.further_sum_fields)
 
@@ -270,8 +274,8 @@ class TreeReader:
 
     def _raw(self, tree: RootTree, start: int, stop: int) -> _Raw:
         objects = {
-            name: self._raw_objects(tree, self._layout.objects[name], name, start, stop)
-            for name in OBJECTS
+            name: self._raw_objects(tree, branches, name, start, stop)
+            for name, branches in self._layout.objects.items()
         }
         sums = self._raw_objects(tree, self._layout.sums, "sums", start, stop)
         kind = tree.jagged(self._layout.sum_type, start, stop)
@@ -296,6 +300,10 @@ class TreeReader:
             where = f"{tree.where} branch {branches.fields['charge']}"
             fields["charge"] = charge_bits(fields["charge"], where)
         return RawObjects(crossing.offsets, crossing.contents.astype(np.int16, copy=False), fields)
+
+    def _other_crossings(self, tree: RootTree, start: int, stop: int) -> list[NDArray[Any]]:
+        """Return the crossings of all objects that are not read."""
+        return [tree.jagged(each, start, stop).contents for each in self._layout.other_crossings]
 
     def _present_fields(self, tree: RootTree, name: str) -> tuple[str, ...]:
         branches = self._layout.sums if name == "sums" else self._layout.objects[name]
@@ -342,6 +350,11 @@ class TreeReader:
 
 
 _FIELDS: Final = {name: known_fields(name) for name in REQUIRED_FIELDS}
+
+
+def _found(wanted: NDArray[np.int64], crossings: Sequence[NDArray[Any]]) -> set[int]:
+    """Return those of the wanted crossings that occur."""
+    return {c for c in wanted.tolist() if any(bool((each == c).any()) for each in crossings)}
 
 
 def _of_crossings(

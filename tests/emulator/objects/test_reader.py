@@ -180,10 +180,30 @@ def test_a_part_says_which_crossings_it_has(good: Path) -> None:
 def test_fields_that_are_not_wanted_are_not_read(tmp_path: Path) -> None:
     for path in write_originals(tmp_path, seed=6).values():
         whole = open_file(path)
-        part = whole.without_other_fields({"mu.iso"})
+        part = whole.without_other_fields({"mu.iso", "eg.pt"})
         read, expected = next(part.chunks()).events, next(whole.chunks()).events
+        assert part.describe() == whole.describe()
         assert ak.array_equal(read.eg[["pt", "eta", "phi"]], expected.eg[["pt", "eta", "phi"]])
         if path.suffix == ".root":
             assert set(read.mu.fields) == {"pt", "eta_vtx", "phi_vtx", "iso"}
             assert read.mu.iso.tolist() == expected.mu.iso.tolist()
             assert "iso" not in read.eg.fields
+            assert ak.sum(ak.num(read.jet.pt)) == 0 < ak.sum(ak.num(expected.jet.pt))
+
+
+def test_crossings_of_objects_that_are_not_read_are_offered(tmp_path: Path) -> None:
+    """Crossing 2 is that of a jet alone; whoever reads muons gets a row without any of them."""
+    path = tmp_path / "a.root"
+    write_originals(tmp_path, seed=6)["l1ntuple"].rename(path)
+    changed = tmp_path / "b.root"
+    with uproot.open(path) as old, uproot.recreate(changed) as new:
+        for name in ("l1UpgradeTree/L1UpgradeTree", "l1EventTree/L1EventTree"):
+            arrays = old[name].arrays()
+            columns = {key: arrays[key] for key in arrays.fields if not key.startswith("n")}
+            if "jetBx" in columns:
+                columns["jetBx"] = ak.values_astype(columns["jetBx"] + 2, np.int16)
+            new[name] = columns
+    reader = open_file(changed).without_other_fields({"mu.pt"})
+    assert next(reader.chunks(crossings=(2,))).crossings == (2,)
+    with pytest.raises(InputFileError, match=r"crossing 3 is in no entry; offered: 0, 2"):
+        list(reader.chunks(crossings=(3,)))

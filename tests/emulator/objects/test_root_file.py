@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import awkward as ak
 import numpy as np
 import pytest
 import uproot
@@ -100,3 +101,33 @@ def test_floats_beyond_their_digits_are_no_whole_numbers() -> None:
         assert whole_numbers(good, "here").tolist() == [0, 2**digits - 1]
         with pytest.raises(InputFileError, match="no integers"):
             whole_numbers(np.array([2**digits], dtype), "here")
+
+
+def test_the_file_that_was_opened_last_stays_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+    real = uproot.open
+
+    def counted(*given: object, **settings: object) -> object:
+        opened.append(given)
+        return real(*given, **settings)
+
+    path, other = tmp_path / "a.root", tmp_path / "b.root"
+    rng = np.random.default_rng(3)
+    for each in (path, other):
+        write_nano(each, [some_events(rng, 5)], provenance={})
+    monkeypatch.setattr(uproot, "open", counted)
+    first = read_events(path)
+    assert ak.array_equal(read_events(path), first)
+    assert len(opened) == 1
+    read_events(other)
+    assert ak.array_equal(read_events(path), first)
+    assert len(opened) == 3
+    write_nano(path, [some_events(rng, 5)], provenance={})
+    assert not ak.array_equal(read_events(path), first)
+    assert len(opened) == 4
+    with pytest.raises(RuntimeError), open_root(str(path)):
+        raise RuntimeError
+    read_events(path)
+    assert len(opened) == 5
