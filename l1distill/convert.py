@@ -20,7 +20,7 @@ from emulator.objects.nano import FIELDS as NANO_FIELDS
 from emulator.objects.parquet_layout import COLUMNS as PARQUET_COLUMNS
 from emulator.objects.sum_types import SUM_PARTS
 from emulator.objects.tree_decisions import SEED_PREFIXES
-from emulator.objects.ugt_words import BIT_FIELDS
+from emulator.objects.ugt_words import BIT_FIELDS, filled_fields
 from emulator.results import Record
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ class Conversion(Record):
         Rows written.
     left_out
         What the files have and the output's format cannot hold.
+    filled
+        What the output's format holds and some file does not tell: it is written as 0.
     float_valued
         Whether the integers were mapped from floats.
     """
@@ -53,6 +55,7 @@ class Conversion(Record):
     format_name: str
     n_crossings: int
     left_out: tuple[str, ...]
+    filled: tuple[str, ...]
     float_valued: bool
 
 
@@ -61,6 +64,7 @@ class _Seen:
     """What passed by on the way from the readers to the writer."""
 
     fields: set[str]
+    lacking: set[str]
     float_valued: bool = False
 
 
@@ -109,14 +113,15 @@ def convert_files(
         raise SettingsError(msg)
     with_bits = tuple(crossings) == (0,) and all(reader.decisions for reader in readers)
     note = _provenance(readers, source)
-    seen = _Seen(set(), any(reader.float_valued for reader in readers))
+    seen = _Seen(set(), set(), any(reader.float_valued for reader in readers))
     chunks = _chunks(readers, crossings, with_bits, most, seen)
     try:
         written = write(target, chunks, note)
     except ValueError as error:
         raise InputFileError(output, f"cannot hold these files together: {error}") from error
     left_out = sorted(field for field in seen.fields if not _holds(name, field))
-    return Conversion(str(output), name, written, tuple(left_out), seen.float_valued)
+    filled = tuple(sorted(seen.lacking)) if name == "ugt" else ()
+    return Conversion(str(output), name, written, tuple(left_out), filled, seen.float_valued)
 
 
 def _writer(target: Path) -> tuple[str, Callable[[Path, Iterator[Chunk], dict[str, Any]], int]]:
@@ -164,6 +169,8 @@ def _chunks(
             if left is not None and chunk.entry_stop - chunk.entry_start > left:
                 return
             _note_fields(chunk, seen.fields)
+            if chunk.words is None:
+                seen.lacking.update(filled_fields(chunk.events))
             yield chunk
             if left is not None:
                 left -= chunk.entry_stop - chunk.entry_start

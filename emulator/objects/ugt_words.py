@@ -398,6 +398,8 @@ def decode_scalars(words: UgtWords) -> dict[str, NDArray[Any]]:
 def encode_events(events: ak.Array, bits: SeedBits | None = None, *, start: int = 0) -> UgtWords:
     """Return the words of events, one line for each row; fields that events lack are 0.
 
+    Where muons have a charge and nothing says that it is not valid, it is.
+
     Parameters
     ----------
     events
@@ -452,6 +454,23 @@ def encode_events(events: ak.Array, bits: SeedBits | None = None, *, start: int 
     )
 
 
+def filled_fields(events: ak.Array) -> tuple[str, ...]:
+    """Return the fields of words that events do not tell, so that `encode_events` leaves them 0.
+
+    Examples
+    --------
+    >>> from emulator.objects.events import empty_events
+    >>> filled_fields(empty_events())[:3]
+    ('mus0', 'mus1', 'mus2')
+    """
+    told = {"mu.charge": "mu.charge_valid", "jet.qual": "jet.displaced"}
+    has = {f"{name}.{field}" for name in BIT_FIELDS for field in events[name].fields}
+    has |= {other for field, other in told.items() if field in has}
+    fields = (f"{name}.{field}" for name, bits in BIT_FIELDS.items() for field in bits)
+    lacking = [name for name in _SHOWER_SLOTS if name not in events.fields]
+    return (*lacking, *(field for field in fields if field not in has))
+
+
 def _places(name: str, part: Columns, slots: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return row and slot of each object."""
     counts = np.diff(part.offsets)
@@ -469,6 +488,8 @@ def _word(name: str, part: Columns, dtype: type[Any]) -> NDArray[Any]:
     fields = dict(part.fields)
     if name == "jet" and "displaced" not in fields and "qual" in fields:
         fields["displaced"] = displaced_of(fields["qual"])
+    if name == "mu" and "charge_valid" not in fields and "charge" in fields:
+        fields["charge_valid"] = np.ones_like(fields["charge"])
     for field, bits in BIT_FIELDS[name].items():
         if field in fields:
             word |= bits.put(fields[field], dtype)

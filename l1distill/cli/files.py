@@ -160,6 +160,8 @@ def convert(
     typer.echo(f"{result.n_crossings} crossings written to {result.output} ({result.format_name})")
     if result.left_out:
         typer.echo(f"left out, {result.format_name} has no place: {', '.join(result.left_out)}")
+    if result.filled:
+        typer.echo(f"written as 0, not every file tells them: {', '.join(result.filled)}")
     if result.float_valued:
         print_caveats(float_caveats([output]))
     return 0

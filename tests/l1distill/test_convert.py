@@ -67,6 +67,11 @@ def test_what_is_left_out_is_named(tmp_path: Path, vector: Path) -> None:
     assert not {"mu.phi", "decisions by index"} & set(parquet.left_out)
     back = convert_files(tmp_path / "a.parquet", tmp_path / "b.txt")
     assert back.left_out == ("event", "lumi", "orbit", "run")
+    assert {"mu.iso", "mus0", "ett.ettem", "jet.displaced"} <= set(back.filled)
+    assert not {"mu.charge", "mu.charge_valid", "mu.phi"} & set(back.filled)
+    assert (nano.filled, parquet.filled) == ((), ())
+    again = read_events(tmp_path / "b.txt", order="readout")
+    assert again.mu.charge_valid.tolist() == [[1, 1]] * 3, "a charge that is told is valid"
     words = read_events_and_bits(tmp_path / "b.txt")[1]
     assert words.column("3").tolist() == [True, False, True]
 
