@@ -184,13 +184,14 @@ def test_overlaid_crossings(benchmark: BenchmarkFixture, tmp_path: Path) -> None
     from emulator.objects import load_scales
     from emulator.samples import load_generator, load_response, strata
     from emulator.samples.crossings import simulate
+    from emulator.samples.overlays import build_overlays
     from emulator.samples.pools import load_pool, make_piece, piece_requests
 
     generator, response = load_generator(), load_response()
     (request,) = piece_requests("minbias", "train", N_PYTHIA, N_PYTHIA, 1, tmp_path)
     pools = {"minbias": load_pool([make_piece(request, generator, response)])}
     only = replace(generator.strata, ranks=("minbias",), forced_muons=())
-    overlays = strata.build_overlays(pools, only, response.muons)
+    overlays = build_overlays(pools, only, response.muons)
     settings = replace(generator, strata=only)
     means = strata.class_means(settings, overlays.muon_fraction, {"minbias": 78.6}, 50.0)
 

@@ -13,7 +13,7 @@ from emulator.model import load_model
 from emulator.objects.reader import read_events
 from emulator.rates import load_scenario
 from emulator.results import Record
-from emulator.samples import load_generator, load_manifest, load_tier
+from emulator.samples import load_manifest, load_tier
 from emulator.samples.planning import (
     ErrorBudget,
     SamplePlan,
@@ -22,6 +22,7 @@ from emulator.samples.planning import (
     plan_sample,
     tier_sizes,
 )
+from emulator.samples.settings import packaged_generator
 from l1distill.baselines import BASELINES, baseline_scores
 from l1distill.emulation import Scorer
 
@@ -121,8 +122,8 @@ def plan_for_score(
     """
     name, score_of = _score(model, score)
     manifest = load_manifest(samples)
-    generator = load_generator()
-    if manifest.generator_sha256 != generator.sha256():
+    generator = packaged_generator(manifest.generator_sha256)
+    if generator is None:
         raise InputFileError(
             samples, "made with settings of processes other than those of this version"
         )
@@ -155,7 +156,7 @@ def plan_for_score(
     )
 
 
-def require_tier(found: ScorePlan, tier: str, scale: int) -> None:
+def require_tier(found: ScorePlan, tier: str, scale: float) -> None:
     """Refuse a tier whose pools and crossings are too few for the wanted error.
 
     Raises
@@ -172,7 +173,7 @@ def require_tier(found: ScorePlan, tier: str, scale: int) -> None:
         # The error falls with the square root of the scale.
         needed = math.ceil(scale * (percent / wanted) ** 2)
         msg = (
-            f"tier {tier} at scale {scale} gives {percent:.1f} % on {found.score} at "
+            f"tier {tier} at scale {scale:g} gives {percent:.1f} % on {found.score} at "
             f"{found.target_khz:g} kHz, not {wanted:g} %: take --scale {needed} "
             f"({found.plan.limited_by[0]})"
         )

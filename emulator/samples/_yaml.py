@@ -22,6 +22,9 @@ T = TypeVar("T")
 def read_yaml(name_or_path: str | Path) -> tuple[Mapping[str, Any], str]:
     """Return the mapping in a packaged file (by name, without suffix) or in a file (by path).
 
+    A file that says ``extends: NAME`` has all of the packaged file NAME, except for what it gives itself:
+    mappings are joined key by key, everything else is replaced.
+
     Returns
     -------
     The mapping, and what to call the file in messages.
@@ -49,7 +52,22 @@ def read_yaml(name_or_path: str | Path) -> tuple[Mapping[str, Any], str]:
         raise InputFileError(where, f"not valid YAML: {error}") from error
     if not isinstance(content, Mapping):
         raise InputFileError(where, "must hold a mapping of names to settings")
+    if "extends" in content:
+        base = read_yaml(take(content, "extends", str, where))[0]
+        content = _joined(base, {key: own for key, own in content.items() if key != "extends"})
     return content, where
+
+
+def _joined(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **base,
+        **{
+            key: _joined(base[key], value)
+            if isinstance(value, Mapping) and isinstance(base.get(key), Mapping)
+            else value
+            for key, value in own.items()
+        },
+    }
 
 
 def content_sha256(value: Any) -> str:

@@ -14,7 +14,8 @@ from emulator.jit import kernel
 from emulator.objects import Columns, build_events
 from emulator.samples import response as level1
 from emulator.samples.deposit import CANDIDATE_FIELDS, Deposits
-from emulator.samples.strata import Draw, Entries, Overlays
+from emulator.samples.overlays import Entries, Overlays
+from emulator.samples.strata import Draw
 from emulator.samples.towers import PAD, add_event, primitives
 
 if TYPE_CHECKING:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import awkward as ak
 import numpy as np
 
-from emulator.constants import WEIGHT_FRACTION_BITS
 from emulator.errors import InputFileError
 from emulator.objects import load_scales
 from emulator.objects.reader import read_events
@@ -22,15 +20,19 @@ from emulator.samples.crossings import (
     simulate,
     to_events,
 )
-from emulator.samples.detector import load_response
+from emulator.samples.detector import packaged_response
 from emulator.samples.manifest import SampleManifest, load_manifest
+from emulator.samples.overlays import build_overlays
 from emulator.samples.performance import Performance, measure_performance
+from emulator.samples.pileup import recorded
 from emulator.samples.pools import Pool, load_pool
-from emulator.samples.settings import load_generator
+from emulator.samples.seeds import STANDARD_SEEDS, View, fires
+from emulator.samples.settings import packaged_generator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import awkward as ak
     from numpy.typing import NDArray
 
     from emulator.samples.detector import ResponseSettings
@@ -38,53 +40,6 @@ if TYPE_CHECKING:
 
     BoolArray = NDArray[np.bool_]
 
-
-@dataclass(frozen=True, slots=True)
-class StandardSeed:
-    """A seed that everybody knows: at least so many objects above thresholds, or a sum.
-
-    Attributes
-    ----------
-    name
-        As in menus.
-    collection
-        Name of the objects or of the sum.
-    pt_gev
-        Threshold of each object, falling.
-    max_abs_eta
-        Of the objects.
-    min_quality
-        Of muons.
-    isolated
-        Whether the isolation bit must be set.
-    """
-
-    name: str
-    collection: str
-    pt_gev: tuple[float, ...]
-    max_abs_eta: float = 9.0
-    min_quality: int = 0
-    isolated: bool = False
-
-
-STANDARD_SEEDS: Final = (
-    StandardSeed("SingleMu22", "mu", (22.0,), min_quality=12),
-    StandardSeed("SingleMu7", "mu", (7.0,), min_quality=12),
-    StandardSeed("DoubleMu_15_7", "mu", (15.0, 7.0), min_quality=8),
-    StandardSeed("TripleMu_5_3_3", "mu", (5.0, 3.0, 3.0), min_quality=4),
-    StandardSeed("SingleEG36er2p5", "eg", (36.0,), 2.5),
-    StandardSeed("SingleIsoEG30er2p5", "eg", (30.0,), 2.5, isolated=True),
-    StandardSeed("DoubleEG_25_12_er2p5", "eg", (25.0, 12.0), 2.5),
-    StandardSeed("SingleTau120er2p1", "tau", (120.0,), 2.1),
-    StandardSeed("DoubleIsoTau34er2p1", "tau", (34.0, 34.0), 2.1, isolated=True),
-    StandardSeed("SingleJet60", "jet", (60.0,)),
-    StandardSeed("SingleJet180er2p5", "jet", (180.0,), 2.5),
-    StandardSeed("QuadJet36er2p5", "jet", (36.0,) * 4, 2.5),
-    StandardSeed("HTT360er", "htt", (360.0,)),
-    StandardSeed("HTT200er", "htt", (200.0,)),
-    StandardSeed("ETM80", "etm", (80.0,)),
-    StandardSeed("ETMHF100", "etmhf", (100.0,)),
-)
 
 #: Thresholds in GeV of the spectra, and what they are of.
 SPECTRA: Final = {
@@ -180,18 +135,19 @@ def describe(
     """
     folder = Path(folder)
     manifest = load_manifest(folder)
-    pools = _pools(folder, manifest)
+    made_with = settings_of(manifest)
+    pools = evaluation_pools(folder, made_with[0]) if made_with else {}
     total = 1 + (len(pileups) + 1 if pools else 0)
     say = progress or (lambda *_: None)
     events = read_events([folder / record.name for record in manifest.files_of("eval")])
-    view = _View(events)
+    view = View(events)
     rates = [_rates(view, manifest.pileup, total_khz)]
     say(1, total, "rates in the files")
     performance: tuple[Performance, ...] = ()
-    if pools:
-        generator, response = load_generator(), load_response()
+    if pools and made_with:
+        generator, response = made_with
         for done, pileup in enumerate(pileups):
-            view_at = _View(
+            view_at = View(
                 _overlaid(pools, generator, response, manifest, pileup, crossings_per_stratum, seed)
             )
             rates.append(_rates(view_at, pileup, total_khz))
@@ -202,7 +158,7 @@ def describe(
             response,
             load_scales(manifest.scales),
             manifest.sigma_mb,
-            pileup=manifest.pileup,
+            pileup=recorded(manifest.pileup, manifest.pileup_profile),
             seed=seed,
         )
         say(total, total, "generated objects")
@@ -216,53 +172,6 @@ def describe(
     )
 
 
-class _View:
-    """Padded columns of an events array, made when first asked for."""
-
-    def __init__(self, events: ak.Array) -> None:
-        self._events = events
-        self._columns: dict[tuple[str, str], NDArray[np.float64]] = {}
-        self._scales = load_scales()
-        weight = ak.to_numpy(events.weight) / 2.0**WEIGHT_FRACTION_BITS
-        self.share: NDArray[np.float64] = weight / weight.sum()
-        self.pool_id: NDArray[np.uint64] = ak.to_numpy(events.pool_id)
-
-    def column(self, collection: str, field: str) -> NDArray[np.float64]:
-        """Return a field in physical units, ``(n, places)``; absent objects have -1."""
-        key = (collection, field)
-        if key not in self._columns:
-            codes = self._events[collection][field]
-            padded = ak.fill_none(ak.pad_none(codes, _ROOM, clip=True), -999)
-            raw = ak.to_numpy(padded).astype(np.float64)
-            scale = self._scales.field(collection, field)
-            self._columns[key] = np.where(raw == -999, -1.0, (raw - scale.offset) * scale.lsb)
-        return self._columns[key]
-
-    def code(self, collection: str, field: str) -> NDArray[np.int64]:
-        """Return a field as it is, ``(n, places)``; absent objects have -1."""
-        padded = ak.fill_none(ak.pad_none(self._events[collection][field], _ROOM, clip=True), -1)
-        codes: NDArray[np.int64] = ak.to_numpy(padded).astype(np.int64)
-        return codes
-
-    def count(self, collection: str) -> NDArray[np.int64]:
-        """Return the number of objects per crossing."""
-        counts: NDArray[np.int64] = ak.to_numpy(ak.num(self._events[collection].pt))
-        return counts
-
-
-def fires(view: Any, seed: StandardSeed) -> BoolArray:
-    """Return whether a seed fires in each crossing, bool, ``(n,)``."""
-    good = view.column(seed.collection, "pt").copy()
-    if seed.max_abs_eta < 9.0:
-        good[np.abs(view.column(seed.collection, "eta")) > seed.max_abs_eta] = -1.0
-    if seed.min_quality:
-        good[view.code("mu", "qual") < seed.min_quality] = -1.0
-    if seed.isolated:
-        good[view.code(seed.collection, "iso") <= 0] = -1.0
-    falling = -np.sort(-good, axis=1)
-    return np.asarray((falling[:, : len(seed.pt_gev)] >= np.array(seed.pt_gev)).all(axis=1))
-
-
 def clustered(
     share: NDArray[np.float64], pool_id: NDArray[np.uint64], fired: BoolArray, total_khz: float
 ) -> RateWithError:
@@ -272,7 +181,7 @@ def clustered(
     return RateWithError(float(sums.sum()), float((sums**2).sum() ** 0.5), int(fired.sum()))
 
 
-def _rates(view: _View, pileup: float, total_khz: float) -> PileupRates:
+def _rates(view: View, pileup: float, total_khz: float) -> PileupRates:
     jets = (view.column("jet", "pt") >= 30.0).sum(axis=1)
     return PileupRates(
         pileup=pileup,
@@ -284,7 +193,7 @@ def _rates(view: _View, pileup: float, total_khz: float) -> PileupRates:
     )
 
 
-def _spectrum(view: _View, collection: str, place: int, total_khz: float) -> tuple[float, ...]:
+def _spectrum(view: View, collection: str, place: int, total_khz: float) -> tuple[float, ...]:
     pt = -np.sort(-view.column(collection, "pt"), axis=1)[:, place]
     order = np.argsort(pt)
     above = np.concatenate([np.cumsum(view.share[order][::-1])[::-1], [0.0]])
@@ -292,16 +201,20 @@ def _spectrum(view: _View, collection: str, place: int, total_khz: float) -> tup
     return tuple(float(rate) for rate in above[at] * total_khz)
 
 
-def _multiplicity(view: _View, collection: str) -> tuple[float, ...]:
+def _multiplicity(view: View, collection: str) -> tuple[float, ...]:
     counts = view.count(collection)
     return tuple(float(x) for x in np.bincount(counts, view.share, _ROOM))
 
 
-def _pools(folder: Path, manifest: SampleManifest) -> dict[str, Pool]:
+def settings_of(manifest: SampleManifest) -> tuple[GeneratorSettings, ResponseSettings] | None:
+    """The packaged settings that samples were made with, None if they were others."""
+    generator = packaged_generator(manifest.generator_sha256)
+    response = packaged_response(manifest.response_sha256)
+    return (generator, response) if generator and response else None
+
+
+def evaluation_pools(folder: Path, generator: GeneratorSettings) -> dict[str, Pool]:
     """Pools of evaluation and of signals that are still there; none unless all backgrounds are."""
-    generator = load_generator()
-    if generator.sha256() != manifest.generator_sha256:
-        return {}
     found: dict[str, Pool] = {}
     for process in generator.processes:
         split = "eval" if process.kind == "background" else "signal"
@@ -328,7 +241,7 @@ def _overlaid(
 ) -> ak.Array:
     """Stratified crossings at another mean pile-up, from the same pools."""
     background = {name: pools[name] for name in generator.strata.processes()}
-    overlays = strata.build_overlays(background, generator.strata, response.muons)
+    overlays = build_overlays(background, generator.strata, response.muons)
     means = strata.class_means(generator, overlays.muon_fraction, manifest.sigma_mb, pileup)
     scales = load_scales(manifest.scales)
     parts: list[Crossings] = []

@@ -263,6 +263,25 @@ def load_response(name_or_path: str | Path = "response_cms") -> ResponseSettings
     )
 
 
+#: Response cards that come with the package.
+PACKAGED_RESPONSES: Final = ("response_cms",)
+
+
+def packaged_response(sha256: str) -> ResponseSettings | None:
+    """Return the packaged response card with this hash, None if there is none.
+
+    Examples
+    --------
+    >>> packaged_response(load_response().sha256).name
+    'cms'
+    """
+    for name in PACKAGED_RESPONSES:
+        response = load_response(name)
+        if response.sha256 == sha256:
+            return response
+    return None
+
+
 def _geometry(content: Mapping[str, Any], where: str) -> TowerGeometry:
     raw = take(content, "geometry", dict, where)
     place = f"{where}: geometry"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -47,7 +47,7 @@ class SampleFile(Record):
     content_sha256
         Hash of the integers in the file (see `emulator.samples.content`), not of its bytes.
     pools
-        Pool events of each process.
+        Pool events of each process, after cuts.
     """
 
     name: str
@@ -72,6 +72,8 @@ class SampleManifest(Record):
     identity_sha256
         Hash of all that decides about the crossings: sizes, seed, pile-up, all settings, and the code
         that makes pools. Empty in samples of an older version.
+    pileup, pileup_profile
+        Mean number of interactions; and their distribution, empty where it is Poisson.
     """
 
     tier: str
@@ -87,6 +89,7 @@ class SampleManifest(Record):
     k_factors: Mapping[str, float]
     files: tuple[SampleFile, ...]
     identity_sha256: str = ""
+    pileup_profile: Mapping[str, Any] = field(default_factory=dict)
 
     def file(self, name: str) -> SampleFile:
         """Return the record of a file, by its name or by ``train``, ``tune``, ``eval`` or a signal.

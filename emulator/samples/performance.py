@@ -10,6 +10,7 @@ import numpy as np
 from emulator.results import Record
 from emulator.samples import strata
 from emulator.samples.crossings import Crossings, simulate
+from emulator.samples.overlays import build_overlays
 from emulator.samples.truth import ELECTRON, JET, MET, MUON, TAU
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from emulator.objects import HardwareScales
     from emulator.samples.detector import ResponseSettings
+    from emulator.samples.pileup import PileupProfile
     from emulator.samples.pools import Pool
     from emulator.samples.settings import GeneratorSettings
 
@@ -60,7 +62,18 @@ KINDS: Final = (
 
 #: Processes whose generated objects are looked at.
 SOURCES: Final[Mapping[str, tuple[str, ...]]] = {
-    "jet": ("qcd20", "qcd30", "qcd50", "qcd80", "qcd120", "qcd170", "qcd300"),
+    "jet": (
+        "qcd20",
+        "qcd30",
+        "qcd50",
+        "light20",
+        "light30",
+        "light50",
+        "qcd80",
+        "qcd120",
+        "qcd170",
+        "qcd300",
+    ),
     "electron": ("W", "Z", "A4l"),
     "muon": ("W", "Z", "A4l"),
     "tau": ("h0tautau", "LQbtau", "W"),
@@ -106,7 +119,7 @@ def measure_performance(
     scales: HardwareScales,
     sigma_mb: Mapping[str, float],
     *,
-    pileup: float,
+    pileup: float | PileupProfile,
     copies: int = 1,
     seed: int = 1,
 ) -> tuple[Performance, ...]:
@@ -119,7 +132,7 @@ def measure_performance(
     generator, response, scales, sigma_mb
         As the samples were made with.
     pileup
-        Mean pile-up.
+        Mean pile-up, or its profile.
     copies
         How often each event is used.
     seed
@@ -153,12 +166,12 @@ def _overlay(
     response: ResponseSettings,
     scales: HardwareScales,
     sigma_mb: Mapping[str, float],
-    pileup: float,
+    pileup: float | PileupProfile,
     rng: np.random.Generator,
 ) -> Crossings:
     background = {name: pools[name] for name in generator.strata.processes()}
     signal = replace(pool, process="(leading)")
-    overlays = strata.build_overlays(background, generator.strata, response.muons, signal)
+    overlays = build_overlays(background, generator.strata, response.muons, signal)
     means = strata.class_means(generator, overlays.muon_fraction, sigma_mb, pileup)
     leading = overlays.classes["(leading)"].first + chosen
     draw = strata.draw_natural(overlays, means, len(chosen), rng, leading)

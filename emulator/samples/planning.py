@@ -26,6 +26,7 @@ from emulator.constants import WEIGHT_FRACTION_BITS
 from emulator.errors import SettingsError
 from emulator.results import Record
 from emulator.samples.pools import process_code
+from emulator.samples.settings import MUON_SUFFIX, load_generator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -326,9 +327,31 @@ def _seconds(term: BudgetTerm, generator: GeneratorSettings) -> float:
     return generator.process(term.name).cpu_seconds
 
 
-def tier_sizes(tier: Tier, split: str, scale: int = 1) -> tuple[dict[str, float], dict[str, float]]:
-    """Return the pool events and crossings of one data set of a tier, all units together."""
-    factor = tier.units * scale
-    events = {name: float(n * factor) for name, n in tier.events[split].items()}
-    crossings = {name: float(n * factor) for name, n in tier.crossings[split].items()}
+def tier_sizes(
+    tier: Tier, split: str, scale: float = 1
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the pool events and crossings of one data set of a tier, all units together.
+
+    A process that takes the place of one of other settings is also given under the name of that one, so
+    that a plan from samples of either tells what the other gives.
+
+    Examples
+    --------
+    >>> from emulator.samples.settings import load_tier
+    >>> events, crossings = tier_sizes(load_tier("release"), "eval", 3)
+    >>> events["light20"] == events["qcd20"], crossings["qcd20_mu"]
+    (True, 240000.0)
+    """
+    factor = tier.n_units(scale)
+    generator = load_generator(tier.processes)
+    events, crossings = (
+        {name: float(n * factor) for name, n in sizes[split].items()}
+        for sizes in (tier.events, tier.crossings)
+    )
+    for process in generator.processes:
+        if process.replaces:
+            for sizes in (events, crossings):
+                for suffix in ("", MUON_SUFFIX):
+                    if (name := process.name + suffix) in sizes:
+                        sizes[process.replaces + suffix] = sizes[name]
     return events, crossings

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -63,7 +63,7 @@ class Pool:
     event_id
         uint64, unique over processes, splits and seeds.
     sigma_mb
-        Cross-section, without K factor.
+        Cross-section, without K factor, after a filter on muons.
     generated
         Events that Pythia made, before a cut on pT-hat.
     truth
@@ -203,13 +203,17 @@ def make_piece(
         truth.append(batch.truth)
         generated += batch.tried
     number = request.first_event + np.arange(request.n_events)
+    sigma_mb = pythia.sigma_mb
+    if process.muon_filter is not None:
+        # Pythia stops at the event that fills the pool: this is without bias, kept / tried is not.
+        sigma_mb *= max(request.n_events - 1, 1) / max(generated - 1, 1)
     pool = Pool(
         process=request.process,
         split=request.split,
         deposits=join_deposits(parts),
         pthat_gev=np.concatenate(pthat),
         event_id=pool_event_id(process.code, request.split, request.seed, number),
-        sigma_mb=pythia.sigma_mb,
+        sigma_mb=sigma_mb,
         generated=generated,
         truth=join_truth(truth),
     )
@@ -300,6 +304,7 @@ def _settings_of(process: Process, generator: GeneratorSettings) -> list[Any]:
         list(generator.tune),
         list(generator.common),
         generator.batch_events,
+        *(astuple(own) for own in (process.muon_filter, process.spray) if own is not None),
     ]
 
 
@@ -307,7 +312,7 @@ def _settings_of(process: Process, generator: GeneratorSettings) -> list[Any]:
 def sources_sha256() -> str:
     """Hash of the code that decides what a pool holds: old pools are not reused after a change."""
     folder = Path(__file__).parent
-    names = ("deposit.py", "pools.py", "pythia.py", "truth.py")
+    names = ("deposit.py", "pools.py", "pythia.py", "spray.py", "truth.py")
     return content_sha256([(folder / name).read_text(encoding="utf-8") for name in names])
 
 

@@ -14,15 +14,17 @@ import awkward as ak
 import numpy as np
 
 from emulator.errors import L1Error, SettingsError
+from emulator.samples._optional import require
 from emulator.samples.deposit import Particles, classify
-from emulator.samples.truth import Truth, generated_objects
+from emulator.samples.spray import spray
+from emulator.samples.truth import Truth, generated_objects, no_truth
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
-    from emulator.samples.settings import GeneratorSettings, Process
+    from emulator.samples.settings import GeneratorSettings, MuonFilter, Process
 
 #: Largest seed that Pythia takes.
 MAX_SEED = 900_000_000
@@ -43,7 +45,7 @@ class Batch:
     pthat_gev
         Scale of the hard process, float32.
     tried
-        Events made for it, before a cut on pT-hat.
+        Events made for it, before cuts.
     truth
         What was generated in the first events.
     """
@@ -101,6 +103,7 @@ class Generator:
                 f"MultipartonInteractions:initFile={init_file}",
             ]
         self._pythia = _start(lines, process.name)
+        self._rng = np.random.default_rng(seed)
 
     @property
     def sigma_mb(self) -> float:
@@ -108,7 +111,7 @@ class Generator:
         return float(self._pythia.infoPython().sigmaGen())
 
     def batches(self, n_events: int, n_truth: int = 0) -> Iterator[Batch]:
-        """Yield batches of events until ``n_events`` are kept (after a cut on pT-hat, if any).
+        """Yield batches of events until ``n_events`` are kept (after cuts on pT-hat and muons, if any).
 
         The generated objects are noted for the first ``n_truth`` events.
         """
@@ -120,12 +123,22 @@ class Generator:
                 msg = f"Pythia gave up in process {self._process.name} after {kept} events"
                 raise L1Error(msg)
             pthat = hardest_scattering_gev(events)
+            keep = np.ones(tried, np.bool_)
             if self._process.max_pthat_gev is not None:
-                keep = pthat < self._process.max_pthat_gev
+                keep &= pthat < self._process.max_pthat_gev
+            if self._process.muon_filter is not None:
+                keep &= passes_muon_filter(events, self._process.muon_filter)
+            if not keep.all():
                 events, pthat = events[keep], pthat[keep]
-            truth = generated_objects(events, max(n_truth - kept, 0))
+            particles = final_particles(events)
+            if self._process.spray is None:
+                truth = generated_objects(events, max(n_truth - kept, 0))
+            else:
+                # Generated jets and MET would lack the spray, so they are left unknown.
+                truth = no_truth(len(events))
+                particles = _with_spray(particles, *spray(events, self._process.spray, self._rng))
             kept += len(pthat)
-            yield Batch(final_particles(events), pthat.astype(np.float32), tried, truth)
+            yield Batch(particles, pthat.astype(np.float32), tried, truth)
 
 
 # Status of partons that come out of the hardest scattering, and of further ones.
@@ -147,6 +160,20 @@ def hardest_scattering_gev(events: ak.Array) -> NDArray[np.float64]:
         first, ak.to_numpy(ak.fill_none(ak.max(pt, axis=1), 0.0))
     )
     return hardest
+
+
+def passes_muon_filter(events: ak.Array, muon_filter: MuonFilter) -> NDArray[np.bool_]:
+    """Return which events a filter on generated muons keeps, bool, ``(n,)``.
+
+    Pions and kaons are final in Pythia, so all its muons come from heavier particles.
+    """
+    particles = events.prt
+    muons = particles[(np.abs(particles.id) == 13) & (particles.status > 0)].p
+    pt = np.hypot(muons.px, muons.py)
+    slope = np.sinh(muon_filter.max_abs_eta)
+    good = (pt >= muon_filter.min_pt_gev) & (np.abs(muons.pz) < slope * pt)
+    found: NDArray[np.bool_] = ak.to_numpy(ak.any(good, axis=1))
+    return found if muon_filter.keep == "with" else ~found
 
 
 def final_particles(events: ak.Array) -> Particles:
@@ -174,20 +201,35 @@ def final_particles(events: ak.Array) -> Particles:
     )
 
 
-def require_pythia() -> Any:
-    """Import pythia8mc.
+def _columns(particles: Particles) -> tuple[NDArray[Any], ...]:
+    return (
+        particles.pt_gev,
+        particles.eta,
+        particles.phi,
+        particles.kind,
+        particles.charge,
+    )
 
-    Raises
-    ------
-    L1Error
-        If it is not installed; the message says how to install it.
-    """
-    try:
-        import pythia8mc
-    except ImportError as error:
-        msg = "making samples needs pythia8mc (GPL): pip install 'l1distill[samples]'"
-        raise L1Error(msg) from error
-    return pythia8mc
+
+def _with_spray(
+    particles: Particles,
+    owner: NDArray[np.int64],
+    momenta: NDArray[np.float64],
+    pdg_id: NDArray[np.int64],
+) -> Particles:
+    """Add the pions of a spray behind the other particles of each event."""
+    n = len(particles.offsets) - 1
+    pt = np.hypot(momenta[:, 1], momenta[:, 2])
+    eta = np.arcsinh(momenta[:, 3] / np.maximum(pt, _MIN_PT_GEV))
+    use = (pt > _MIN_PT_GEV) & (np.abs(eta) < _MAX_ABS_ETA)
+    kind, charge = classify(pdg_id[use])
+    phi = np.arctan2(momenta[use, 2], momenta[use, 1])
+    event = np.concatenate([np.repeat(np.arange(n), np.diff(particles.offsets)), owner[use]])
+    order = np.argsort(event, kind="stable")
+    added = (pt[use], eta[use], phi, kind, charge)
+    joined = [np.concatenate(pair)[order] for pair in zip(_columns(particles), added, strict=True)]
+    counts = np.bincount(event, minlength=n)
+    return Particles(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), *joined)
 
 
 #: Events that a process is tried with before anything is made.
@@ -250,7 +292,7 @@ def make_init_file(settings: GeneratorSettings, process: Process, path: Path) ->
 
 
 def _start(lines: list[str], process: str) -> Any:
-    pythia = require_pythia().Pythia("", False)
+    pythia = require("pythia8mc").Pythia("", False)
     for line in lines:
         if not pythia.readString(line):
             msg = f"process {process}: Pythia does not know the setting {line!r}"

@@ -6,13 +6,24 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from emulator.errors import MissingNameError, SettingsError
-from emulator.samples._yaml import content_sha256, read_yaml, refuse_unknown, take, take_texts
+from emulator.samples._yaml import (
+    content_sha256,
+    read_yaml,
+    refuse_unknown,
+    section,
+    take,
+    take_texts,
+)
+from emulator.samples.response_card import CardNumber, read_card
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 Kind = Literal["background", "signal"]
+
+#: Settings of processes that come with the package.
+PACKAGED_GENERATORS: Final = ("processes", "processes_release")
 
 #: Data sets of zero-bias crossings; each has Pythia events of its own. Never reorder: the place in
 #: this tuple is part of seeds and of pool event ids.
@@ -23,10 +34,29 @@ MUON_SUFFIX: Final = "_mu"
 
 
 @dataclass(frozen=True, slots=True)
+class MuonFilter:
+    """Only events with (or only those without) a generated muon that is not from a pion or kaon."""
+
+    min_pt_gev: float
+    max_abs_eta: float
+    keep: Literal["with", "without"]
+
+
+@dataclass(frozen=True, slots=True)
+class SprayDecay:
+    """Decay of a scalar into a soft spray of mesons, see `emulator.samples.spray`."""
+
+    pdg_id: int
+    temperature_gev: float
+    meson_gev: float
+
+
+@dataclass(frozen=True, slots=True)
 class Process:
     """One process as Pythia generates it; `code` identifies it in pool event ids.
 
-    `cpu_seconds` is about what one event takes; plans of samples use it, events do not depend on it.
+    `cpu_seconds` is about what one event takes, `replaces` the process of other settings whose place this
+    one takes; plans of samples use them, events do not depend on them.
     """
 
     name: str
@@ -37,6 +67,14 @@ class Process:
     k_factor: float = 1.0
     max_pthat_gev: float | None = None
     cpu_seconds: float = 0.006
+    replaces: str = ""
+    muon_filter: MuonFilter | None = None
+    spray: SprayDecay | None = None
+
+    @property
+    def is_hard_qcd(self) -> bool:
+        """Whether the process is a part of the inelastic cross-section, cut out of soft QCD."""
+        return any(line.startswith("HardQCD:") for line in self.settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +137,11 @@ class GeneratorSettings:
         for name in ("crossing_cpu_seconds", "least_pileup_events"):
             del content[name]
         for process in content["processes"]:
-            del process["cpu_seconds"]
+            del process["cpu_seconds"], process["replaces"]
+            # What a process does not use does not count, so that new settings leave old hashes.
+            for name in ("muon_filter", "spray"):
+                if process[name] is None:
+                    del process[name]
         return content_sha256(content)
 
 
@@ -118,6 +160,8 @@ class Tier:
     A large tier consists of `units`, each with pools, crossings and files of its own, so that it can
     be made in parts, goes on after an interruption, and grows by further units. All numbers are those
     of one unit. Of each piece of a pool for evaluation, the first `truth_events` keep what was generated.
+    `processes` and `response` name the settings it is made with. `compact` files hold hardware integers
+    alone, without the float branches that follow from them, and are compressed harder.
     """
 
     name: str
@@ -129,6 +173,31 @@ class Tier:
     events: Mapping[str, Mapping[str, int]]
     crossings: Mapping[str, Mapping[str, int]]
     signals: Mapping[str, SignalSize]
+    processes: str = "processes"
+    response: str = "response_cms"
+    compact: bool = False
+
+    def n_units(self, scale: float) -> int:
+        """Return the number of units at a scale, rounded.
+
+        Raises
+        ------
+        SettingsError
+            If there would be none.
+
+        Examples
+        --------
+        >>> load_tier("release").n_units(0.1)
+        4
+        """
+        units = round(self.units * scale) if 0.0 < scale < 1e6 else 0
+        if units < 1 or (scale < 1.0 and self.units == 1):
+            msg = (
+                f"the scale must be at least {1 / self.units:g} for tier {self.name}, which has "
+                f"{self.units} unit{'s' if self.units > 1 else ''}, not {scale:g}"
+            )
+            raise SettingsError(msg)
+        return units
 
 
 def load_generator(name_or_path: str | Path = "processes") -> GeneratorSettings:
@@ -147,8 +216,11 @@ def load_generator(name_or_path: str | Path = "processes") -> GeneratorSettings:
     1.6
     """
     content, where = read_yaml(name_or_path)
-    refuse_unknown(content, tuple(GeneratorSettings.__annotations__), where)
+    refuse_unknown(content, (*GeneratorSettings.__annotations__, "k_factors"), where)
     raw_processes = take(content, "processes", dict, where)
+    k_factors = (
+        load_k_factors(take(content, "k_factors", str, where)) if "k_factors" in content else {}
+    )
     settings = GeneratorSettings(
         name=take(content, "name", str, where),
         sqrt_s_tev=take(content, "sqrt_s_tev", float, where),
@@ -160,18 +232,71 @@ def load_generator(name_or_path: str | Path = "processes") -> GeneratorSettings:
         crossing_cpu_seconds=take(content, "crossing_cpu_seconds", float, where),
         least_pileup_events=take(content, "least_pileup_events", int, where),
         strata=_strata(take(content, "strata", dict, where), f"{where}: strata"),
-        processes=tuple(_process(name, raw, where) for name, raw in raw_processes.items()),
+        processes=tuple(
+            _process(name, raw, k_factors.get(name, 1.0), where)
+            for name, raw in raw_processes.items()
+        ),
     )
     _check(settings, where)
+    for name in k_factors:
+        if name not in raw_processes:
+            raise MissingNameError("process", name, list(raw_processes), f"{where}: k_factors")
     return settings
 
 
-def _process(name: str, raw: Mapping[str, Any], where: str) -> Process:
+def packaged_generator(sha256: str) -> GeneratorSettings | None:
+    """Return the packaged settings of processes with this hash, None if there are none.
+
+    Examples
+    --------
+    >>> packaged_generator(load_generator().sha256()).name
+    'pp_13p6tev'
+    """
+    for name in PACKAGED_GENERATORS:
+        settings = load_generator(name)
+        if settings.sha256() == sha256:
+            return settings
+    return None
+
+
+def k_factor_card(name_or_path: str | Path = "k_factors") -> tuple[CardNumber, ...]:
+    """Return the K factors with their sources and bands."""
+    return read_card(*read_yaml(name_or_path))[1]
+
+
+def load_k_factors(name_or_path: str | Path = "k_factors") -> dict[str, float]:
+    """Load a card of K factors: a number for each process, with its source and band.
+
+    Raises
+    ------
+    InputFileError
+        If the file cannot be read.
+    SettingsError, MissingNameError
+        If a number is not positive, has no source, or lies outside its band.
+
+    Examples
+    --------
+    >>> load_k_factors()["tt"]
+    1.6
+    """
+    content, where = read_yaml(name_or_path)
+    values, _ = read_card(content, where)
+    refuse_unknown(values, ("name", "k_factors"), where)
+    factors = take(values, "k_factors", dict, where)
+    found = {name: take(factors, name, float, f"{where}: k_factors") for name in factors}
+    if wrong := [name for name, value in found.items() if not value > 0.0]:
+        msg = f"{where}: the K factor of {wrong[0]} must be positive, not {found[wrong[0]]:g}"
+        raise SettingsError(msg)
+    return found
+
+
+def _process(name: str, raw: Mapping[str, Any], k_factor: float, where: str) -> Process:
     place = f"{where}: process {name}"
     if not isinstance(raw, dict):
         msg = f"{place} must be a mapping of settings"
         raise SettingsError(msg)
-    refuse_unknown(raw, [key for key in Process.__annotations__ if key != "name"], place)
+    own = [key for key in Process.__annotations__ if key not in {"name", "k_factor"}]
+    refuse_unknown(raw, own, place)
     kind = take(raw, "kind", str, place)
     if kind not in {"background", "signal"}:
         msg = f"{place}: kind must be background or signal, not {kind!r}"
@@ -183,9 +308,29 @@ def _process(name: str, raw: Mapping[str, Any], where: str) -> Process:
         kind=cast("Kind", kind),
         description=take(raw, "description", str, place),
         settings=take_texts(raw, "settings", place),
-        k_factor=take(raw, "k_factor", float, place, 1.0),
+        k_factor=k_factor,
         max_pthat_gev=take(raw, "max_pthat_gev", float, place) if limited else None,
         cpu_seconds=take(raw, "cpu_seconds", float, place, 0.006),
+        replaces=take(raw, "replaces", str, place, ""),
+        muon_filter=_muon_filter(raw, place),
+        spray=section(raw, "spray", SprayDecay, place) if "spray" in raw else None,
+    )
+
+
+def _muon_filter(raw: Mapping[str, Any], where: str) -> MuonFilter | None:
+    if "muon_filter" not in raw:
+        return None
+    own = take(raw, "muon_filter", dict, where)
+    place = f"{where}: muon_filter"
+    refuse_unknown(own, tuple(MuonFilter.__annotations__), place)
+    keep = take(own, "keep", str, place)
+    if keep not in {"with", "without"}:
+        msg = f"{place}: keep must be with or without, not {keep!r}"
+        raise SettingsError(msg)
+    return MuonFilter(
+        min_pt_gev=take(own, "min_pt_gev", float, place),
+        max_abs_eta=take(own, "max_abs_eta", float, place),
+        keep=cast("Literal['with', 'without']", keep),
     )
 
 
@@ -262,6 +407,9 @@ def load_tier(name: str, path: str | Path = "tiers") -> Tier:
             )
             for signal, size in signals.items()
         },
+        processes=take(raw, "processes", str, place, "processes"),
+        response=take(raw, "response", str, place, "response_cms"),
+        compact=take(raw, "compact", bool, place, default=False),
     )
 
 

@@ -15,7 +15,7 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.errors import L1Error
+from emulator.samples._optional import require
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -178,7 +178,7 @@ def _missing(particles: ak.Array) -> _Table:
 def _jets(particles: ak.Array) -> _Table:
     visible = (particles.status > 0) & (np.abs(particles.id) != 13) & ~_invisible(particles)
     p = particles[visible].p
-    fastjet = require_fastjet()
+    fastjet = require("fastjet")
     definition = fastjet.JetDefinition(fastjet.antikt_algorithm, _JET_RADIUS)
     momenta = ak.zip({"px": p.px, "py": p.py, "pz": p.pz, "E": p.e})
     _silence()
@@ -188,26 +188,10 @@ def _jets(particles: ak.Array) -> _Table:
     return _table(JET, owner, flat.px, flat.py, flat.pz, _JET_MIN_PT_GEV)
 
 
-def require_fastjet() -> Any:
-    """Import fastjet.
-
-    Raises
-    ------
-    L1Error
-        If it is not installed; the message says how to install it.
-    """
-    try:
-        import fastjet
-    except ImportError as error:
-        msg = "generated jets need fastjet (GPL): pip install 'l1distill[samples]'"
-        raise L1Error(msg) from error
-    return fastjet
-
-
 @lru_cache(maxsize=1)
 def _silence() -> None:
     """Let fastjet print its banner into nowhere: it does so once in a process, into file 1."""
-    fastjet = require_fastjet()
+    fastjet = require("fastjet")
     sys.stdout.flush()
     saved, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
     try:

@@ -40,7 +40,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-samples_app = typer.Typer(help="Generate, plan and describe samples.", no_args_is_help=True)
+samples_app = typer.Typer(help="Generate, plan, describe and check samples.", no_args_is_help=True)
 menu_app = typer.Typer(help="Check seeds of a menu.", no_args_is_help=True)
 bench_app = typer.Typer(help="Look at benchmark records.", no_args_is_help=True)
 model_app = typer.Typer(help="Look at model files, make them of other forms.", no_args_is_help=True)
@@ -63,6 +63,7 @@ app.command("scan")(scanning.scan)
 samples_app.command("generate")(samples.generate)
 samples_app.command("describe")(samples.describe)
 samples_app.command("plan")(samples.plan)
+samples_app.command("closure")(samples.closure)
 model_app.command("show")(models.show)
 model_app.command("check")(models.check)
 model_app.command("import")(models.import_network)

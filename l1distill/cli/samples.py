@@ -16,9 +16,15 @@ def generate(
     *,
     tier: Annotated[str, typer.Option(help="How much to make, for example quick.")] = "quick",
     pileup: Annotated[
-        float, typer.Option(min=0.0, help="Mean number of collisions in a crossing.")
-    ] = 50.0,
-    scale: Annotated[int, typer.Option(min=1, help="This many times the units of the tier.")] = 1,
+        str,
+        typer.Option(
+            help="Collisions in a crossing: the mean of Poisson numbers, fixed:N, a packaged profile "
+            "(pileup_spread), or a YAML file with a histogram of means."
+        ),
+    ] = "50",
+    scale: Annotated[
+        float, typer.Option(help="This many times the units of the tier; 0.1 for a tenth.")
+    ] = 1.0,
     part: Annotated[
         str, typer.Option(help="Make only part i of n, for a cluster.", metavar="i/n")
     ] = "1/1",
@@ -41,15 +47,18 @@ def generate(
         l1distill samples generate --tier quick -o samples
 
         l1distill samples generate --tier release --scale 3 --part 2/12 -o samples
+
+        l1distill samples generate --pileup fixed:40 -o samples
     """
     from emulator.samples import generate as generate_samples
     from emulator.samples import load_generator, load_response
+    from emulator.samples.pileup import load_pileup
 
     with Reporter().progress("samples") as progress:
         manifest = generate_samples(
             tier,
             output,
-            scenario_pileup=pileup,
+            scenario_pileup=load_pileup(pileup),
             seed=seed,
             jobs=jobs,
             scale=scale,
@@ -83,7 +92,7 @@ def plan(
     tier: Annotated[
         str | None, typer.Option(help="Fail if this tier does not reach the wanted error.")
     ] = None,
-    scale: Annotated[int, typer.Option(min=1, help="Scale of that tier.")] = 1,
+    scale: Annotated[float, typer.Option(help="Scale of that tier.")] = 1.0,
     as_json: AsJson = False,
 ) -> int:
     """Say how many pool events and crossings a wanted error takes, and what limits it.
@@ -153,6 +162,43 @@ def describe(
         print_json(description.as_dict())
     else:
         typer.echo(f"{written[0]}: {len(description.rates[0].seeds)} seeds")
+    return 0
+
+
+def closure(
+    samples: Annotated[
+        Path, typer.Argument(help="Folder of generated samples with its pools.", metavar="SAMPLES")
+    ],
+    *,
+    crossings: Annotated[int, typer.Option(min=100, help="Crossings of each kind.")] = 200_000,
+    pileup: Annotated[
+        str | None, typer.Option(help="As in `generate`; that of the samples by default.")
+    ] = None,
+    scenario: Annotated[str, typer.Option(help="Rate scenario.")] = "run3_pu50",
+    seed: Seed = 1,
+    as_json: AsJson = False,
+) -> int:
+    """Compare rates in stratified crossings with those in natural ones from the same pools.
+
+    Example:
+
+        l1distill samples closure samples --crossings 400000
+    """
+    from l1distill.sample_closure import closure_of, closure_table
+
+    with Reporter().progress("closure") as progress:
+        rows = closure_of(
+            samples,
+            crossings=crossings,
+            pileup=pileup,
+            scenario=scenario,
+            seed=seed,
+            progress=progress,
+        )
+    if as_json:
+        print_json({"rows": [row.as_dict() for row in rows]})
+    else:
+        typer.echo(closure_table(rows))
     return 0
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from emulator.files import replace_file
-from emulator.samples.detector import load_response
+from emulator.samples.detector import packaged_response
+from emulator.samples.settings import k_factor_card
 from l1distill.report.figures import plot_style, save_plot
 from l1distill.sample_card.plots import draw_plots
 
@@ -45,7 +46,7 @@ def write_sample_card(description: SampleDescription, folder: Path) -> list[Path
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    response = load_response()
+    response = packaged_response(description.manifest.response_sha256)
     html = environment.get_template("sample_card.html.j2").render(
         manifest=description.manifest,
         total_khz=description.total_khz,
@@ -54,8 +55,9 @@ def write_sample_card(description: SampleDescription, folder: Path) -> list[Path
         rate=_rate,
         performance=description.performance,
         plots=plots,
-        # The card of this version says nothing about samples made with another one.
-        card=response.card if response.sha256 == description.manifest.response_sha256 else (),
+        # A card of the package says nothing about samples made with another one.
+        card=response.card if response else (),
+        k_factors={number.name: number for number in k_factor_card()},
     )
     page, numbers = folder / PAGE_NAME, folder / "sample_card.json"
     with replace_file(page) as temporary:

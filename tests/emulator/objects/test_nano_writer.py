@@ -106,6 +106,24 @@ def test_other_tools_find_the_names_and_floats_of_nano(tmp_path: Path) -> None:
         assert "L1D_weight" not in tree.keys()  # noqa: SIM118 (a tree is no dict)
 
 
+def test_compact_files_hold_the_same_integers_in_the_same_branches(tmp_path: Path) -> None:
+    events = one_muon(rows=40)
+    sizes = {}
+    for name, compact in (("whole", False), ("compact", True)):
+        write_nano(tmp_path / name, [events], provenance={"a": 1}, compact=compact)
+        sizes[name] = (tmp_path / name).stat().st_size
+    assert read_events(tmp_path / "compact").tolist() == read_events(tmp_path / "whole").tolist()
+    assert open_file(tmp_path / "compact").provenance() == {"a": 1}
+    with uproot.open(tmp_path / "compact") as small, uproot.open(tmp_path / "whole") as file:
+        assert small.file.compression.name == "ZSTD"
+        kept, all_branches = small["Events"].keys(), file["Events"].keys()
+        floats = {name for name, each in file["Events"].items() if "float" in each.typename}
+        assert set(all_branches) - set(kept) == floats != set()
+        for name in kept:
+            assert small["Events"][name].array().tolist() == file["Events"][name].array().tolist()
+    assert sizes["compact"] < sizes["whole"]
+
+
 def test_weights_keep_all_bits(tmp_path: Path) -> None:
     weights = {"weight": [2**62 + 1], "stratum": [-1], "pool_id": np.array([2**64 - 1], np.uint64)}
     arrays: dict[str, Any] = {name: np.asarray(values) for name, values in weights.items()}

@@ -18,9 +18,8 @@ from emulator.samples.crossings import (
     to_events,
 )
 from emulator.samples.detector import load_response
+from emulator.samples.overlays import Overlays, build_overlays
 from emulator.samples.strata import (
-    Overlays,
-    build_overlays,
     class_means,
     class_probabilities,
     draw_natural,

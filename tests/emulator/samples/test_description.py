@@ -12,11 +12,11 @@ from emulator.errors import InputFileError
 from emulator.objects.reader import read_events
 from emulator.samples.description import (
     SPECTRUM_GEV,
-    STANDARD_SEEDS,
     SampleDescription,
     clustered,
     describe,
 )
+from emulator.samples.seeds import STANDARD_SEEDS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -25,7 +26,10 @@ from emulator.samples import (
     load_tier,
     production,
 )
+from emulator.samples import pieces as sample_pieces
+from emulator.samples.pileup import load_pileup
 from emulator.samples.pools import make_piece
+from emulator.samples.sample_files import write_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,7 +148,7 @@ def test_pools_are_reused_and_interrupted_runs_are_seen(
     assert {path: path.stat().st_mtime_ns for path in (folder / "pools").iterdir()} == pools
     assert not (tmp_path / "pools").exists()
     # An interrupted run leaves nothing that looks like a set of samples.
-    monkeypatch.setattr(production, "_write", lambda *_: pytest.fail("power cut"))
+    monkeypatch.setattr(production, "write_file", lambda *_: pytest.fail("power cut"))
     with pytest.raises(pytest.fail.Exception, match="power cut"):
         make()
     with pytest.raises(L1Error, match="the samples are not finished"):
@@ -178,7 +182,7 @@ def test_units_are_made_in_parts_go_on_and_grow(
     assert first.files[0].name == "zerobias_train_000.root"
     with pytest.raises(L1Error, match="the samples are not finished"):
         load_manifest(tmp_path)
-    written = production._write
+    written = write_file
     calls = []
 
     def killed(out: Path, name: str, *rest: Any) -> Any:
@@ -187,10 +191,10 @@ def test_units_are_made_in_parts_go_on_and_grow(
             raise KeyboardInterrupt
         return written(out, name, *rest)
 
-    monkeypatch.setattr(production, "_write", killed)
+    monkeypatch.setattr(production, "write_file", killed)
     with pytest.raises(KeyboardInterrupt):
         make((2, 2))
-    monkeypatch.setattr(production, "_write", written)
+    monkeypatch.setattr(production, "write_file", written)
     made: list[str] = []
 
     def counted(request: Any, *rest: Any) -> Path:
@@ -198,7 +202,7 @@ def test_units_are_made_in_parts_go_on_and_grow(
             made.append(request.process)
         return make_piece(request, *rest)
 
-    monkeypatch.setattr(production, "make_piece", counted)
+    monkeypatch.setattr(sample_pieces, "make_piece", counted)
     make((2, 2))
     assert made == []
     whole = load_manifest(tmp_path)
@@ -220,10 +224,83 @@ def test_units_are_made_in_parts_go_on_and_grow(
     assert elsewhere.content_sha256() == whole.content_sha256()
 
 
+# Two units of minimum bias; the process ends itself without a farewell after some pieces.
+_KILLED = """
+import os, signal, sys
+from dataclasses import replace
+from emulator.samples import generate, load_generator, load_tier
+generator, tier = load_generator(), load_tier("smoke")
+strata = replace(generator.strata, ranks=("minbias", "minbias_mu"), forced_muons=("minbias",))
+tier = replace(
+    tier,
+    units=2,
+    signals={},
+    events={s: {"minbias": 60} for s in tier.events},
+    crossings={s: dict.fromkeys(strata.ranks, 6) for s in tier.crossings},
+)
+last = int(sys.argv[2])
+def progress(done, total, text):
+    if done == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+made = generate(
+    tier, sys.argv[1], seed=5, jobs=1, progress=progress,
+    generator=replace(generator, strata=strata),
+)
+print(sorted(made.content_sha256().items()))
+"""
+
+
+def test_a_killed_run_goes_on_to_the_same_content(tmp_path: Path) -> None:
+    """SIGKILL among the pools, then among the crossings of the second unit."""
+    pytest.importorskip("pythia8mc")
+
+    def run(folder: str, last: int) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", _KILLED, str(tmp_path / folder), str(last)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    for last in (2, 15):
+        assert run("killed", last).returncode == -signal.SIGKILL
+        assert not (tmp_path / "killed" / "samples.json").exists()
+    assert (tmp_path / "killed" / "unit_000.json").exists()
+    resumed, whole = run("killed", -1), run("whole", -1)
+    assert resumed.returncode == 0, resumed.stderr
+    assert resumed.stdout == whole.stdout != ""
+    # No draft of the killed runs is left among the files.
+    assert not [path.name for path in (tmp_path / "killed").iterdir() if "draft" in path.name]
+
+
+@pytest.mark.parametrize("pileup", ["fixed:30", "pileup_spread"])
+def test_profiles_are_noted_and_change_what_identifies_samples(
+    made: tuple[Path, SampleManifest], tmp_path: Path, pileup: str
+) -> None:
+    folder, poisson = made
+    tier, generator = _settings()
+    profile = load_pileup(pileup)
+    other = generate(
+        tier,
+        tmp_path,
+        seed=SEED,
+        jobs=1,
+        pool_dir=folder / "pools",
+        generator=generator,
+        scenario_pileup=profile,
+    )
+    assert load_manifest(tmp_path) == other
+    assert other.pileup == profile.mean
+    assert other.pileup_profile["kind"] == profile.kind
+    assert poisson.pileup_profile == {}
+    assert other.identity_sha256 != poisson.identity_sha256
+    noted = open_file(tmp_path / "zerobias_eval.root").provenance()
+    assert noted["pileup_profile"]["values"] == list(profile.values)
+    for file in other.files_of("eval"):
+        assert sum(each.probability for each in file.strata) == pytest.approx(1, abs=1e-12)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"scale": 0}, SettingsError, "scale must be at least 1, not 0"),
+        ({"scale": 0}, SettingsError, "scale must be at least 1 for tier smoke, .* not 0"),
+        ({"scale": 0.5}, SettingsError, "scale must be at least 1 for tier smoke"),
         ({"part": (3, 2)}, SettingsError, "part 3/2 does not exist"),
         ({"part": (1, 2)}, SettingsError, "has 1 unit and cannot be cut into 2 parts"),
         ({"tier": "smok"}, MissingNameError, "no tier 'smok'; nearest: smoke"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from emulator.errors import MissingNameError, SettingsError
+from emulator.errors import InputFileError, L1Error, MissingNameError, SettingsError
 from emulator.samples._yaml import read_yaml
 from emulator.samples.settings import (
     GeneratorSettings,
@@ -22,9 +22,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize("name", ["quick", "smoke"])
+@pytest.mark.parametrize("name", ["quick", "smoke", "fixture", "release"])
 def test_packaged_tiers_fit_the_processes(name: str) -> None:
-    check_tier(load_tier(name), load_generator())
+    tier = load_tier(name)
+    check_tier(tier, load_generator(tier.processes))
+
+
+def test_settings_of_the_quick_tier_do_not_change() -> None:
+    """Hashes of studies and reference runs hold these."""
+    tier = load_tier("quick")
+    assert load_generator(tier.processes).sha256() == (
+        "a16277b5546e757dd96c3c7308bce2a8118cafe4ea0cf91bb16464ccd9e88f5e"
+    )
 
 
 def test_quick_tier_is_large_enough_for_the_study() -> None:
@@ -122,3 +131,82 @@ def test_tier_numbers_are_positive(tmp_path: Path) -> None:
     )
     with pytest.raises(SettingsError, match="tier mine: piece_events must be positive, not 0"):
         load_tier("mine", path)
+
+
+def test_hard_qcd_of_the_release_is_cut_into_parts_that_share_nothing() -> None:
+    """Below 80 GeV each scattering of HardQCD:all is switched on in one class; c and b in two, by muon."""
+    settings = load_generator("processes_release")
+    assert settings.strata.processes() != load_generator().strata.processes()
+    light = {"gg2gg", "gg2qqbar", "qg2qg", "qq2qq", "qqbar2gg", "qqbar2qqbarNew"}
+
+    def switched_on(name: str) -> set[str]:
+        lines = settings.process(name).settings
+        return {line[8:-3] for line in lines if line.startswith("HardQCD:")}
+
+    for name in ("light20", "light30", "light50"):
+        assert switched_on(name) == light
+    with_muon, without = settings.process("bcmuon"), settings.process("bc")
+    assert with_muon.settings == without.settings
+    assert switched_on("bc") == {"hardccbar", "hardbbbar"}
+    one, other = with_muon.muon_filter, without.muon_filter
+    assert one is not None
+    assert other is not None
+    assert (one.min_pt_gev, one.max_abs_eta) == (other.min_pt_gev, other.max_abs_eta)
+    assert {one.keep, other.keep} == {"with", "without"}
+    assert {p.name for p in settings.processes if p.kind == "signal"} == {
+        *("A4l", "LQbtau", "h0tautau", "hptaunu", "Haa4b", "Haa4tau", "VBFHinv", "XHH4b"),
+        *("HVZp", "SUEP"),
+    }
+
+
+def test_a_file_extends_a_packaged_one(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "extends: processes\nname: mine\nprocesses:\n  W: {settings: ['WeakSingleBoson:ffbar2W=on']}\n"
+    )
+    mine, base = load_generator(path), load_generator()
+    assert mine.process("W").settings == ("WeakSingleBoson:ffbar2W=on",)
+    assert mine.process("W").code == base.process("W").code
+    assert mine.process("Z") == base.process("Z")
+    assert mine.sha256() != base.sha256()
+    path.write_text("extends: proceses\nname: mine\n")
+    with pytest.raises(InputFileError, match=r"proceses\.yaml: no packaged settings of this name"):
+        load_generator(path)
+
+
+@pytest.mark.parametrize(
+    ("card", "message"),
+    [
+        ("k_factors: {W: {value: -1.0, source: a}}", "K factor of W must be positive, not -1"),
+        ("k_factors: {W: {value: 1.2}}", "the setting 'source' is missing"),
+        (
+            "k_factors: {W: {value: 2.0, source: a, band: [1.1, 1.3]}}",
+            "outside its band 1.1 to 1.3",
+        ),
+        ("k_factors: {WW: {value: 1.2, source: a}}", "no process 'WW'; nearest: W"),
+    ],
+)
+def test_bad_k_factors(tmp_path: Path, card: str, message: str) -> None:
+    factors, processes = tmp_path / "k.yaml", tmp_path / "p.yaml"
+    factors.write_text(f"name: k\nsources: {{a: somewhere}}\n{card}\n")
+    processes.write_text(f"extends: processes\nk_factors: {factors}\n")
+    with pytest.raises(L1Error, match=message):
+        load_generator(processes)
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (
+            "muon_filter: {min_pt_gev: 3.0, max_abs_eta: 2.5, keep: wiht}",
+            "keep must be with or without",
+        ),
+        ("muon_filter: {min_pt: 3.0}", "no setting 'min_pt'; nearest: min_pt_gev"),
+        ("spray: {pdg_id: 25, temperature_gev: 2.0}", "'meson_gev' is missing"),
+    ],
+)
+def test_bad_filters(tmp_path: Path, extra: str, message: str) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(f"extends: processes\nprocesses: {{W: {{{extra}}}}}\n")
+    with pytest.raises(L1Error, match=message):
+        load_generator(path)

@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from emulator.errors import SettingsError
-from emulator.samples.deposit import Deposits
 from emulator.samples.detector import load_response
-from emulator.samples.response import BADLY, FREE, WELL
+from emulator.samples.overlays import build_overlays
+from emulator.samples.pileup import PileupProfile, load_pileup, poisson
 from emulator.samples.strata import (
-    Entries,
-    build_overlays,
+    ClassMeans,
     class_means,
     class_probabilities,
     draw_natural,
     draw_stratum,
+    zero_truncated_binomial,
     zero_truncated_poisson,
 )
 
@@ -40,15 +40,15 @@ SIGMA = {"minbias": 78.58, "qcd30": 4.0, "tt": 0.4}
 @settings(deadline=None)
 @given(st.lists(st.floats(1e-12, 60.0), min_size=1, max_size=20))
 def test_class_probabilities_sum_to_one(means: list[float]) -> None:
-    probabilities = class_probabilities({str(i): mean for i, mean in enumerate(means)})
+    named = {str(i): mean for i, mean in enumerate(means)}
+    probabilities = class_probabilities(ClassMeans(poisson(50.0), (named,)))
     # The sum telescopes: exp(-above) - exp(-above - mean), from the hardest class down to the rest.
     assert math.isclose(math.fsum(probabilities.values()), 1.0, rel_tol=1e-14)
     assert list(probabilities) == [str(i) for i in range(len(means))]
 
 
 def test_class_probability_is_what_its_definition_says() -> None:
-    means = {"a": 20.0, "b": 0.7, "c": 0.2}
-    p = class_probabilities(means)
+    p = class_probabilities(ClassMeans(poisson(20.9), ({"a": 20.0, "b": 0.7, "c": 0.2},)))
     assert p["c"] == pytest.approx(1 - math.exp(-0.2), rel=1e-14)
     assert p["b"] == pytest.approx(math.exp(-0.2) * (1 - math.exp(-0.7)), rel=1e-14)
     assert p["a"] == pytest.approx(math.exp(-0.9), rel=1e-14)
@@ -68,104 +68,6 @@ def test_zero_truncated_poisson(mean: float) -> None:
     assert stats.chi2.sf(chi2, max(use.sum() - 1, 1)) > 1e-3
 
 
-def test_importance_weights_take_the_proposal_back() -> None:
-    natural = np.array([0.7, 0.2, 0.1])
-    entries = Entries(100, natural, np.array([0.1, 0.3, 0.6]))
-    index, weight = entries.draw(np.random.default_rng(1), 100_000, leading=True)
-    sums = np.bincount(index - 100, weights=weight, minlength=3) / 100_000
-    np.testing.assert_allclose(sums, natural, atol=0.01)
-    np.testing.assert_allclose(np.unique(weight), [1 / 6, 2 / 3, 7.0])
-    index, weight = entries.draw(np.random.default_rng(1), 100_000, leading=False)
-    np.testing.assert_allclose(np.bincount(index - 100) / 100_000, natural, atol=0.01)
-    assert set(weight) == {1.0}
-
-
-def _pool(pools: dict[str, Pool], candidates: list[list[list[float]]]) -> dict[str, Pool]:
-    """Replace the muon candidates of the minimum-bias pool."""
-    pool = pools["minbias"]
-    n = len(candidates)
-    counts = [len(each) for each in candidates]
-    flat = [row for each in candidates for row in each]
-    whole = pool.deposits
-    n_towers = whole.tower_offsets[n]
-    deposits = Deposits(
-        whole.tower_offsets[: n + 1],
-        whole.tower_index[:n_towers],
-        whole.em_gev[:n_towers],
-        whole.had_gev[:n_towers],
-        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        np.array(flat, np.float32).reshape(-1, 5),
-    )
-    return {**pools, "minbias": replace(pool, deposits=deposits, event_id=pool.event_id[:n])}
-
-
-def test_forced_muons_keep_the_softer_ones_of_their_event(
-    pools: dict[str, Pool], generator: GeneratorSettings
-) -> None:
-    three = [
-        [6.0, 0.1, 0.0, 1.0, 0.5],
-        [2.0, 0.2, 0.0, 1.0, 0.8],
-        [9.0, 0.3, 0.0, -1.0, 0.25],
-    ]
-    fabricated = _pool(pools, [three, [], [[3.0, 0.0, 0.0, 1.0, 0.5], [5.0, 2.45, 0.0, 1.0, 1.0]]])
-    overlays = build_overlays(fabricated, generator.strata, PERFECT)
-    muon, soft = overlays.classes["minbias_mu"], overlays.classes["minbias"]
-    offsets = overlays.candidate_offsets
-    lists = [
-        overlays.candidates[offsets[e] : offsets[e + 1]] for e in range(muon.first, muon.first + 8)
-    ]
-    # The hardest first: it is certain, and the others float with their own probability.
-    np.testing.assert_allclose(lists[0][:, [0, 4]], np.array([[9, 1], [6, 0.5], [2, 0.8]]))
-    np.testing.assert_array_equal(lists[0][:, 5], [WELL, FREE, FREE])
-    # The second leads only where the hardest is not realised: that one is absent.
-    np.testing.assert_allclose(lists[1][:, [0, 4]], np.array([[6, 1], [2, 0.8]]))
-    np.testing.assert_allclose(lists[2][:, [0, 4]], np.array([[2, 1]]))
-    # Out of the acceptance: as if it were not there.
-    np.testing.assert_allclose(lists[3][:, [0, 4]], np.array([[3, 1]]))
-    # The same again, measured badly.
-    np.testing.assert_array_equal(lists[4][:, :5], lists[0][:, :5])
-    np.testing.assert_array_equal(lists[5][:, 5], [BADLY, FREE])
-    leading = np.array([0.25, 0.75 * 0.5, 0.75 * 0.5 * 0.8, 0.5])
-    share = leading / leading.sum()
-    np.testing.assert_allclose(muon.natural, np.concatenate([0.96 * share, 0.04 * share]))
-    assert overlays.muon_fraction["minbias"] == pytest.approx(leading.sum() / 3)
-    # Without a muon no candidate is left, and events with likely muons are rarer.
-    np.testing.assert_allclose(soft.natural, np.array([0.075, 1.0, 0.5]) / 1.575)
-    assert offsets[soft.first] == offsets[soft.first + 3]
-
-
-def test_certain_muon_leaves_nothing_to_softer_ones(
-    pools: dict[str, Pool], generator: GeneratorSettings
-) -> None:
-    two = [[6.0, 0.1, 0.0, 1.0, 0.5], [9.0, 0.3, 0.0, -1.0, 1.0]]
-    overlays = build_overlays(_pool(pools, [two, []]), generator.strata, PERFECT)
-    assert len(overlays.classes["minbias_mu"].natural) == 2
-    np.testing.assert_array_equal(overlays.classes["minbias"].natural, [0.0, 1.0])
-
-
-def test_importance_rises_with_pt_up_to_the_cap_and_weights_are_bounded(
-    pools: dict[str, Pool], generator: GeneratorSettings
-) -> None:
-    rows = [[[pt, 0.1, 0.0, 1.0, 0.5]] for pt in (5.0, 10.0, 60.0, 120.0)]
-    muon = build_overlays(_pool(pools, rows), generator.strata, PERFECT).classes["minbias_mu"]
-    rising = muon.proposed - 0.4 * muon.natural
-    np.testing.assert_allclose(rising[:4] / rising[0], [1, 8, 12**3, 12**3])
-    # Badly measured: 4 % of the natural probability, and as important as a muon of 12 GeV.
-    tail = 0.04 / 0.96
-    np.testing.assert_allclose(
-        rising[4:] / rising[0], [tail * 2.4**3, tail * 2.4**3, tail * 12**3, tail * 12**3]
-    )
-    assert muon.proposed.sum() == pytest.approx(1.0)
-    assert (muon.natural / muon.proposed).max() <= 1 / 0.4
-
-
-def test_pool_without_any_muon_is_refused(
-    pools: dict[str, Pool], generator: GeneratorSettings
-) -> None:
-    with pytest.raises(SettingsError, match="minbias of 2 eval events has no muon candidate"):
-        build_overlays(_pool(pools, [[], []]), generator.strata, PERFECT)
-
-
 def test_means_add_up_to_the_pileup(generator: GeneratorSettings) -> None:
     fractions = {"minbias": 0.01, "qcd30": 0.1}
     means = class_means(generator, fractions, SIGMA, 50.0)
@@ -174,7 +76,7 @@ def test_means_add_up_to_the_pileup(generator: GeneratorSettings) -> None:
     assert inelastic == pytest.approx(50.0)
     assert means["qcd30_mu"] == pytest.approx(50 * 4.0 / 78.58 * 0.1)
     assert means["tt"] == pytest.approx(50 * 0.4 / 78.58 * 1.6)
-    with pytest.raises(SettingsError, match="pile-up must be positive, not 0"):
+    with pytest.raises(SettingsError, match="pile-up must be between 0 and 1000, not 0"):
         class_means(generator, fractions, SIGMA, 0.0)
 
 
@@ -215,3 +117,81 @@ def test_signal_comes_first_in_natural_crossings(
     expected = 300 * sum(list(means.values())[1:])
     assert others == pytest.approx(expected, abs=4 * math.sqrt(expected))
     assert set(draw.weight) == {1.0}
+
+
+#: Few interactions, so that every class is often present and a mistake shows.
+PROFILES = (
+    poisson(6.0),
+    load_pileup("fixed:6"),
+    PileupProfile("spread", "histogram", (2.0, 6.0, 12.0), (0.2, 0.5, 0.3)),
+)
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.kind)
+def test_strata_of_a_profile_are_those_of_natural_crossings(
+    pools: dict[str, Pool], generator: GeneratorSettings, profile: PileupProfile
+) -> None:
+    """Frequencies, and numbers of interactions inside each stratum, against crossings drawn plainly."""
+    overlays = build_overlays(pools, generator.strata, PERFECT)
+    means = class_means(generator, overlays.muon_fraction, SIGMA, profile)
+    probabilities = class_probabilities(means)
+    assert math.isclose(math.fsum(probabilities.values()), 1.0, rel_tol=1e-13)
+    n = 60_000
+    natural = draw_natural(overlays, means, n, np.random.default_rng(1))
+    number = np.diff(natural.offsets) + natural.n_soft
+    assert number.mean() == pytest.approx(profile.mean + means["tt"], abs=0.05)
+    names = list(means)
+    first = np.array([overlays.classes[name].first for name in names])
+    rising = np.argsort(first)
+    drawn_class = rising[np.searchsorted(first[rising], natural.entries, side="right") - 1]
+    owner = np.repeat(np.arange(n), np.diff(natural.offsets))
+    stratum = np.zeros(n, np.int64)
+    np.maximum.at(stratum, owner, drawn_class)
+    for rank, name in enumerate(names):
+        inside = stratum == rank
+        expected = n * probabilities[name]
+        assert inside.sum() == pytest.approx(expected, abs=4.5 * math.sqrt(expected))
+        draw = draw_stratum(overlays, means, name, 5000, np.random.default_rng(2 + rank))
+        for mine, theirs in (
+            (np.diff(draw.offsets), np.diff(natural.offsets)[inside]),
+            (draw.n_soft, natural.n_soft[inside]),
+        ):
+            error = math.hypot(mine.std() / math.sqrt(5000), theirs.std() / math.sqrt(len(theirs)))
+            assert mine.mean() == pytest.approx(theirs.mean(), abs=max(4.5 * error, 1e-9))
+
+
+def test_fixed_number_is_the_same_in_every_crossing(
+    pools: dict[str, Pool], generator: GeneratorSettings
+) -> None:
+    overlays = build_overlays(pools, generator.strata, PERFECT)
+    means = class_means(generator, overlays.muon_fraction, SIGMA, load_pileup("fixed:9"))
+    first = overlays.classes["tt"].first
+    for name in means:
+        draw = draw_stratum(overlays, means, name, 300, np.random.default_rng(3))
+        owner = np.repeat(np.arange(300), np.diff(draw.offsets))
+        inelastic = np.bincount(owner[draw.entries < first], minlength=300) + draw.n_soft
+        assert set(inelastic) == {9}
+    # Top pairs come on top.
+    assert (np.diff(draw.offsets) + draw.n_soft).min() >= 10
+
+
+def test_spread_keeps_the_order_of_signal_events(
+    pools: dict[str, Pool], generator: GeneratorSettings
+) -> None:
+    overlays = build_overlays(pools, generator.strata, PERFECT, replace(pools["tt"], process="A4l"))
+    means = class_means(generator, overlays.muon_fraction, SIGMA, PROFILES[2])
+    leading = overlays.classes["A4l"].first + np.arange(200) % 20
+    draw = draw_natural(overlays, means, 200, np.random.default_rng(0), leading)
+    np.testing.assert_array_equal(draw.entries[draw.offsets[:-1]], leading)
+
+
+@pytest.mark.parametrize(("trials", "p"), [(60, 1e-6), (60, 0.02), (5, 0.4), (1, 0.3)])
+def test_zero_truncated_binomial(trials: int, p: float) -> None:
+    drawn = zero_truncated_binomial(np.random.default_rng(11), trials, p, 100_000)
+    assert 1 <= drawn.min() <= drawn.max() <= trials
+    expected = 100_000 * stats.binom.pmf(np.arange(1, trials + 1), trials, p)
+    expected /= -np.expm1(trials * np.log1p(-p))
+    counts = np.bincount(drawn, minlength=trials + 1)[1:]
+    use = expected > 5
+    chi2 = ((counts[use] - expected[use]) ** 2 / expected[use]).sum()
+    assert stats.chi2.sf(chi2, max(use.sum() - 1, 1)) > 1e-3

@@ -1,0 +1,195 @@
+"""The pieces that a unit of samples is made of: of pools, and of crossings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from emulator.objects import load_scales
+from emulator.samples import strata
+from emulator.samples.crossings import Crossings, compile_simulation, simulate
+from emulator.samples.overlays import Overlays, build_overlays
+from emulator.samples.pools import (
+    SIMULATION_DOMAIN,
+    PieceRequest,
+    load_cross_section,
+    load_pool,
+    make_piece,
+    piece_requests,
+)
+from emulator.samples.settings import SPLITS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from emulator.samples.detector import MuonResponse
+    from emulator.samples.plan import Plan
+    from emulator.samples.settings import StrataSettings
+
+PoolPaths = tuple[tuple[str, tuple[Path, ...]], ...]
+
+#: Split whose pools make the pile-up of signals: disjoint from what a network is trained and tuned
+#: on, and the same interactions that the rate is measured with.
+SIGNAL_PILEUP_SPLIT: Final = "eval"
+
+#: Splits whose pools keep what was generated: resolutions and turn-on curves are drawn from these.
+TRUTH_SPLITS: Final = ("eval", "signal")
+
+
+@dataclass(frozen=True, slots=True)
+class CrossingsRequest:
+    """One piece of crossings of one file."""
+
+    split: str
+    stratum: int
+    piece: int
+    first: int
+    n: int
+    of: int
+    in_file: int
+    pools: PoolPaths
+    sigma_mb: tuple[tuple[str, float], ...]
+    signal: tuple[str, tuple[Path, ...]] | None = None
+
+
+def pool_keys(plan: Plan) -> list[tuple[str, str]]:
+    """Process and split of every pool, in the order in which they are made."""
+    reused = plan.generator.reuse_initialisation
+    background = [
+        (name, split)
+        for split in SPLITS[:3]
+        for name in sorted(plan.generator.strata.processes(), key=lambda name: name in reused)
+    ]
+    return background + [(name, "signal") for name in plan.tier.signals]
+
+
+def pool_key(request: PieceRequest) -> tuple[str, str]:
+    """Process and split of the pool that a piece belongs to."""
+    return request.process, request.split
+
+
+def pool_pieces(plan: Plan, folder: Path) -> list[PieceRequest]:
+    """All pieces of pools. The first that makes an initialisation file starts, the others wait."""
+    pieces: list[PieceRequest] = []
+    reused = plan.generator.reuse_initialisation
+    for name, split in pool_keys(plan):
+        tier = plan.tier
+        n = tier.signals[name].events if split == "signal" else tier.events[split][name]
+        truth = tier.truth_events if split in TRUTH_SPLITS and name not in reused else 0
+        own = piece_requests(name, split, n, tier.piece_events, plan.seed, folder)
+        pieces += [
+            replace(
+                piece,
+                piece=piece.piece + plan.unit * len(own),
+                first_event=piece.first_event + plan.unit * n,
+                n_truth=truth,
+            )
+            for piece in own
+        ]
+    first = {name: next(p for p in pieces if p.process == name) for name in reused}
+    return sorted(pieces, key=lambda p: 0 if p in first.values() else 1 + (p.process in reused))
+
+
+def make_pool(piece: PieceRequest | None, plan: Plan) -> Path | None:
+    """Make a piece of a pool, or compile the simulation of crossings."""
+    if piece is None:
+        compile_simulation(plan.response, load_scales(plan.scales))
+        return None
+    return make_piece(piece, plan.generator, plan.response)
+
+
+def cross_section(
+    name: str, pools: Mapping[tuple[str, str], tuple[Path, ...]]
+) -> tuple[float, int]:
+    """Cross-section over all splits: the probabilities of strata are the same in all files."""
+    return load_cross_section([path for key in pools if key[0] == name for path in pools[key]])
+
+
+def crossing_pieces(
+    plan: Plan,
+    pools: Mapping[tuple[str, str], tuple[Path, ...]],
+    sigma: Mapping[str, float],
+) -> dict[str, list[CrossingsRequest]]:
+    """All pieces of crossings, by file."""
+    tier, ranks = plan.tier, plan.generator.strata.ranks
+    section = tuple(sorted(sigma.items()))
+    files: dict[str, list[CrossingsRequest]] = {}
+    for split in SPLITS[:3]:
+        here = tuple((key[0], paths) for key, paths in pools.items() if key[1] == split)
+        sizes = tier.crossings[split]
+        files[plan.file_name(f"zerobias_{split}")] = [
+            CrossingsRequest(
+                split, number, piece, first, n, sizes[rank], sum(sizes.values()), here, section
+            )
+            for number, rank in enumerate(ranks)
+            for piece, first, n in _cut(sizes[rank], tier.piece_crossings, plan.unit)
+        ]
+    pileup = tuple((key[0], paths) for key, paths in pools.items() if key[1] == SIGNAL_PILEUP_SPLIT)
+    for name, size in tier.signals.items():
+        own = (name, pools.get((name, "signal"), ()))
+        total = size.crossings
+        files[plan.file_name(f"signal_{name}")] = [
+            CrossingsRequest("signal", -1, piece, first, n, total, total, pileup, section, own)
+            for piece, first, n in _cut(total, tier.piece_crossings, plan.unit)
+        ]
+    return files
+
+
+def _cut(total: int, size: int, unit: int) -> list[tuple[int, int, int]]:
+    """Number (counted over units), first crossing and length of each piece."""
+    starts = range(0, total, size)
+    return [
+        (piece + unit * len(starts), first, min(size, total - first))
+        for piece, first in enumerate(starts)
+    ]
+
+
+@lru_cache(maxsize=1)
+def _overlays(
+    pools: PoolPaths,
+    settings: StrataSettings,
+    muons: MuonResponse,
+    signal: tuple[str, tuple[Path, ...]] | None,
+) -> Overlays:
+    """Overlays of one split. Workers take pieces file by file, so one is kept."""
+    loaded = {name: load_pool(paths) for name, paths in pools}
+    own = load_pool(signal[1]) if signal else None
+    return build_overlays(loaded, settings, muons, own)
+
+
+def simulate_piece(request: CrossingsRequest, plan: Plan) -> tuple[Crossings, float]:
+    """Simulate one piece; return the crossings, and the probability of their stratum."""
+    generator = plan.generator
+    muons = plan.response.muons
+    overlays = _overlays(request.pools, generator.strata, muons, request.signal)
+    sigma = dict(request.sigma_mb)
+    means = strata.class_means(generator, overlays.muon_fraction, sigma, plan.pileup)
+    code = generator.process(request.signal[0]).code if request.signal else request.stratum
+    split = SPLITS.index(request.split)
+    entropy = (SIMULATION_DOMAIN, plan.seed, split, code, request.piece)
+    rng = np.random.default_rng(np.random.SeedSequence(entropy))
+    number = request.first + np.arange(request.n)
+    probability, scale = 1.0, 1.0
+    if request.signal:
+        entries = overlays.classes[request.signal[0]]
+        leading = entries.first + number % len(entries.natural)
+        draw = strata.draw_natural(overlays, means, request.n, rng, leading)
+    else:
+        stratum = generator.strata.ranks[request.stratum]
+        draw = strata.draw_stratum(overlays, means, stratum, request.n, rng)
+        probability = strata.class_probabilities(means)[stratum]
+        scale = probability * request.in_file / request.of
+    crossings = simulate(
+        overlays,
+        draw,
+        generator.strata.ranks[0],
+        plan.response,
+        load_scales(plan.scales),
+        rng,
+        stratum=request.stratum,
+    )
+    return crossings.weighted(scale), probability
