@@ -21,7 +21,7 @@ from emulator.objects.parquet_layout import (
     WEIGHT_COLUMNS,
     seeds_beside,
 )
-from emulator.objects.sha256_files import renew_sha256
+from emulator.objects.sha256_files import remove_sha256, write_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -115,12 +115,19 @@ def write_parquet(
         events.close()
         if seeds is not None:
             seeds.close()
-    if seeds is None:
-        seeds_beside(target).unlink(missing_ok=True)
-    else:
-        renew_sha256(seeds_beside(target))
-    renew_sha256(target)
+    _write_check_sums(target, with_seeds=seeds is not None)
     return written
+
+
+def _write_check_sums(target: Path, *, with_seeds: bool) -> None:
+    # Pages have check sums in the file; their headers and the footer, which says where they are, none.
+    write_sha256(target)
+    seeds = seeds_beside(target)
+    if with_seeds:
+        write_sha256(seeds)
+    else:
+        seeds.unlink(missing_ok=True)
+        remove_sha256(seeds)
 
 
 def _events_table(events: ak.Array, path: Path) -> pa.Table:

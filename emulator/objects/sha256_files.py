@@ -82,6 +82,12 @@ def write_sha256(path: str | Path) -> None:
         temporary.write_text(f"{_sha256(place)}  {place.name}\n", encoding="utf-8")
 
 
+def remove_sha256(path: str | Path) -> None:
+    """Remove the check sum beside a file that is no more."""
+    place = Path(path)
+    place.with_name(place.name + SUFFIX).unlink(missing_ok=True)
+
+
 def renew_sha256(path: str | Path) -> None:
     """Bring the check sum of a file that was replaced up to date, if there is one beside it."""
     place = Path(path)

@@ -46,7 +46,7 @@ from emulator.objects import (
 from emulator.objects.chunks import Chunk
 from emulator.objects.l1ntuple import _OBJECTS
 from emulator.objects.reader import read_events
-from emulator.objects.sha256_files import write_sha256
+from emulator.objects.sha256_files import remove_sha256, write_sha256
 from emulator.objects.sum_types import SUM_TYPES
 
 if TYPE_CHECKING:
@@ -173,6 +173,7 @@ def write_originals(folder: Path, seed: int) -> dict[str, Path]:
         "ugt.xz": "vector.txt.xz",
         "ugt.gz": "vector.txt.gz",
         "parquet": "ours.parquet",
+        "parquet alone": "alone.parquet",
         "parquet of others": "theirs/theirs.parquet",
         "parquet of others and sha256": "theirs/summed.parquet",
         "hdf5": "particles.h5",
@@ -185,7 +186,9 @@ def write_originals(folder: Path, seed: int) -> dict[str, Path]:
     for name in ("ugt", "ugt.xz", "ugt.gz"):
         write_ugt(found[name], [index])
     found["ugt of others"].write_bytes(found["ugt"].read_bytes())
-    write_parquet(found["parquet"], [chunk], provenance={})
+    for name in ("parquet", "parquet alone"):
+        write_parquet(found[name], [chunk], provenance={})
+    remove_sha256(found["parquet alone"])
     found["parquet of others"].parent.mkdir()
     for name in ("parquet of others", "parquet of others and sha256"):
         write_hugging_face(found[name], tables(ROWS, seed=seed))
@@ -392,7 +395,7 @@ RETYPED: dict[str, Callable[[Path, Path, np.random.Generator], None]] = {
     "l1nano": _retype_root,
     "l1ntuple": _retype_root,
     "ugt of others": _retype_text,
-    "parquet": _retype_parquet,
+    "parquet alone": _retype_parquet,
     "parquet of others": _retype_parquet,
     "hdf5": _retype_hdf5,
 }
