@@ -11,7 +11,8 @@ from firmware.rtl.project import plan_rtl
 
 if TYPE_CHECKING:
     from emulator.graph import Graph
-    from firmware.cost.figures import Flow, Quantity
+    from firmware.cost.figures import Flow
+    from firmware.cost.yosys import Progress
     from firmware.rtl import RtlProject, RtlSettings
 
 DA: Flow = "distributed arithmetic"
@@ -39,10 +40,12 @@ def planned_figures(graph: Graph, settings: RtlSettings) -> tuple[CostFigure, ..
     )
 
 
-def synthesised_figures(graph: Graph, settings: RtlSettings) -> tuple[CostFigure, ...]:
+def synthesised_figures(
+    graph: Graph, settings: RtlSettings, *, progress: Progress | None = None
+) -> tuple[CostFigure, ...]:
     """Return what Yosys counts, in minutes; see `synthesise`."""
-    found = synthesise(graph, settings)
-    counts: list[tuple[Quantity, int | None]] = [
+    found = synthesise(graph, settings, progress=progress)
+    counts: list[tuple[str, int | None]] = [
         ("luts", found.luts),
         ("ffs", found.ffs),
         ("dsps", found.dsps),
@@ -68,7 +71,12 @@ def simulated_latency(project: RtlProject) -> CostFigure | None:
 
 
 def estimate_cost(
-    graph: Graph, settings: RtlSettings, *, plan: bool = True, synthesis: bool = False
+    graph: Graph,
+    settings: RtlSettings,
+    *,
+    plan: bool = True,
+    synthesis: bool = False,
+    progress: Progress | None = None,
 ) -> tuple[CostFigure, ...]:
     """Return the figures of all flows.
 
@@ -82,9 +90,11 @@ def estimate_cost(
         Whether alkaid is asked, which takes a second.
     synthesis
         Whether Yosys is asked, which takes minutes.
+    progress
+        Called with steps done, steps in all, and what Yosys does.
     """
     return (
         *analytic_figures(graph),
         *(planned_figures(graph, settings) if plan else ()),
-        *(synthesised_figures(graph, settings) if synthesis else ()),
+        *(synthesised_figures(graph, settings, progress=progress) if synthesis else ()),
     )

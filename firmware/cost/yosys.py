@@ -11,8 +11,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from emulator.results import Record
@@ -21,8 +23,13 @@ from firmware.errors import MissingToolError, SynthesisError
 from firmware.rtl.project import write_verilog
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from emulator.graph import Graph
     from firmware.rtl import RtlSettings
+
+    #: Steps done, steps in all, what is done.
+    Progress = Callable[[int, int, str], None]
 
 # Registers stand between the stages of the pipeline, modules ``logic0`` and so on, so that each can be
 # mapped alone; all in one would need hours and many gigabytes. Inside a stage everything is flat.
@@ -42,6 +49,11 @@ _CELLS = re.compile(
     re.MULTILINE,
 )
 _LEVELS = re.compile(r"Longest topological path in (\S+) \(length=(\d+)\)")
+#: Begins the mapping of each stage; most of the time goes there.
+_MAPPING = "Executing ABC9_EXE pass"
+#: Where Yosys writes what it does.
+STEPS = "steps.log"
+POLL_SECONDS = 1.0
 #: Begins the counts of all modules together.
 _ALL_MODULES = "=== design hierarchy ==="
 
@@ -89,8 +101,19 @@ def find_yosys() -> str:
     raise MissingToolError(msg)
 
 
-def synthesise(graph: Graph, settings: RtlSettings) -> Synthesis:
+def synthesise(
+    graph: Graph, settings: RtlSettings, *, progress: Progress | None = None
+) -> Synthesis:
     """Synthesise the pipelined Verilog of a graph for UltraScale+.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    settings
+        Clock and part.
+    progress
+        Called with steps done, steps in all, and what is done.
 
     Raises
     ------
@@ -111,14 +134,55 @@ def synthesise(graph: Graph, settings: RtlSettings) -> Synthesis:
         places = " ".join(str(path.relative_to(folder)) for path in sources)
         script = SCRIPT.format(sources=places, family=FAMILY, top=settings.project_name)
         (folder / "synth.ys").write_text(script, encoding="utf-8")
-        log = folder / "yosys.log"
-        done = run_tool([program, "-q", "synth.ys"], log, folder=folder)
+        log, steps = folder / "yosys.log", folder / STEPS
+        n_stages = sum(path.name.startswith("logic") for path in sources)
+        with _followed(steps, n_stages, progress):
+            command = [program, "-q", "-l", STEPS, "synth.ys"]
+            done = run_tool(command, log, folder=folder)
         if done.code != 0:
             raise SynthesisError(first_error(log))
         stat, levels = ((folder / f"{part}.txt").read_text() for part in ("stat", "levels"))
     return read_synthesis(
         stat, levels, version=said.partition("(")[0].strip(), seconds=done.build.seconds
     )
+
+
+@contextmanager
+def _followed(steps: Path, n_stages: int, progress: Progress | None) -> Iterator[None]:
+    """Tell how far Yosys has come, by what it writes meanwhile."""
+    if progress is None:
+        yield
+        return
+    ended = Event()
+
+    def follow() -> None:
+        while not ended.wait(POLL_SECONDS):
+            text = steps.read_text(errors="replace") if steps.exists() else ""
+            progress(*steps_done(text, n_stages))
+
+    follower = Thread(target=follow, daemon=True)
+    follower.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        follower.join()
+    progress(n_stages + 1, n_stages + 1, "mapped")
+
+
+def steps_done(log: str, n_stages: int) -> tuple[int, int, str]:
+    r"""Return steps done and in all, and what is done: one step before mapping, one for each stage.
+
+    Examples
+    --------
+    >>> steps_done("4.2. Executing OPT pass", 5)
+    (0, 6, 'preparing')
+    >>> steps_done("Executing ABC9_EXE pass (x)\nExecuting ABC9_EXE pass (x)", 5)
+    (2, 6, 'mapping a stage of the pipeline')
+    """
+    begun = log.count(_MAPPING)
+    what = "mapping a stage of the pipeline" if begun else "preparing"
+    return min(begun, n_stages), n_stages + 1, what
 
 
 def read_synthesis(stat: str, levels: str, *, version: str, seconds: float) -> Synthesis:

@@ -17,6 +17,7 @@ from emulator.errors import L1Error, SettingsError
 from emulator.features import feature_rows
 from emulator.model import save_model
 from emulator.objects import SeedBits, read_events
+from emulator.objects.random_events import random_events
 from emulator.objects.ugt import write_words
 from emulator.objects.ugt_words import ORBIT_CROSSINGS, encode_events
 from emulator.results import Record
@@ -58,6 +59,15 @@ class PackageEvents:
 
     events: ak.Array
     source: str
+
+    @classmethod
+    def random(cls, n_events: int, seed: int) -> PackageEvents:
+        """Draw crossings of random hardware integers, where no file of objects is at hand."""
+        source = (
+            f"{n_events} random ones, seed {seed}, of hardware integers over the ranges of the trigger: they "
+            "test an implementation and say nothing of rates or efficiencies"
+        )
+        return cls(random_events(n_events, seed), source)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,17 +10,24 @@ from typing import TYPE_CHECKING, Any, Final
 
 from emulator.errors import InputFileError
 from emulator.results import Record
+from firmware.cost import CostFigure
 from firmware.hls.project import SUMMARY
 from firmware.reports.parsers import parse_report
 
 if TYPE_CHECKING:
+    from firmware.cost.figures import Flow
     from firmware.reports.parsers import Report
 
 #: hls4ml's strategies, in the words of the cost figures.
-_FLOWS: Final = {
+_FLOWS: Final[dict[str, Flow]] = {
     "Latency": "latency",
     "Resource": "resource",
     "distributed_arithmetic": "distributed arithmetic",
+}
+#: What is taken from the project's summary.
+_SUMMARY: Final[dict[str, tuple[type, ...]]] = {
+    **dict.fromkeys(("name", "network_sha256", "project_name", "strategy", "part"), (str,)),
+    "clock_period_ns": (float, int),
 }
 _ORDER: Final = ("HLS report", "co-simulation", "synthesised", "placed", "routed")
 
@@ -35,6 +42,8 @@ class ReportSet(Record):
         Name and identity of the network; empty if the folder does not say.
     flow
         How the network became hardware; ``unknown`` if the folder does not say.
+    part
+        The FPGA that was asked for, or that a report names; empty if none does.
     clock_period_ns
         Clock that was asked for; None if neither folder nor reports say.
     reports
@@ -43,12 +52,21 @@ class ReportSet(Record):
 
     network: str
     network_sha256: str
-    flow: str
+    flow: Flow
+    part: str
     clock_period_ns: float | None
     reports: tuple[tuple[str, Report], ...]
 
-    def figures(self) -> tuple[dict[str, Any], ...]:
-        """Return one record for each number: quantity, value, flow, stage, source.
+    @property
+    def complaints(self) -> tuple[str, ...]:
+        """What the tools themselves are not content with, in words, with the file."""
+        said = {"co-simulation": "co-simulation failed", "timing": "timing is not met"}
+        return tuple(
+            f"{said[one.kind]}: {path}" for path, one in self.reports if one.passed is False
+        )
+
+    def figures(self) -> tuple[CostFigure, ...]:
+        """Return each number with its flow, stage and source.
 
         A latency in clocks comes in ns too, at the clock that was asked for.
         """
@@ -62,22 +80,17 @@ class ReportSet(Record):
                 found.append(self._figure("latency_ns", nanoseconds, report, path))
         return tuple(found)
 
-    def _figure(self, quantity: str, value: float, report: Report, path: str) -> dict[str, Any]:
+    def _figure(self, quantity: str, value: float, report: Report, path: str) -> CostFigure:
         source = ", ".join(part for part in (report.tool, report.part, path) if part)
-        return {
-            "quantity": quantity,
-            "value": value,
-            "flow": self.flow,
-            "stage": report.stage,
-            "source": source,
-        }
+        return CostFigure.counted(quantity, value, self.flow, report.stage, source)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, with the figures."""
         return {
             **{name: value for name, value in asdict(self).items() if name != "reports"},
             "reports": [{"file": path, **report.as_dict()} for path, report in self.reports],
-            "figures": list(self.figures()),
+            "figures": [figure.as_dict() for figure in self.figures()],
+            "complaints": list(self.complaints),
         }
 
 
@@ -113,10 +126,12 @@ def read_reports(folder: str | Path) -> ReportSet:
     found.sort(key=lambda pair: _ORDER.index(pair[1].stage))
     targets = [pair[1].figures.get("clock_target_ns") for pair in found]
     clock = summary.get("clock_period_ns") or next((one for one in targets if one), None)
+    part = summary.get("part") or next((one.part for _, one in found if one.part), "")
     return ReportSet(
         network=summary.get("name", ""),
         network_sha256=summary.get("network_sha256", ""),
         flow=_FLOWS.get(summary.get("strategy", ""), "unknown"),
+        part=part,
         clock_period_ns=clock,
         reports=tuple(found),
     )
@@ -133,6 +148,10 @@ def _summary(root: Path) -> dict[str, Any]:
         raise InputFileError(path, f"cannot be read as JSON ({error})") from error
     if not isinstance(plain, dict):
         raise InputFileError(path, "is not what `firmware build` writes")
+    for name, kinds in _SUMMARY.items():
+        if name in plain and not isinstance(plain[name], kinds):
+            problem = f"is not what `firmware build` writes: its {name} is {plain[name]!r:.40}"
+            raise InputFileError(path, problem)
     return plain
 
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from l1distill.cli.options import PROCESSORS, AsJson, Jobs, ModelFile, print_json
-from l1distill.console import print_table
+from l1distill.console import Reporter, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from emulator.model import Model
     from firmware.cost import CostFigure
 
 Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder of the project; replaced.")]
 Clock = Annotated[float, typer.Option("--clock", help="Period of the clock in ns.")]
 Part = Annotated[str, typer.Option(help="Name of the FPGA.")]
 PART = "xcvu13p-flga2577-2-e"
+#: Of reports; `firmware reports` shows all that they say.
+QUANTITIES = {"luts", "ffs", "dsps", "latency_ns"}
 
 
 def csim(
@@ -95,6 +99,13 @@ def estimate(
     synthesis: Annotated[
         bool, typer.Option("--yosys", help="Ask Yosys too, minutes (extra yosys).")
     ] = False,
+    reports: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Show what the vendor's tools reported of this network beside it; may be repeated.",
+            metavar="DIR",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Estimate what a model file costs, flow by flow; each figure has its range and source.
@@ -108,7 +119,15 @@ def estimate(
     from firmware.rtl import RtlSettings
 
     settings = RtlSettings(clock_period_ns=clock, part=part)
-    figures = estimate_cost(load_model(model).graph, settings, plan=plan, synthesis=synthesis)
+    loaded = load_model(model)
+    reported = [figure for folder in reports or () for figure in _reported(folder, loaded)]
+    ask = partial(estimate_cost, loaded.graph, settings, plan=plan, synthesis=synthesis)
+    if synthesis:
+        with Reporter().progress("Yosys") as progress:
+            figures = ask(progress=progress)
+    else:
+        figures = ask()
+    figures = (*figures, *reported)
     if as_json:
         print_json([figure.as_dict() for figure in figures])
         return 0
@@ -120,37 +139,48 @@ def estimate(
     return 0
 
 
+def _reported(folder: Path, model: Model) -> tuple[CostFigure, ...]:
+    """Return the figures of reports, which must be of the model."""
+    from emulator.errors import SettingsError
+    from firmware.reports import read_reports
+
+    found = read_reports(folder)
+    if found.network_sha256 not in {"", model.network_sha256}:
+        msg = (
+            f"{folder}: reports network {found.network_sha256[:12]}, {model.name} is "
+            f"{model.network_sha256[:12]}"
+        )
+        raise SettingsError(msg)
+    return tuple(one for one in found.figures() if one.quantity in QUANTITIES)
+
+
 def _print_flows(figures: Sequence[CostFigure]) -> None:
     """Show the LUTs of the flows side by side, the last word at each stage."""
-    from firmware.cost.figures import Flow, Stage
+    from firmware.cost import luts_by_stage
 
-    flows = get_args(Flow)
-    luts = {(one.stage, one.flow): one for one in figures if one.quantity == "luts"}
-    stages = [stage for stage in get_args(Stage) if any((stage, flow) in luts for flow in flows)]
+    rows = luts_by_stage(figures)
+    flows = list(dict.fromkeys(flow for row in rows for flow in row.luts))
     typer.echo("LUTs, flows side by side:")
     print_table(
         ["stage", *flows],
-        [[stage, *(_luts(luts.get((stage, flow))) for flow in flows)] for stage in stages],
+        [[row.stage, *(_luts(row.luts.get(flow)) for flow in flows)] for row in rows],
     )
-    for stage in stages:
-        pair = [luts.get((stage, flow)) for flow in flows]
-        if all(pair):
-            latency, arithmetic = (one.value for one in pair if one)
+    for row in rows:
+        if row.saved is not None:
             typer.echo(
-                f"distributed arithmetic would save {1 - arithmetic / latency:.0%} of the LUTs of the "
-                f"latency flow ({stage} of both, within their ranges)"
+                f"distributed arithmetic would save {row.saved:.0%} of the LUTs of the latency flow "
+                f"({row.stage} of both, within their ranges)"
             )
 
 
 def _luts(figure: CostFigure | None) -> str:
     if figure is None:
         return "–"
-    counted = figure.low == figure.high
-    span = "" if counted else f" ({figure.low:,.0f} to {figure.high:,.0f})"
+    span = "" if figure.is_counted else f" ({figure.low:,.0f} to {figure.high:,.0f})"
     return f"{figure.value:,.0f}{span}"
 
 
 def _row(figure: CostFigure) -> list[str]:
-    span = "counted" if figure.low == figure.high else f"{figure.low:,.0f} to {figure.high:,.0f}"
+    span = "counted" if figure.is_counted else f"{figure.low:,.0f} to {figure.high:,.0f}"
     value = f"{figure.value:,.0f}"
     return [figure.quantity, value, span, figure.flow, figure.stage, figure.source]

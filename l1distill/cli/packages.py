@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from l1distill.cli.options import AsJson, Files, ModelFile, Source, SourceName, print_json
+from l1distill.cli.hls_projects import VectorFiles
+from l1distill.cli.options import AsJson, ModelFile, Seed, Source, SourceName, print_json
 from l1distill.console import print_table
 
 if TYPE_CHECKING:
-    from firmware.package import Package
+    from emulator.objects.chunks import Order
+    from firmware.package import Package, PackageEvents
 
 
 def package(
     model: ModelFile,
-    files: Files,
+    files: VectorFiles = None,
     *,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The package; an earlier one is replaced.")
@@ -35,6 +37,7 @@ def package(
     events: Annotated[
         int, typer.Option("--events", min=1, help="Crossings in the vectors.")
     ] = 5_000,
+    seed: Seed = 1,
     check: Annotated[
         bool, typer.Option(help="Build the library and run it on the vectors before delivery.")
     ] = True,
@@ -44,7 +47,8 @@ def package(
     """Write what an experiment takes over: C++ model, menu, vectors, QONNX, checksums.
 
     The C++ model is a library with create_model and destroy_model, as CMSSW's model loader expects
-    them. It is built here and must give our scores on all vectors, bit for bit.
+    them. It is built here and must give our scores on all vectors, bit for bit. Without files the
+    vectors are random hardware integers, which test implementations and say nothing of physics.
 
     Example:
 
@@ -52,15 +56,17 @@ def package(
     """
     from emulator.model import load_model
     from firmware.package import PackageEvents, write_package
-    from l1distill.first_crossings import first_events
 
     loaded = load_model(model)
-    read = first_events(files, events, source=source.value, order=loaded.layout.order)
-    names = ", ".join(Path(name).name for name in files)
+    crossings = (
+        _first_crossings(files, events, source, loaded.layout.order)
+        if files
+        else PackageEvents.random(events, seed)
+    )
     written = write_package(
         loaded,
         output,
-        PackageEvents(read, f"the first {len(read)} of {names}"),
+        crossings,
         version=version,
         algorithm=algorithm,
         menu=menu,
@@ -72,6 +78,17 @@ def package(
     else:
         _print(written, check=check)
     return 0
+
+
+def _first_crossings(
+    files: list[str], events: int, source: SourceName, order: Order
+) -> PackageEvents:
+    from firmware.package import PackageEvents
+    from l1distill.first_crossings import first_events
+
+    read = first_events(files, events, source=source.value, order=order)
+    names = ", ".join(Path(name).name for name in files)
+    return PackageEvents(read, f"the first {len(read)} of {names}")
 
 
 def _print(written: Package, *, check: bool) -> None:
@@ -127,38 +144,50 @@ def reports(
         Path | None,
         typer.Option("--output", "-o", help="Write the record as JSON too.", metavar="FILE.json"),
     ] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(
+            help="Bring them into results and report of the student's run folder.", metavar="RUN"
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Read what the vendor's tools reported: HLS, co-simulation, utilisation, timing.
 
-    Each number comes with its flow and stage. Exit 1 if co-simulation failed or timing is not met.
+    Each number comes with its flow and stage. With --run they stand beside the estimates in results.json
+    and report.html of a study, also when it is run again. Exit 1 if co-simulation failed or timing is
+    not met.
 
     Example:
 
-        l1distill firmware reports hls -o reports.json
+        l1distill firmware reports hls --run runs/quick
     """
     from emulator.files import replace_file
     from firmware.reports import read_reports
 
     found = read_reports(folder)
-    failed = [(path, one) for path, one in found.reports if one.passed is False]
+    if run is not None:
+        from l1distill.study.vendor_reports import add_reports
+
+        model = add_reports(run, found, folder)
     if output is not None:
         with replace_file(output) as temporary:
             text = json.dumps(found.as_dict(), indent=1)
             temporary.write_text(f"{text}\n", encoding="utf-8")
     if as_json:
         print_json(found.as_dict())
-        return int(bool(failed))
+        return int(bool(found.complaints))
     if found.network:
         typer.echo(f"{found.network}, network {found.network_sha256}")
     print_table(
         ["quantity", "value", "flow", "stage", "source"],
         [
-            [one["quantity"], f"{one['value']:,.6g}", one["flow"], one["stage"], one["source"]]
+            [one.quantity, f"{one.value:,.6g}", one.flow, one.stage, one.source]
             for one in found.figures()
         ],
     )
-    for path, one in failed:
-        what = "co-simulation failed" if one.kind == "co-simulation" else "timing is not met"
-        typer.echo(f"{what}: {path}")
-    return int(bool(failed))
+    for complaint in found.complaints:
+        typer.echo(complaint)
+    if run is not None:
+        typer.echo(f"brought into {run / 'results.json'} and report.html, as costs of {model}")
+    return int(bool(found.complaints))

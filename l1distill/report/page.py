@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from emulator.files import replace_file
-from l1distill.report import menu_tables, tables
+from l1distill.report import cost_tables, menu_tables, tables
 from l1distill.report.summary import summary
 
 if TYPE_CHECKING:
@@ -174,7 +174,8 @@ def _sections(run: RunResults, plots: Mapping[str, SavedPlot]) -> list[Section]:
             (),
             (
                 (tables.model_table(run), "No network is described."),
-                (tables.cost_table(run), "No cost was estimated."),
+                (cost_tables.flow_table(run), ""),
+                (cost_tables.cost_table(run), "No cost was estimated."),
                 (tables.sample_table(run), "No sample is described."),
                 (tables.scenario_table(run), ""),
             ),

@@ -45,6 +45,7 @@ _OPTIONAL = {
     "comparisons": ("with", "n_events", "n_mismatch"),
     "training": ("stage", "epochs", "best_epoch", "stopped_early"),
     "samples": ("name",),
+    "reports": ("flow", "clock_period_ns", "figures", "complaints"),
 }
 _PARTS = {
     "menu": ("seeds", "overlap_khz", "signals", "pure_working_points", "pure_efficiencies"),
@@ -103,7 +104,7 @@ class RunResults:
             raise InputFileError(root, "is no run folder; give the folder that a study wrote")
         return cls(
             folder=root,
-            results=_results(root / "results.json"),
+            results=read_results(root / "results.json"),
             rate_curves=_curves(root / "tables" / "rate_curves.csv", _RATE_COLUMNS),
             efficiency_curves=_curves(
                 root / "tables" / "efficiency_curves.csv", _EFFICIENCY_COLUMNS
@@ -264,7 +265,14 @@ def _json(path: Path) -> Any:
         raise InputFileError(path, f"is damaged ({error}); {_AGAIN}") from error
 
 
-def _results(path: Path) -> Plain:
+def read_results(path: Path) -> Plain:
+    """Read ``results.json``.
+
+    Raises
+    ------
+    InputFileError
+        If it is missing, damaged, of another schema, or lacks what a report needs.
+    """
     results = _json(path)
     if results is None:
         raise InputFileError(path, f"no results to report; {_AGAIN}")

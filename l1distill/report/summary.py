@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from l1distill.report.reported import complaints, reported_lines
 from l1distill.report.verdicts import cases
 from l1distill.report.words import count, khz, listing, number, percent, span, with_error
 
@@ -225,7 +226,8 @@ def _cost(run: RunResults) -> Statement | None:
         line = f"{luts} by estimate{said}; {latency} by {model['latency_source']}; {ends}"
     else:
         line = f"{luts} and {latency} by estimate{said}; {ends}"
-    return Statement("What does it cost?", (line,))
+    mood: Mood = "bad" if complaints(run) else "plain"
+    return Statement("What does it cost?", (line, *reported_lines(run)), mood)
 
 
 _VERDICTS: tuple[tuple[Verdict, str], ...] = (

@@ -268,34 +268,6 @@ def model_table(run: RunResults) -> Table | None:
     )
 
 
-def cost_table(run: RunResults) -> Table | None:
-    """Return the estimated costs of the networks, flow by flow."""
-    rows = [
-        [
-            Cell(str(model["name"])),
-            Cell(str(figure["quantity"]).replace("_", " ")),
-            number_cell(number(figure["value"])),
-            Cell(
-                "counted"
-                if figure["low"] == figure["high"]
-                else f"{number(figure['low'])} to {number(figure['high'])}"
-            ),
-            Cell(str(figure["flow"])),
-            Cell(str(figure["stage"])),
-            Cell(str(figure["source"])),
-        ]
-        for model in run.records("models")
-        for figure in model.get("costs") or ()
-    ]
-    return make_table(
-        "What the networks cost, flow by flow. For one network the figures of two stages differ by "
-        "factors of 2 to 7; the range is what the estimate promises.",
-        ("Network", "Quantity", "Value", "Range", "Flow", "Stage", "Source"),
-        rows,
-        heads=2,
-    )
-
-
 #: What a file's own note says of it, in words, where it says so.
 _NOTES = (
     ("process", "process {}"),

@@ -38,6 +38,7 @@ from emulator.fixed import FixedFormat
 from emulator.objects.file_access import is_remote
 from emulator.samples import load_tier
 from firmware.hls.settings import HlsSettings, Strategy
+from firmware.rtl.settings import RtlSettings
 from l1distill.menu_file import MINI, load_rated_menu
 from l1distill.settings_file import Scenario, Section, first_sentence, read_mapping
 from l1distill.study.roles import MEASURING, SETTING, TRAINING
@@ -433,11 +434,13 @@ class Rates(Section):
 class Comparison(Section):
     """Which executions the engine is compared with, on all measuring crossings or the first ones.
 
-    The rest is of the HLS project; ``part`` and ``clock_period_ns`` are those of ``board`` if omitted.
+    ``estimates`` asks further programs what the student costs, beside the quick estimate. The rest is of
+    the HLS project; ``part`` and ``clock_period_ns`` are those of ``board`` if omitted.
     """
 
     n_crossings: PositiveInt | None = None
     against: list[Literal["reference", "csim", "rtl"]] = ["reference", "csim"]  # noqa: RUF012
+    estimates: list[Literal["alkaid", "yosys"]] = []  # noqa: RUF012
     backend: Literal["Vitis", "Vivado"] = "Vitis"
     strategy: Strategy = "Latency"
     reuse_factor: PositiveInt = 1
@@ -463,6 +466,11 @@ class Comparison(Section):
             part=self.part,
             clock_period_ns=self.clock_period_ns,
         )
+
+    def rtl_settings(self) -> RtlSettings:
+        """Return the settings of the RTL, for the same part and clock."""
+        hls = self.hls_settings()
+        return RtlSettings(part=hls.part, clock_period_ns=hls.clock_period_ns)
 
 
 class Study(Section):

@@ -11,7 +11,7 @@ from emulator.features import feature_rows
 from emulator.files import replace_file
 from emulator.model import load_model
 from firmware.compare import compare, write_mismatches
-from firmware.rtl import RtlSettings
+from firmware.cost import planned_figures, synthesised_figures
 from l1distill.study.roles import MEASURING
 
 if TYPE_CHECKING:
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from emulator.model import Model
+    from firmware.cost import CostFigure
     from l1distill.study.context import Context
 
 
 def run(context: Context) -> list[Path]:
     """Compare event by event; differences are written with their first events."""
     settings = context.study.comparison
-    hls = settings.hls_settings()
     model = load_model(context.run.exported(context.study.distillation.student.name))
     comparisons = compare(
         model.graph,
@@ -34,10 +34,10 @@ def run(context: Context) -> list[Path]:
         against=settings.against,
         jobs=context.jobs,
         work_dir=context.run.simulations,
-        settings=hls,
-        rtl_settings=RtlSettings(part=hls.part, clock_period_ns=hls.clock_period_ns),
+        settings=settings.hls_settings(),
+        rtl_settings=settings.rtl_settings(),
     )
-    written = [context.run.part("comparisons")]
+    written = [context.run.part("comparisons"), _write_estimates(context, model)]
     for comparison in comparisons:
         context.reporter.say(
             f"  engine and {comparison.against}: {comparison.n_mismatch} mismatches in "
@@ -56,6 +56,23 @@ def run(context: Context) -> list[Path]:
     if any(comparison.n_mismatch for comparison in comparisons):
         written.append(write_mismatches(mismatches, comparisons))
     return written
+
+
+def _write_estimates(context: Context, model: Model) -> Path:
+    """Ask the programs that the study names what the network costs."""
+    wanted = context.study.comparison.estimates
+    rtl = context.study.comparison.rtl_settings()
+    figures: list[CostFigure] = []
+    if "alkaid" in wanted:
+        figures += planned_figures(model.graph, rtl)
+    if "yosys" in wanted:
+        with context.reporter.progress("Yosys") as progress:
+            figures += synthesised_figures(model.graph, rtl, progress=progress)
+    path = context.run.part("estimates")
+    with replace_file(path) as temporary:
+        plain = [figure.as_dict() for figure in figures]
+        temporary.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
+    return path
 
 
 def _rows(context: Context, model: Model) -> NDArray[np.int16]:

@@ -6,17 +6,20 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from emulator.files import replace_file
-from emulator.graph import Dense, total_ebops
-from emulator.model import Model, load_model
-from firmware.cost import CostFigure, analytic_figures
+from emulator.graph import Dense
+from emulator.model import load_model
 from l1distill.baselines import BASELINES
 from l1distill.report import write_report
+from l1distill.study.costs import model_costs
 from l1distill.study.manifest import Manifest, versions
 from l1distill.study.stages.scoring import EMULATOR, FLOAT_STUDENT, QUANTIZED_STUDENT, TEACHER
+from l1distill.study.vendor_reports import kept_reports
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from emulator.model import Model
     from l1distill.study.context import Context
 
 SCHEMA = "l1distill-results/1"
@@ -40,11 +43,19 @@ def _results(context: Context) -> dict[str, Any]:
         name: json.loads(context.run.part(name).read_text(encoding="utf-8"))
         for name in (
             *("samples", "caveats", "training", "export", "rates", "anatomy"),
-            "comparisons",
+            *("comparisons", "estimates"),
         )
     }
     model = load_model(context.run.model(study.distillation.student.name))
     manifest = Manifest.load(context.run.root)
+    reports = kept_reports(context.run)
+    of_others = [one for one in reports if one["network_sha256"] != model.network_sha256]
+    if of_others:
+        context.reporter.say(f"  {len(of_others)} reports of earlier networks are left out")
+        reports = [one for one in reports if one not in of_others]
+    costs = model_costs(
+        model, parts["comparisons"], estimates=parts.pop("estimates"), reports=reports
+    )
     bits = study.rates.float_fraction_bits
     score_bits = model.graph.tensors[model.score].format.fraction
     return {
@@ -54,7 +65,7 @@ def _results(context: Context) -> dict[str, Any]:
             **study.scenario.as_dict(),
             "crossing_rate_khz": study.scenario.crossing_rate_khz,
         },
-        "models": _models(model, parts["comparisons"]),
+        "models": _models(model, costs),
         **parts.pop("rates"),
         "score_fraction": {
             TEACHER: bits,
@@ -63,41 +74,13 @@ def _results(context: Context) -> dict[str, Any]:
             EMULATOR: score_bits,
         },
         **parts,
+        "reports": reports,
         "versions": versions(),
         "timing": {name: round(state.seconds, 1) for name, state in manifest.stages.items()},
     }
 
 
-def model_costs(model: Model, comparisons: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the costs of a model; ``costs`` holds all of them with ranges and sources.
-
-    They are quick estimates, and the latency that was measured if the RTL was simulated.
-    """
-    simulated = [CostFigure(**one["latency"]) for one in comparisons if one.get("latency")]
-    figures = (*analytic_figures(model.graph), *simulated)
-
-    def chosen(quantity: str, flow: str, stage: str) -> CostFigure:
-        key = (quantity, flow, stage)
-        return next(one for one in figures if (one.quantity, one.flow, one.stage) == key)
-
-    luts = chosen("luts", "latency", "HLS report")
-    latency = (
-        simulated[0] if simulated else chosen("latency_ns", "distributed arithmetic", "estimate")
-    )
-    return {
-        "ebops": total_ebops(model.graph),
-        "luts_estimate": round(luts.value),
-        "luts_flow": luts.flow,
-        "luts_stage": luts.stage,
-        "latency_ns_estimate": round(latency.value, 1),
-        "latency_flow": latency.flow,
-        "latency_stage": latency.stage,
-        "latency_source": latency.source,
-        "costs": [figure.as_dict() for figure in figures],
-    }
-
-
-def _models(model: Model, comparisons: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _models(model: Model, costs: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return what is known of each model; costs that nobody has estimated stay null."""
     unknown = {
         "sha256": None,
@@ -116,7 +99,7 @@ def _models(model: Model, comparisons: list[dict[str, Any]]) -> list[dict[str, A
         **unknown,
         "model_file": f"models/{model.name}.json",
         "sha256": model.network_sha256,
-        **model_costs(model, comparisons),
+        **costs,
         "multiplications": sum(
             sum(weight != 0 for row in node.weights for weight in row)
             for node in model.graph.nodes

@@ -74,6 +74,22 @@ def test_package_is_written_and_verified(
     assert program("firmware", "verify", folder, "--json").json["changed"] == ["menu.json"]
 
 
+def test_package_without_files_says_what_its_vectors_are(
+    program: Program, model_file: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "delivery"
+    words = ("firmware", "package", model_file, "-o", folder, "--no-check", "--events", 400)
+    ended = program(*words, "--seed", 5)
+    assert ended.code == 0, ended.err
+    assert "left out" not in ended.out
+    said = "400 random ones, seed 5, of hardware integers over the ranges of the trigger"
+    assert said in (folder / "README.md").read_text()
+    decisions = (folder / "vectors" / "decisions.dat").read_text().split()
+    assert {"0", "1"} == set(decisions)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["vectors"]["source"].startswith(said)
+
+
 def test_reports_come_back(program: Program, refused: Refused, tmp_path: Path) -> None:
     (tmp_path / "x_cosim.rpt").write_text("Cosimulation\n|Verilog|Pass|8|8|9|1|1|1|100|\n")
     (tmp_path / "l1distill.json").write_text(
@@ -90,6 +106,22 @@ def test_reports_come_back(program: Program, refused: Refused, tmp_path: Path) -
     assert (ended.code, "co-simulation failed: x_cosim.rpt" in ended.out) == (1, True)
     (tmp_path / "x_cosim.rpt").write_text("Cosimulation\n|Verilog|Pa")
     assert "is cut short or damaged" in refused("firmware", "reports", tmp_path, "-o", kept)
+
+
+def test_estimate_shows_reports_of_the_network_only(
+    program: Program, refused: Refused, model_file: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "hls"
+    folder.mkdir()
+    (folder / "x_cosim.rpt").write_text("Cosimulation\n|Verilog|Pass|8|8|9|1|1|1|100|\n")
+    summary = {"strategy": "Latency", "clock_period_ns": 2.5}
+    network = json.loads(model_file.read_text())["network_sha256"]
+    words = ("firmware", "estimate", model_file, "--no-plan", "--reports", folder)
+    (folder / "l1distill.json").write_text(json.dumps({**summary, "network_sha256": network}))
+    shown = program(*words, "--json").json[-1]
+    assert (shown["value"], shown["flow"], shown["stage"]) == (22.5, "latency", "co-simulation")
+    (folder / "l1distill.json").write_text(json.dumps({**summary, "network_sha256": "0" * 64}))
+    assert "reports network 000000000000, small is" in refused(*words)
 
 
 def test_rtl_measures_its_latency(program: Program, model_file: Path, tmp_path: Path) -> None:

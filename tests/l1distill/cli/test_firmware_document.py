@@ -39,10 +39,11 @@ def test_commands_do_what_the_document_says(
         ended = program(*words)
         assert ended.code == 0, ended.err
         said.append(ended.out)
-    build, csim, reports, package, verify = said
+    build, csim, reports, estimate, package, verify = said
     assert "its test bench passes: 0 of 300 crossings differ" in build
     assert "C-simulation in" in csim
     assert "co-simulation" in reports
+    assert "l1network_cosim.rpt" in estimate
     assert "gives our scores on all 300 crossings" in package
     assert "as they were written" in verify
     assert Path("reports.json").is_file()
@@ -50,7 +51,8 @@ def test_commands_do_what_the_document_says(
 
 def test_options_of_the_document_exist(program: Program) -> None:
     known = "".join(
-        program("firmware", name, "--help").out for name in ("build", "package", "csim", "reports")
+        program("firmware", name, "--help").out
+        for name in ("build", "package", "csim", "reports", "estimate")
     )
     options = set(re.findall(r"`(--[a-z-]+)", DOCUMENT)) - {"--benchmark-only"}
     assert len(options) > 8

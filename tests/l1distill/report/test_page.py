@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from firmware.cost import CostFigure
+from l1distill.report.cost_tables import flow_table
 from l1distill.report.page import write_page
+from l1distill.report.reported import reported_lines
 from l1distill.report.summary import summary
 from l1distill.report.words import number, percent, span, with_error
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from firmware.cost.figures import Flow
     from l1distill.report.run_folder import RunResults
 
 
@@ -241,3 +245,43 @@ def test_caveats_of_the_samples_are_said(
     text = page_of(change(caveats=["x.root was made at pile-up 60"]), run_folder)
     assert "What do the samples say?" in text
     assert "x.root was made at pile-up 60." in text
+
+
+def test_costs_show_the_flows_side_by_side_and_what_was_reported(
+    change: Callable[..., RunResults], run_folder: Path
+) -> None:
+    flow: Flow = "distributed arithmetic"
+    other: Flow = "latency"
+    figures = [
+        CostFigure("luts", 40_000.0, 20_000.0, 80_000.0, other, "HLS report", "a fit"),
+        CostFigure.counted("luts", 32_000, other, "HLS report", "Vitis HLS"),
+        CostFigure.counted("luts", 16_000, flow, "HLS report", "Vitis HLS"),
+        CostFigure.counted("luts", 14_002, flow, "routed", "Vivado"),
+    ]
+    plain = [figure.as_dict() for figure in figures]
+    models = json.loads((run_folder / "results.json").read_text())["models"]
+    next(one for one in models if one["name"] == "emulator")["costs"] = plain
+    report = {"flow": flow, "clock_period_ns": 5.0, "figures": plain[2:], "complaints": []}
+    run = change(
+        models=models, reports=[report, {**report, "complaints": ["timing is not met: t"]}]
+    )
+    table = flow_table(run)
+    assert table is not None
+    assert table.columns == (*("Network", "Stage", other, flow), "Distributed arithmetic saves")
+    shown = [[(cell.text, *cell.notes) for cell in row] for row in table.rows]
+    assert shown == [
+        [
+            ("emulator",),
+            ("HLS report",),
+            ("32,000", "counted"),
+            ("16,000", "counted"),
+            ("50.0 %",),
+        ],
+        [("emulator",), ("routed",), ("–",), ("14,002", "counted"), ("–",)],
+    ]
+    line = (
+        "Reported by the vendor's tools (distributed arithmetic, 5 ns clock): 14,002 LUTs (routed)"
+    )
+    assert reported_lines(run) == [f"{line}.", f"{line}; timing is not met: t."]
+    (said,) = [one for one in summary(run) if one.title == "What does it cost?"]
+    assert said.mood == "bad"

@@ -333,6 +333,7 @@ def test_a_whole_study(
     assert thresholds["8000kHz"].target_khz == 8000
     assert not [path for path in folder.rglob("*") if ".tmp" in path.name]
 
+    bring_reports(folder, tmp_path / "project")
     code, out, err = program()
     assert code == 0
     assert err.splitlines() == [f"{name}: up to date" for name in NAMES]
@@ -353,6 +354,22 @@ def test_a_whole_study(
     results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     assert [each["n_mismatch"] for each in results["comparisons"]] == [1]
     assert (folder / "mismatches.json").is_file()
+
+
+def bring_reports(folder: Path, project: Path) -> None:
+    """Bring what a simulator would have said of the student into its run, by the command."""
+    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    network = next(each["sha256"] for each in results["models"] if each["name"] == "emulator")
+    project.mkdir()
+    summary = {"network_sha256": network, "strategy": "Latency", "clock_period_ns": 5}
+    (project / "l1distill.json").write_text(json.dumps(summary), encoding="utf-8")
+    cosim = "Cosimulation\n|Verilog|Pass|8|8|9|1|1|1|100|\n"
+    (project / "x_cosim.rpt").write_text(cosim, encoding="utf-8")
+    with pytest.raises(SystemExit) as left:
+        run_program(["firmware", "reports", str(project), "--run", str(folder)])
+    assert left.value.code == 0
+    page = (folder / "report.html").read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")
+    assert "(latency, 5 ns clock): 45.0 ns (co-simulation)." in page
 
 
 def check_results(results: dict[str, Any]) -> None:
