@@ -212,6 +212,10 @@ GROUPS = (
                 "max(scale.top for scale in scales) > INT8.high",
                 "max(scale.top for scale in scales) > UINT8.high",
             ),
+            ("self.bit_mask << self.bit_shift == 1 << self.right", "True"),
+            ("(1 << self.right) - self.bit_mask", "(1 << self.right) - 1"),
+            ("bottom and self.bottom > saturation.low", "False"),
+            ("top and self.top < saturation.high", "False"),
         ),
     ),
     Group(
@@ -220,20 +224,21 @@ GROUPS = (
         (
             ("start + layer.base * sum(column)", "start"),
             ("moved = -(base << cast.right)", "moved = -base"),
-            ("start = moved + (cast.add if plain else 0)", "start = moved"),
+            ("moved + cast.add + (1 if to_even else 0)", "moved + (1 if to_even else 0)"),
+            ("moved + cast.add + (1 if to_even else 0)", "moved + cast.add"),
             ("low = max(cast.low, 0) if cast.floor == 0 else cast.low", "low = cast.low"),
             ("low=max(low - base, INT32.low)", "low=low"),
             ("high=min(cast.high - base, INT32.high)", "high=cast.high"),
-            ("add=0 if plain else cast.add", "add=cast.add"),
             (" or not reached.within(INT32)", ""),
-            ("reading[FLIP] = BYTE_SIGNS if first.base else 0", "reading[FLIP] = 0"),
+            ("        reading[FLIP] = BYTE_SIGNS\n        reading", "        reading"),
             ("bottom=low, top=low + 255", "bottom=low, top=low + 127"),
             ("            readings[2][FLIP] = BYTE_SIGNS\n", ""),
             ("scale.lowered(BYTE_BASE) for scale", "scale for scale"),
-            ("int(any(scale.bit_mask for scale in scales))", "0"),
-            ("int(any(scale.needs_clip(saturation) for scale in scales))", "0"),
+            ("any(scale.needs_clip(saturation) for scale in scales)", "False"),
+            ("clips or any(scale.was_clipped(saturation) for scale in scales)", "clips"),
+            ("rounds is not Rounds.BITS and all(map(saturates, table))", "True"),
             ("row[BASE] = 0 if short else base", "row[BASE] = base if short else 0"),
-            ("SHIFT_AND_CLIP if plain else WITH_BIT", "SHIFT_AND_CLIP"),
+            ("SHIFT_AND_CLIP if plain else TO_EVEN", "SHIFT_AND_CLIP"),
         ),
     ),
     Group(
@@ -252,33 +257,28 @@ GROUPS = (
             ("raw << at - fraction for raw", "raw for raw"),
             ("start >> dense.accumulator.fraction - at", "start"),
             (
-                "Step(at, kept_format(dense.accumulator, at)), Step(at, dense.format)]\n    steps[1]",
-                "Step(at, dense.format), Step(at, dense.format)]\n    steps[1]",
+                "Step(at, kept_format(dense.accumulator, at)), Step(at, dense.format)]",
+                "Step(at, dense.format), Step(at, dense.format)]",
             ),
             ("relu=isinstance(node, Relu)", "relu=False"),
         ),
     ),
     # Kernels in lanes.
     Group(
-        f"{LANES}/dots.py",
+        f"{LANES}/cast_code.py",
         (DOTS,),
         (
+            ("value = builder.ashr(total, right)", "value = builder.lshr(total, right)"),
             (
-                "value = builder.ashr(value, columns[RIGHT])\n        results",
-                "value = builder.lshr(value, columns[RIGHT])\n        results",
+                "builder.select(is_half, builder.and_(value, constant(-2, vector())), value)",
+                "value",
             ),
             (
-                "            value = builder.add(builder.add(value, columns[ADD]), bit)\n        value",
-                "            value = builder.add(value, columns[ADD])\n        value",
+                "below = builder.sub(builder.shl(one, right), one)",
+                "below = builder.shl(one, right)",
             ),
-            (
-                "results.append(emitter.smaller(emitter.larger(value, columns[LOW]), columns[HIGH]))",
-                "results.append(emitter.smaller(value, columns[HIGH]))",
-            ),
-            (
-                "results.append(emitter.smaller(emitter.larger(value, columns[LOW]), columns[HIGH]))",
-                "results.append(emitter.larger(value, columns[LOW]))",
-            ),
+            ("builder.select(full, lowest, low)", "low"),
+            ("builder.select(full, highest, high)", "high"),
             ("    value = emitter.larger(value, columns[FLOOR])\n", ""),
             (
                 "    bit = builder.and_(builder.ashr(value, columns[BIT_SHIFT]), columns[BIT_MASK])\n    value",
@@ -302,19 +302,63 @@ GROUPS = (
                 "clipped = emitter.larger(value, columns[LOW])",
             ),
             ("return builder.and_(clipped, builder.or_(same, columns[KEEP]))", "return clipped"),
-            ("builder.and_(values[0], constant(0xFFFF, kind))", "values[0]"),
-            ("constant(place * bits, kind)", "constant(bits, kind)"),
-            (
-                "builder.sext(builder.bitcast(word, narrow), wide)",
-                "builder.zext(builder.bitcast(word, narrow), wide)",
-            ),
             ("[emitter.builder.sub(result, base) for", "[result for"),
         ),
         compiled=True,
     ),
     Group(
+        f"{LANES}/packing.py",
+        (DOTS,),
+        (
+            ("emitter.smaller(emitter.larger(result, low), high)", "emitter.larger(result, low)"),
+            ("emitter.smaller(emitter.larger(result, low), high)", "emitter.smaller(result, high)"),
+            ("builder.and_(first, constant(0xFFFF, kind))", "first"),
+            ("builder.shl(second, constant(16, kind))", "builder.shl(second, constant(15, kind))"),
+            (
+                "emitter.smaller_unsigned(emitter.larger_unsigned(octets, low), high)",
+                "emitter.larger_unsigned(octets, low)",
+            ),
+            (
+                "emitter.smaller_unsigned(emitter.larger_unsigned(octets, low), high)",
+                "emitter.smaller_unsigned(octets, high)",
+            ),
+            (
+                'builder.select(builder.icmp_signed("<", clip.low, least), least, clip.low)',
+                "clip.low",
+            ),
+            (
+                'builder.select(builder.icmp_signed(">", clip.high, most), most, clip.high)',
+                "clip.high",
+            ),
+            ("first + row + packed * column", "first + column + packed * row"),
+            ("odd = [place + _BLOCK for place in even]", "odd = [place + 3 for place in even]"),
+        ),
+        compiled=True,
+    ),
+    Group(
+        f"{LANES}/dots.py",
+        (DOTS,),
+        (
+            (
+                "builder.sext(builder.bitcast(word, narrow), wide)",
+                "builder.zext(builder.bitcast(word, narrow), wide)",
+            ),
+        ),
+        compiled=True,
+    ),
+    Group(
+        f"{LANES}/rows.py",
+        (STUDENTS,),
+        (
+            ("builder.add(pointer, number(4)) for", "builder.add(pointer, number(2)) for"),
+            ("builder.add(two, row_bytes)]", "two]"),
+            ("shift = builder.mul(place, number(VECTOR_BYTES))", "shift = number(0)"),
+        ),
+        compiled=True,
+    ),
+    Group(
         f"{LANES}/scaling.py",
-        (SCALING,),
+        (SCALING, STUDENTS),
         (
             (
                 "emitter.smaller(emitter.larger(value, columns[LOW]), columns[HIGH])",
@@ -326,16 +370,18 @@ GROUPS = (
             ),
             ("emitter.builder.shl(value, columns[LEFT])", "value"),
             ("return emitter.builder.sub(", "return emitter.builder.add("),
+            (
+                "emitter.difference_saturated(value, columns[OFFSET])",
+                "emitter.builder.sub(value, columns[OFFSET])",
+            ),
+            ("return emitter.builder.ashr(value", "return emitter.builder.lshr(value"),
+            ("result = builder.ashr(value", "result = builder.lshr(value"),
+            ("below = builder.and_(value, columns[BIT_MASK])", "below = value"),
+            ("builder.and_(result, columns[BIT_SHIFT]), result)", "result, result)"),
             ("builder.ashr(value, columns[BIT_SHIFT])", "builder.lshr(value, columns[BIT_SHIFT])"),
-            ("return builder.add(value, bit)", "return value"),
-            (
-                "builder.ashr(builder.add(value, columns[ADD]), columns[RIGHT])",
-                "builder.lshr(builder.add(value, columns[ADD]), columns[RIGHT])",
-            ),
-            (
-                "builder.ashr(builder.add(value, columns[ADD]), columns[RIGHT])",
-                "builder.ashr(value, columns[RIGHT])",
-            ),
+            ("builder.add(builder.add(value, bit)", "builder.add(builder.add(value, value)"),
+            ("builder.add(builder.add(value, bit), columns[ADD])", "builder.add(value, bit)"),
+            ("    return builder.ashr(value", "    return builder.lshr(value"),
             ("    value = emitter.builder.and_(value, columns[KEPT])\n", ""),
             (
                 "emitter.smaller(emitter.larger(value, columns[BOTTOM]), columns[TOP])",
@@ -347,23 +393,35 @@ GROUPS = (
             ),
             ("constant(-128, _HALVES)", "constant(-127, _HALVES)"),
             ("constant(127, _HALVES)", "constant(126, _HALVES)"),
+            ("builder.xor(word, flips)", "word"),
+            ("builder.xor(saturated, flips)", "saturated"),
         ),
         compiled=True,
     ),
     Group(
-        f"{LANES}/loading.py",
-        (SCALING, DOTS),
+        f"{LANES}/scaling.py",
+        (SCALING,),
         (
-            ("builder.xor(value, flipped)", "value"),
-            ("odd = [place + 4 for place in even]", "odd = [place + 3 for place in even]"),
+            ("scale.offset - scale.add - scale.bit_mask", "scale.offset - scale.add"),
+            ("scale.offset - scale.add - scale.bit_mask", "scale.offset - scale.bit_mask"),
+            ("min(scale.left, scale.right)", "0"),
+            (
+                "can_be_half = below and not -offset & below & (1 << left) - 1",
+                "can_be_half = below",
+            ),
+            ("-(-offset >> left), 0", "offset >> left, 0"),
+            ("below >> left if can_be_half", "below if can_be_half"),
+            ("columns[RIGHT] <= 8", "columns[RIGHT] <= 16"),
+            ("columns[LEFT] == 0 and ", ""),
+            ("-(2**15) <= columns[OFFSET] < 2**15", "True"),
+            ("scale.bit_mask == 0 or scale.rounds_to_even for", "True for"),
         ),
-        compiled=True,
     ),
     Group(
         f"{LANES}/gathering.py",
         (JAGGED,),
         (
-            ('            "<", places, _spread', '            "<=", places, _spread'),
+            ('            "<", places, spread', '            "<=", places, spread'),
             ('builder.select(builder.icmp_signed("<", count, limit), count, limit)', "count"),
             ("builder.ashr(value, field.down)", "builder.lshr(value, field.down)"),
             (
@@ -543,7 +601,7 @@ GROUPS = (
 
 #: Mutants that compute the same, and why; by path and the changed text.
 EQUIVALENT: dict[tuple[str, str, str], str] = {
-    (f"{LANES}/arrays.py", "add=0 if plain else cast.add", "add=cast.add"): (
-        "the shortest cast does not read what it adds, which the starts hold already"
+    (f"{LANES}/scaling.py", "min(scale.left, scale.right)", "0"): (
+        "inputs are shifted to the left and back, as before it is seen that both cancel"
     ),
 }

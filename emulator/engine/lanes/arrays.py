@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emulator.engine.cast_columns import no_cast
-from emulator.engine.lanes.dots import SHIFT_AND_CLIP, WITH_BIT
+from emulator.engine.lanes.cast_code import SHIFT_AND_CLIP, TO_EVEN
 from emulator.engine.lanes.inputs import BYTE_BASE, IDENTITY, INT8, INT16, are_lowered
-from emulator.engine.lanes.scaling import CHUNK, SCALE_COLUMNS
+from emulator.engine.lanes.scaling import (
+    CHUNK,
+    SCALE_COLUMNS,
+    Rounds,
+    columns_of,
+    rounding_of,
+    saturates,
+)
 from emulator.engine.lanes.target import LANES, OUTPUTS, TILE, VECTOR_BYTES
 from emulator.engine.planner import INT32
 from emulator.fixed import Interval
@@ -28,21 +35,22 @@ if TYPE_CHECKING:
 PACKED, WEIGHTS, STARTS, N_GROUPS, N_BLOCKS, PACKED_OUT, N_CASTS, CASTS, BASE = range(9)
 LAYER_COLUMNS = 9
 
-#: Columns of how rows are read: the bytes of a row, the vectors that hold one, where its scales begin;
-#: whether it is scaled, to bytes, with rounding bits, with clips; then of the scaled (or same) row its bytes and
-#: vectors, and the bits to invert in each word; rows of a tile for inputs and for results.
+#: Columns of how rows are read: the bytes of a row, and how many are read behind the start of the last one;
+#: the vectors that hold one, where its scales begin; whether it is scaled, to bytes, how it rounds, whether it
+#: saturates, whether it clips; then of the scaled, inverted or same row its bytes, and the bits to invert in
+#: each word; rows of a tile for results.
 (
     ROW_BYTES,
+    REACH,
     ROW_VECTORS,
     SCALES,
     IS_SCALED,
     TO_BYTES,
-    HAS_BITS,
+    ROUNDS,
+    IS_SATURATED,
     HAS_CLIPS,
     LOADED_BYTES,
-    LOADED_VECTORS,
     FLIP,
-    SOURCE_ROWS,
     RESULT_ROWS,
 ) = range(12)
 READING_COLUMNS = 12
@@ -93,22 +101,22 @@ def assemble_chain(chain: Chain) -> ChainArrays:
     layers = chain.layers
     packed_out = [layer.packed for layer in layers[1:]] + [1]
     bases = [layer.base for layer in layers[1:]] + [0]
-    for layer, packed, base in zip(layers, packed_out, bases, strict=True):
-        table.append(_layer_row(layer, packed, base, numbers))
     first = layers[0]
+    for layer, packed, base in zip(layers, packed_out, bases, strict=True):
+        table.append(_layer_row(layer, packed, base, numbers, is_first=layer is first))
     readings = _readings(chain, first, numbers)
-    widest = max(_padded(len(layer.starts), OUTPUTS) for layer in layers)
+    widest = max(_padded(len(layer.starts), max(LANES, OUTPUTS)) for layer in layers)
     vectors = max(int(reading[ROW_VECTORS]) for reading in readings.values())
     for reading in readings.values():
-        reading[SOURCE_ROWS], reading[RESULT_ROWS] = vectors * LANES, widest
+        reading[RESULT_ROWS] = widest
     # Two times the rows of a tile: copied, and scaled.
     copies = 2 * (TILE + 1) * vectors * VECTOR_BYTES
     return ChainArrays(
-        numbers=np.array(numbers.words, dtype=np.int64).astype(np.int32),
+        numbers=numbers.aligned(),
         layers=np.array(table, dtype=np.int64).reshape(-1, LAYER_COLUMNS),
         reading=readings,
         n_outputs=len(layers[-1].starts),
-        scratch_words=(vectors * LANES + 2 * widest) * TILE + VECTOR_BYTES + copies // 4,
+        scratch_words=2 * widest * TILE + VECTOR_BYTES + copies // 4,
     )
 
 
@@ -119,19 +127,30 @@ class _Numbers:
         self.words: list[int] = []
 
     def add(self, words: Sequence[int]) -> int:
-        """Append words, modulo 2**32, and return their place in bytes."""
+        """Append words, modulo 2**32, and return their place in bytes, which begins a vector."""
+        self.words += [0] * (-len(self.words) % LANES)
         place = 4 * len(self.words)
         self.words += [(word + 2**31) % 2**32 - 2**31 for word in words]
         return place
+
+    def aligned(self) -> NDArray[np.int32]:
+        """Return all of them in an array that begins where a vector may."""
+        room = np.zeros(len(self.words) + LANES, dtype=np.int32)
+        first = -room.ctypes.data % VECTOR_BYTES // 4
+        array = room[first : first + len(self.words)]
+        array[:] = self.words
+        return array
 
 
 def _padded(count: int, unit: int) -> int:
     return -(-count // unit) * unit
 
 
-def _layer_row(layer: Layer, packed_out: int, base: int, numbers: _Numbers) -> list[int]:
+def _layer_row(
+    layer: Layer, packed_out: int, base: int, numbers: _Numbers, *, is_first: bool
+) -> list[int]:
     n_out = len(layer.starts)
-    outputs = 1 if n_out == 1 and packed_out == 1 else OUTPUTS
+    outputs = LANES if is_first else 1 if n_out == 1 and packed_out == 1 else OUTPUTS
     words = _weight_words(layer, outputs)
     starts = [
         start + layer.base * sum(column)
@@ -159,24 +178,24 @@ def _layer_row(layer: Layer, packed_out: int, base: int, numbers: _Numbers) -> l
 def _short_cast(layer: Layer, base: int) -> tuple[tuple[CastRow], int, int] | None:
     """Return the cast as `dots.shift_and_clip` reads it, what the sums start higher, and its mode.
 
-    A floor of 0 becomes a clip at 0; ``base`` is subtracted before the shift.
+    A floor of 0 becomes a clip at 0; ``base``, which is even, is subtracted before the shift.
     """
     cast = layer.casts[0] if layer.casts else _NOTHING
-    plain, with_bit = cast.only_shifts_and_clips, cast.only_rounds_and_clips
+    plain, to_even = cast.only_shifts_and_clips, cast.only_rounds_and_clips
     moved = -(base << cast.right)
-    start = moved + (cast.add if plain else 0)
+    start = moved + cast.add + (1 if to_even else 0)
     reached = Interval(layer.sums.low, layer.sums.high + moved + 2 * abs(cast.add) + 1)
-    if len(layer.casts) > 1 or not (plain or with_bit) or not reached.within(INT32):
+    if len(layer.casts) > 1 or not (plain or to_even) or not reached.within(INT32):
         return None
     low = max(cast.low, 0) if cast.floor == 0 else cast.low
     row = replace(
         cast,
         floor=INT32.low,
-        add=0 if plain else cast.add,
+        add=0,
         low=max(low - base, INT32.low),
         high=min(cast.high - base, INT32.high),
     )
-    return (row,), start, SHIFT_AND_CLIP if plain else WITH_BIT
+    return (row,), start, SHIFT_AND_CLIP if plain else TO_EVEN
 
 
 def _weight_words(layer: Layer, outputs: int) -> list[int]:
@@ -221,9 +240,11 @@ def _same_bytes(first: Layer) -> ScaleRow:
 def _reading(n_features: int, item_bytes: int, first: Layer) -> NDArray[np.int64]:
     reading = np.zeros(READING_COLUMNS, dtype=np.int64)
     reading[[ROW_BYTES, LOADED_BYTES]] = n_features * item_bytes
-    vectors = _padded(n_features * item_bytes, VECTOR_BYTES) // VECTOR_BYTES
-    reading[[ROW_VECTORS, LOADED_VECTORS]] = vectors
-    reading[FLIP] = BYTE_SIGNS if first.base else 0
+    reading[REACH] = _padded(n_features * item_bytes, 4)
+    reading[ROW_VECTORS] = _padded(n_features * item_bytes, VECTOR_BYTES) // VECTOR_BYTES
+    if first.base:  # whole vectors of each row are inverted
+        reading[FLIP] = BYTE_SIGNS
+        reading[[REACH, LOADED_BYTES]] = reading[ROW_VECTORS] * VECTOR_BYTES
     return reading
 
 
@@ -232,13 +253,17 @@ def _scale_reading(
 ) -> None:
     """Add the scaling to a reading of 16-bit rows."""
     padded = [*scales, *[IDENTITY] * (int(reading[ROW_VECTORS]) * CHUNK - len(scales))]
+    reading[ROUNDS] = rounds = rounding_of(padded)
+    table = [columns_of(scale, rounds) for scale in padded]
+    saturation = INT8 if to_bytes else INT16
+    clips = any(scale.needs_clip(saturation) for scale in scales)
+    if to_bytes and rounds is not Rounds.BITS and all(map(saturates, table)):
+        reading[IS_SATURATED] = 1
+        clips = clips or any(scale.was_clipped(saturation) for scale in scales)
     # Modulo 2**16: offsets may exceed it where what is left of the input does not.
-    columns = np.array([scale.columns for scale in padded], dtype=np.int64).astype(np.int16)
+    columns = np.array(table, dtype=np.int64).astype(np.int16)
     words = columns.reshape(-1, CHUNK, SCALE_COLUMNS).transpose(0, 2, 1).ravel().view(np.int32)
     reading[SCALES] = numbers.add(words.tolist())
-    reading[IS_SCALED], reading[TO_BYTES] = 1, int(to_bytes)
-    reading[HAS_BITS] = int(any(scale.bit_mask for scale in scales))
-    saturation = INT8 if to_bytes else INT16
-    reading[HAS_CLIPS] = int(any(scale.needs_clip(saturation) for scale in scales))
+    reading[IS_SCALED], reading[TO_BYTES], reading[HAS_CLIPS] = 1, int(to_bytes), int(clips)
+    reading[REACH] = reading[ROW_VECTORS] * VECTOR_BYTES
     reading[LOADED_BYTES] = reading[ROW_VECTORS] * VECTOR_BYTES // (2 if to_bytes else 1)
-    reading[LOADED_VECTORS] = _padded(int(reading[LOADED_BYTES]), VECTOR_BYTES) // VECTOR_BYTES

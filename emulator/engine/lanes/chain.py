@@ -207,7 +207,6 @@ def _layer(
     starts = tuple(start >> dense.accumulator.fraction - at for start in start_values(dense))
     sums = sum_range(dense, ranges[source.name], tensor, at)
     steps = [Step(at, kept_format(dense.accumulator, at)), Step(at, dense.format)]
-    steps[1] = Step(at, dense.format)
     merged, casts, result = _merged(sums, steps, group)
     inputs = Interval.hull(ranges[source.name])
     numbers = Interval.hull(Interval(min(row), max(row)) for row in weights)

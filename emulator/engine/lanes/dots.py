@@ -13,29 +13,17 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from emulator.engine.cast_columns import (
-    ADD,
-    BIT_MASK,
-    BIT_SHIFT,
-    CAST_COLUMNS,
-    FLOOR,
-    HIGH,
-    KEEP,
-    LEFT,
-    LOW,
-    MASK,
-    RIGHT,
-)
+from emulator.engine.lanes.cast_code import cast_sums
 from emulator.engine.lanes.emitter import (
     INT8,
     INT16,
     INT32,
     Emitter,
     Value,
-    constant,
     number,
     vector,
 )
+from emulator.engine.lanes.packing import pack_outputs
 from emulator.engine.lanes.target import (
     HAS_QUADS,
     LANES,
@@ -51,9 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from emulator.engine.lanes.emitter import Place
-
-#: In place of a number of full casts: one short cast, without or with a bit.
-SHIFT_AND_CLIP, WITH_BIT = 0, -1
+    from emulator.engine.lanes.packing import Clip
 
 
 def dot(emitter: Emitter, packed: int, total: Value, inputs: Value, weights: Value) -> Value:
@@ -73,67 +59,6 @@ def dot(emitter: Emitter, packed: int, total: Value, inputs: Value, weights: Val
     octets = vector(INT8, 4 * LANES)
     first, second = (builder.bitcast(word, octets) for word in (inputs, weights))
     return emitter.call("llvm.x86.avx512.vpdpbusd.512", vector(), total, first, second)
-
-
-def shift_and_clip(
-    emitter: Emitter, table: Value, totals: list[Value], *, to_even: bool
-) -> list[Value]:
-    """Cast that only shifts right and clips; what rounding adds stands in the start of the sums.
-
-    ``to_even``: with that, and with ``ADD`` and one bit, which the start cannot hold.
-    """
-    builder = emitter.builder
-    columns = [emitter.load_spread(emitter.at(table, 4 * column)) for column in range(CAST_COLUMNS)]
-    results = []
-    for total in totals:
-        value = total
-        if to_even:
-            bit = builder.and_(builder.ashr(value, columns[BIT_SHIFT]), columns[BIT_MASK])
-            value = builder.add(builder.add(value, columns[ADD]), bit)
-        value = builder.ashr(value, columns[RIGHT])
-        results.append(emitter.smaller(emitter.larger(value, columns[LOW]), columns[HIGH]))
-    return results
-
-
-def full_casts(
-    emitter: Emitter, table: Value, count: Value, totals: list[Value], base: Value
-) -> list[Value]:
-    """Apply ``count`` casts in order, with every rounding and overflow, and subtract ``base``."""
-
-    def one(place: Value, values: list[Value]) -> list[Value]:
-        row = emitter.at(table, emitter.builder.mul(place, number(4 * CAST_COLUMNS)))
-        columns = [emitter.load_spread(emitter.at(row, 4 * c)) for c in range(CAST_COLUMNS)]
-        return [_full_cast(emitter, columns, value) for value in values]
-
-    results = emitter.loop(count, one, totals)
-    return [emitter.builder.sub(result, base) for result in results]
-
-
-def _full_cast(emitter: Emitter, columns: list[Value], value: Value) -> Value:
-    builder = emitter.builder
-    value = emitter.larger(value, columns[FLOOR])
-    bit = builder.and_(builder.ashr(value, columns[BIT_SHIFT]), columns[BIT_MASK])
-    value = builder.add(builder.add(value, columns[ADD]), bit)
-    value = builder.ashr(builder.shl(value, columns[LEFT]), columns[RIGHT])
-    value = builder.and_(value, columns[MASK])
-    clipped = emitter.smaller(emitter.larger(value, columns[LOW]), columns[HIGH])
-    same = builder.sext(builder.icmp_signed("==", clipped, value), vector())
-    return builder.and_(clipped, builder.or_(same, columns[KEEP]))
-
-
-def pack(emitter: Emitter, packed: int, values: list[Value]) -> Value:
-    """Put 1, 2 or 4 results into one lane; bytes are unsigned here."""
-    builder = emitter.builder
-    if packed == 1:
-        return values[0]
-    bits = 32 // packed
-    kind = vector()
-    if packed == 2:
-        values = [builder.and_(values[0], constant(0xFFFF, kind)), values[1]]
-    word = values[0]
-    for place, value in enumerate(values[1:], start=1):
-        word = builder.or_(word, builder.shl(value, constant(place * bits, kind)))
-    return word
 
 
 def _emit_dots(
@@ -167,32 +92,15 @@ def _emit_dots(
             totals = _sums(
                 emitter, packed, outputs, vectors, words, first, n_groups, emitter.at(source, shift)
             )
-            results = _cast(emitter, n_casts, casts, below, totals)
-            _store(emitter, outputs, vectors, results, packed_out, emitter.at(target, shift), place)
+            results, clip = cast_sums(emitter, n_casts, casts, below, totals)
+            at = emitter.at(target, shift)
+            _store(emitter, outputs, vectors, results, clip, packed_out, at, place)
             return []
 
         emitter.loop(number(n_parts), part)
         return []
 
     emitter.loop(n_blocks, block)
-
-
-def _cast(
-    emitter: Emitter, n_casts: Value, casts: Value, base: Value, totals: list[Value]
-) -> list[Value]:
-    """Cast sums in the shortest of three ways, which ``n_casts`` names."""
-    builder = emitter.builder
-    full = builder.icmp_signed(">", n_casts, number(0))
-    plain = builder.icmp_signed("==", n_casts, number(SHIFT_AND_CLIP))
-    return emitter.either(
-        full,
-        lambda: full_casts(emitter, casts, n_casts, totals, base),
-        lambda: emitter.either(
-            plain,
-            lambda: shift_and_clip(emitter, casts, totals, to_even=False),
-            lambda: shift_and_clip(emitter, casts, totals, to_even=True),
-        ),
-    )
 
 
 def _sums(
@@ -234,13 +142,15 @@ def _store(
     outputs: int,
     vectors: int,
     results: list[Value],
+    clip: Clip,
     packed_out: Value,
     target: Value,
     block: Value,
 ) -> None:
     """Write the results of a block in the form that the next layer reads."""
     builder = emitter.builder
-    for packed in (1, 2, 4) if outputs > 1 else (1,):
+    several = (1, 2, 4) if HAS_QUADS else (1, 2)
+    for packed in several if outputs > 1 else (1,):
         with builder.if_then(builder.icmp_signed("==", packed_out, number(packed))):
             n_rows = outputs // packed
             first = emitter.at(target, builder.mul(block, number(n_rows * ROW_BYTES)))
@@ -251,7 +161,7 @@ def _store(
                         for member in range(packed)
                     ]
                     place = emitter.at(first, row * ROW_BYTES + part * VECTOR_BYTES)
-                    emitter.store(pack(emitter, packed, members), place, VECTOR_BYTES)
+                    emitter.store(pack_outputs(emitter, packed, members, clip), place, VECTOR_BYTES)
 
 
 def _dots(packed: int, outputs: int) -> Callable[..., None]:

@@ -2,7 +2,7 @@
 
 Lanes are events. Plain vector code is enough: LLVM makes ``vpdpwssd`` or ``vpmaddwd`` of "extend,
 multiply, add neighbours", as measured on AVX-512, AVX2 and SSE2. Only the sum of four 8-bit products
-has no plain form and names its instruction.
+has no plain form and names its instruction, as does packing for it.
 """
 
 from __future__ import annotations
@@ -43,6 +43,14 @@ def constant(value: int, kind: Any) -> Value:
     return ir.Constant(kind, [ir.Constant(kind.element, value)] * kind.count)
 
 
+def spread(builder: Any, scalar: Value, kind: Any) -> Value:
+    """Return a vector of a type with a scalar in every place."""
+    undefined = ir.Constant(kind, ir.Undefined)
+    first = builder.insert_element(undefined, scalar, number(0, INT32))
+    zeros = ir.Constant(vector(INT32, kind.count), [number(0, INT32)] * kind.count)
+    return builder.shuffle_vector(first, undefined, zeros)
+
+
 class Emitter:
     """A builder of LLVM instructions with what the lane kernels need; addresses are integers."""
 
@@ -68,10 +76,7 @@ class Emitter:
 
     def spread(self, scalar: Value) -> Value:
         """Return a vector with the scalar in every lane."""
-        kind = vector(scalar.type)
-        undefined = ir.Constant(kind, ir.Undefined)
-        first = self.builder.insert_element(undefined, scalar, number(0, INT32))
-        return self.shuffle(first, undefined, [0] * LANES)
+        return spread(self.builder, scalar, vector(scalar.type))
 
     def load_spread(self, address: Value) -> Value:
         """Read a 32-bit integer into every lane."""
@@ -97,10 +102,42 @@ class Emitter:
         """Return the smaller of two signed integers, in each lane."""
         return self._pick("smin", first, second)
 
+    def difference_saturated(self, first: Value, second: Value) -> Value:
+        """Return ``first - second`` brought into the range of signed integers, in each lane."""
+        return self._pick("ssub.sat", first, second)
+
+    def larger_unsigned(self, first: Value, second: Value) -> Value:
+        """Return the larger of two unsigned integers, in each lane."""
+        return self._pick("umax", first, second)
+
+    def smaller_unsigned(self, first: Value, second: Value) -> Value:
+        """Return the smaller of two unsigned integers, in each lane."""
+        return self._pick("umin", first, second)
+
+    def halves_saturated(self, first: Value, second: Value) -> Value:
+        """Return 16-bit integers: in each block of 128 bits four of the first, four of the second vector."""
+        return self._pack("packssdw", INT16, first, second)
+
+    def bytes_saturated(self, first: Value, second: Value) -> Value:
+        """Return unsigned bytes: in each block of 128 bits eight of the first, eight of the second vector."""
+        return self._pack("packuswb", INT8, first, second)
+
+    def _pack(self, name: str, element: Any, first: Value, second: Value) -> Value:
+        kind = vector(element, 2 * first.type.count)
+        return self.call(f"llvm.x86.avx512.{name}.512", kind, first, second)
+
     def _pick(self, name: str, first: Value, second: Value) -> Value:
         kind = first.type
         full = f"llvm.{name}.v{kind.count}i{kind.element.width}"
         return self.call(full, kind, first, second)
+
+    def prefetch(self, address: Value) -> None:
+        """Begin to read a line of memory; any address may be given."""
+        kind = ir.FunctionType(ir.VoidType(), [INT8.as_pointer(), INT32, INT32, INT32])
+        insert: Callable[..., Any] = cgutils.get_or_insert_function
+        function = insert(self.builder.module, kind, "llvm.prefetch.p0")
+        pointer = self.builder.inttoptr(address, INT8.as_pointer())
+        self.builder.call(function, [pointer, *(number(each, INT32) for each in (0, 3, 1))])
 
     def loop(
         self,

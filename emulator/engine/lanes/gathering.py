@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from llvmlite import ir
 
-from emulator.engine.lanes.emitter import INT16, INT64, Emitter, Value, number
+from emulator.engine.lanes.emitter import INT16, INT64, Emitter, Value, number, spread
 from emulator.jit import instructions, intrinsic, kernel
 
 if TYPE_CHECKING:
@@ -47,16 +47,9 @@ class _Field:
 
         self.contents, self.place = word(CONTENTS), word(PLACE)
         self.down, self.up = (
-            _spread(emitter.builder, emitter.builder.trunc(word(column), INT16), kind)
+            spread(emitter.builder, emitter.builder.trunc(word(column), INT16), kind)
             for column in (DOWN, UP)
         )
-
-
-def _spread(builder: Any, scalar: Value, kind: Any) -> Value:
-    undefined = ir.Constant(kind, ir.Undefined)
-    first = builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
-    zeros = ir.Constant(ir.VectorType(ir.IntType(32), kind.count), [0] * kind.count)
-    return builder.shuffle_vector(first, undefined, zeros)
 
 
 def _copy_fields(
@@ -83,7 +76,7 @@ def _copy_fields(
         count = builder.sub(stop, start)
         present = builder.select(builder.icmp_signed("<", count, limit), count, limit)
         known = builder.icmp_signed(
-            "<", places, _spread(builder, builder.trunc(present, INT16), kind)
+            "<", places, spread(builder, builder.trunc(present, INT16), kind)
         )
         skip = builder.mul(start, number(2))
         values = [emitter.load(emitter.at(field.contents, skip), kind, 2) for field in fields]

@@ -79,6 +79,17 @@ class ScaleRow:
         lowest = self.reached.low - (by << self.right)
         return by % -self.kept == 0 and lowest >= INT16.low
 
+    @property
+    def rounds_to_even(self) -> bool:
+        """Whether what rounding adds is a half, less one if the last bit that stays is not set."""
+        one_bit = self.bit_mask > 0 and self.bit_mask & self.bit_mask - 1 == 0
+        return one_bit and self.bit_mask << self.bit_shift == 1 << self.right
+
+    @property
+    def below_the_half(self) -> int:
+        """All bits that rounding drops, where it `rounds_to_even`: what was floored before is none."""
+        return (1 << self.right) - self.bit_mask
+
     def lowered(self, by: int) -> ScaleRow:
         """Return the same with results lower by a number; see `may_be_lowered`."""
         return replace(
@@ -92,6 +103,11 @@ class ScaleRow:
             for x in (self.low, self.high)
         ]
         return self.kept != -1 or ends != [self.bottom, self.top]
+
+    def was_clipped(self, saturation: Interval) -> bool:
+        """Whether results need a clip to less than ``saturation`` where inputs are not clipped."""
+        bottom, top = self.low > INT16.low, self.high < INT16.high
+        return (bottom and self.bottom > saturation.low) or (top and self.top < saturation.high)
 
 
 IDENTITY = ScaleRow(INT16.low, INT16.high, 0, 0, 0, 0, 0, 0, -1, INT16.low, INT16.high)

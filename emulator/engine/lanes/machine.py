@@ -10,30 +10,30 @@ from emulator.engine.lanes.arrays import (
     BASE,
     CASTS,
     FLIP,
-    HAS_BITS,
     HAS_CLIPS,
+    IS_SATURATED,
     IS_SCALED,
     LOADED_BYTES,
-    LOADED_VECTORS,
     N_BLOCKS,
     N_CASTS,
     N_GROUPS,
     PACKED,
     PACKED_OUT,
+    REACH,
     RESULT_ROWS,
+    ROUNDS,
     ROW_BYTES,
     ROW_VECTORS,
     SCALES,
-    SOURCE_ROWS,
     STARTS,
     TO_BYTES,
     WEIGHTS,
 )
 from emulator.engine.lanes.dots import dense_pairs, dense_quads, dense_words
-from emulator.engine.lanes.loading import load_tile
-from emulator.engine.lanes.scaling import scale_rows
+from emulator.engine.lanes.rows import first_pairs, first_quads, first_words
+from emulator.engine.lanes.scaling import LINES_AHEAD, flip_rows, scale_rows
+from emulator.engine.lanes.target import LINE_BYTES, TILE, VECTOR_BYTES
 from emulator.engine.lanes.target import ROW_BYTES as TILE_ROW_BYTES
-from emulator.engine.lanes.target import TILE, VECTOR_BYTES
 from emulator.jit import kernel
 
 if TYPE_CHECKING:
@@ -43,15 +43,76 @@ if TYPE_CHECKING:
 
 
 @kernel
-def run_layers(
-    layers: NDArray[np.int64], numbers: Place, source: Place, results: Place, spare: Place
-) -> Place:
-    """Run all layers from the tile at ``source`` and return the address of the last results.
+def run_first(
+    layer: NDArray[np.int64],
+    numbers: Place,
+    rows: Place,
+    row_bytes: Place,
+    results: Place,
+    ahead: Place,
+) -> None:
+    """Run the first layer on `TILE` rows; all but the layer and ``row_bytes`` are addresses."""
+    weights, starts, casts = (
+        numbers + layer[WEIGHTS],
+        numbers + layer[STARTS],
+        numbers + layer[CASTS],
+    )
+    n_groups, n_blocks, out = layer[N_GROUPS], layer[N_BLOCKS], layer[PACKED_OUT]
+    n_casts, base = layer[N_CASTS], layer[BASE]
+    if layer[PACKED] == 4:
+        first_quads(
+            rows,
+            row_bytes,
+            weights,
+            starts,
+            results,
+            n_groups,
+            n_blocks,
+            out,
+            n_casts,
+            casts,
+            base,
+            ahead,
+        )
+    elif layer[PACKED] == 2:
+        first_pairs(
+            rows,
+            row_bytes,
+            weights,
+            starts,
+            results,
+            n_groups,
+            n_blocks,
+            out,
+            n_casts,
+            casts,
+            base,
+            ahead,
+        )
+    else:
+        first_words(
+            rows,
+            row_bytes,
+            weights,
+            starts,
+            results,
+            n_groups,
+            n_blocks,
+            out,
+            n_casts,
+            casts,
+            base,
+            ahead,
+        )
 
-    ``numbers``, ``source``, ``results`` and ``spare`` are addresses; layers write to the last two by
-    turns.
+
+@kernel
+def run_layers(layers: NDArray[np.int64], numbers: Place, source: Place, results: Place) -> Place:
+    """Run all layers but the first, whose results are at ``source``; return the address of the last.
+
+    ``numbers``, ``source`` and ``results`` are addresses; layers write to the last two by turns.
     """
-    for place in range(layers.shape[0]):
+    for place in range(1, layers.shape[0]):
         weights = numbers + layers[place, WEIGHTS]
         starts = numbers + layers[place, STARTS]
         casts = numbers + layers[place, CASTS]
@@ -74,8 +135,7 @@ def run_layers(
             dense_words(
                 source, weights, starts, results, n_groups, n_blocks, out, n_casts, casts, base
             )
-        source = results
-        results, spare = spare, results
+        source, results = results, source
     return source
 
 
@@ -132,12 +192,11 @@ def run_chain(
     all_rows = np.int64(rows.ctypes.data)
     words = np.int64(numbers.ctypes.data)
     start_of_scratch = np.int64(scratch.ctypes.data)
-    source = (start_of_scratch + VECTOR_BYTES - 1) // VECTOR_BYTES * VECTOR_BYTES
-    results = source + reading[SOURCE_ROWS] * TILE_ROW_BYTES
+    results = (start_of_scratch + VECTOR_BYTES - 1) // VECTOR_BYTES * VECTOR_BYTES
     spare = results + reading[RESULT_ROWS] * TILE_ROW_BYTES
     copied = spare + reading[RESULT_ROWS] * TILE_ROW_BYTES
     scaled = copied + (TILE + 1) * row_vectors * VECTOR_BYTES
-    reach = (TILE - 1) * row_bytes + row_vectors * VECTOR_BYTES
+    reach = (TILE - 1) * row_bytes + reading[REACH]
     for start in range(first, last, TILE):
         n = min(TILE, last - start)
         address = all_rows + start * row_bytes
@@ -146,6 +205,7 @@ def run_chain(
             for place in range(n * row_bytes):
                 copy[place] = rows[start * row_bytes + place]
             address = copied
+        ahead = address + TILE * row_bytes
         if reading[IS_SCALED]:
             table = words + reading[SCALES]
             scale_rows(
@@ -155,11 +215,17 @@ def run_chain(
                 table,
                 row_vectors,
                 reading[TO_BYTES],
-                reading[HAS_BITS],
+                reading[ROUNDS],
+                reading[IS_SATURATED],
                 reading[HAS_CLIPS],
+                reading[FLIP],
+                ahead,
             )
+            address, ahead = scaled, ahead + row_vectors * LINES_AHEAD * LINE_BYTES
+        elif reading[FLIP]:
+            flip_rows(address, row_bytes, scaled, row_vectors, reading[FLIP])
             address = scaled
-        load_tile(address, reading[LOADED_BYTES], source, reading[LOADED_VECTORS], reading[FLIP])
-        found = run_layers(layers, words, source, results, spare)
+        run_first(layers[0], words, address, reading[LOADED_BYTES], results, ahead)
+        found = run_layers(layers, words, results, spare)
         at = np.uint64((found - start_of_scratch) // 4)
         write_results(scratch, at, outputs, start - first + shift, n, n_outputs)

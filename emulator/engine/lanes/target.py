@@ -22,3 +22,6 @@ VECTORS = 2
 #: Bytes of a vector, and of one row of a tile (one 32-bit lane for each event).
 VECTOR_BYTES = 4 * LANES
 ROW_BYTES = 4 * TILE
+
+#: Bytes of a line of memory.
+LINE_BYTES = 64
