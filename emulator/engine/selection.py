@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from emulator.engine.lanes.chain import NoChain, find_chain
-from emulator.engine.planner import Plan, plan, signed_bits
+from emulator.engine.planner import Plan, plan
+from emulator.engine.widths import signed_bits
 from emulator.errors import KernelError
 from emulator.fixed import Interval
 from emulator.graph import Graph, Input

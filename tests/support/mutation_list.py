@@ -544,7 +544,7 @@ GROUPS = (
     ),
     # Programs and proofs of the general kernels.
     Group(
-        f"{ENGINE}/program.py",
+        f"{ENGINE}/steps.py",
         (
             small("BatchNormalization"),
             small("Dense"),
@@ -561,7 +561,6 @@ GROUPS = (
             ("offset << align for offset", "offset for offset"),
             ("s << fraction - product for s", "s for s"),
             ("bias << align for bias", "bias for bias"),
-            ("fits=fits or not full.within(INT62)", "fits=fits"),
             ("step[k.ALIGN_SECOND] = common - fraction", "step[k.ALIGN_SECOND] = 0"),
             ("relu=isinstance(node, Relu)", "relu=False"),
             ('replace(node.inner, overflow="WRAP")', "node.inner"),
@@ -572,7 +571,12 @@ GROUPS = (
         ),
     ),
     Group(
-        f"{ENGINE}/planner.py",
+        f"{ENGINE}/assembler.py",
+        (small("Dense"), wide("Dense"), wide("BatchNormalization"), NETWORKS),
+        (("fits=fits or not full.within(INT62)", "fits=fits"),),
+    ),
+    Group(
+        f"{ENGINE}/exact_sums.py",
         (EVERY_STEP, small("Dense"), wide("Dense"), EMULATOR),
         (
             (
@@ -584,17 +588,29 @@ GROUPS = (
                 'accumulator.overflow != "WRAP"',
             ),
             ("spare = min(spare, trailing_zeros)", "spare = spare"),
+            ("unit = 1 << at - term_fraction(node, source)", "unit = 1"),
+        ),
+    ),
+    Group(
+        f"{ENGINE}/planner.py",
+        (EVERY_STEP, small("Dense"), wide("Dense"), EMULATOR),
+        (
             ("Plan(32 if narrow else 64, nodes)", "Plan(32, nodes)"),
             (
                 "if not all(proof.computed.within(INT62) for",
                 "if not any(proof.computed.within(INT62) for",
             ),
+        ),
+    ),
+    Group(
+        f"{ENGINE}/proofs.py",
+        (EVERY_STEP, small("Dense"), wide("Dense"), EMULATOR),
+        (
             (
                 "Interval.hull([hull, last.stored]), last.computed, reason",
                 "last.stored, last.computed, reason",
             ),
             ("computed.append(exact + Interval(0, 1 << drop))", "pass"),
-            ("unit = 1 << at - term_fraction(node, source)", "unit = 1"),
         ),
     ),
 )

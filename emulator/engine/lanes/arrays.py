@@ -19,7 +19,7 @@ from emulator.engine.lanes.scaling import (
     saturates,
 )
 from emulator.engine.lanes.target import LANES, OUTPUTS, TILE, VECTOR_BYTES
-from emulator.engine.planner import INT32
+from emulator.engine.widths import INT32
 from emulator.fixed import Interval
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from emulator.engine.cast_columns import cast_row, no_cast
-from emulator.engine.planner import INT32
+from emulator.engine.widths import INT32
 from emulator.fixed import Interval
 
 if TYPE_CHECKING:

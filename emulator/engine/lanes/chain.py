@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-from emulator.engine.lanes.casts import NotProvedError, Step, prove_casts
-from emulator.engine.lanes.inputs import INT8, INT16, UINT8, can_be_bytes, scale_rows
-from emulator.engine.lanes.target import HAS_QUADS
-from emulator.engine.planner import (
-    INT32,
+from emulator.engine.exact_sums import (
     exact_sum_fraction,
     kept_format,
     start_values,
     sum_range,
     term_fraction,
 )
+from emulator.engine.lanes.casts import NotProvedError, Step, prove_casts
+from emulator.engine.lanes.inputs import INT8, INT16, UINT8, can_be_bytes, scale_rows
+from emulator.engine.lanes.target import HAS_QUADS
+from emulator.engine.widths import INT32
 from emulator.fixed import Interval
 from emulator.graph.operations import Dense, OffsetShift, Quantize, Relu
 from emulator.graph.ranges import node_ranges

@@ -10,7 +10,7 @@ import pytest
 from random_graphs import MAKERS, Draft, Limits, bound_rows, random_graph, random_rows
 
 from emulator.engine import Emulator, evaluate, evaluate_rows, plan
-from emulator.engine.planner import exact_sum_fraction, sum_range, term_fraction
+from emulator.engine.exact_sums import exact_sum_fraction, sum_range, term_fraction
 from emulator.engine.reference import cast_exact
 from emulator.errors import RangeError
 from emulator.fixed import FixedFormat

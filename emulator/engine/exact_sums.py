@@ -1,0 +1,77 @@
+"""When the sum of a layer is one exact integer sum, at which fraction, and which numbers it reaches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from emulator.fixed import FixedFormat, Interval
+from emulator.graph.operations import Sum
+from emulator.graph.windows import BEYOND, patches, spread, weight_columns
+
+if TYPE_CHECKING:
+    from emulator.graph.operations import Tensor
+    from emulator.graph.ranges import Ranges
+    from emulator.graph.windows import Adder
+
+
+def start_values(node: Adder) -> tuple[int, ...]:
+    """Return what each sum starts with, as raws of the accumulator."""
+    if isinstance(node, Sum):
+        return (0,)
+    return tuple(
+        Interval(bias, bias).cast(node.bias_format.fraction, node.accumulator).low
+        for bias in node.bias
+    )
+
+
+def exact_sum_fraction(node: Adder, fraction: int) -> int | None:
+    """Return the fraction bits at which one integer sum is exact, or None if steps are needed.
+
+    One sum is exact when the accumulator wraps and keeps all ``fraction`` bits of the terms. Start
+    values may need more of the accumulator's fraction bits than the terms.
+    """
+    accumulator = node.accumulator
+    if accumulator.overflow != "WRAP" or accumulator.fraction < fraction:
+        return None
+    spare = accumulator.fraction - fraction
+    for start in start_values(node):
+        if start:
+            trailing_zeros = (start & -start).bit_length() - 1
+            spare = min(spare, trailing_zeros)
+    return accumulator.fraction - spare if spare < accumulator.width else None
+
+
+def kept_format(accumulator: FixedFormat, fraction: int) -> FixedFormat:
+    """Return a wrapping accumulator without those of its fraction bits that are always zero."""
+    width = accumulator.width - (accumulator.fraction - fraction)
+    return FixedFormat(width, accumulator.integer, accumulator.signed)
+
+
+def term_fraction(node: Adder, source: Tensor) -> int:
+    """Return the fraction bits of the exact terms of a sum."""
+    weight = 0 if isinstance(node, Sum) else node.weight_format.fraction
+    return source.format.fraction + weight
+
+
+def exact_terms(node: Adder, inputs: Ranges, source: Tensor) -> list[list[Interval]]:
+    """Return the exact terms of each sum."""
+    zero = Interval(0, 0)
+    result = []
+    for patch in patches(node, source):
+        elements = [zero if place == BEYOND else inputs[place] for place in patch.places]
+        result += [
+            [x.times(weight) for x, weight in zip(elements, weights, strict=True)]
+            for weights in weight_columns(node, len(elements))
+        ]
+    return result
+
+
+def sum_range(node: Adder, inputs: Ranges, source: Tensor, at: int) -> Interval:
+    """Return an interval that holds all sums, exact, at ``at`` fraction bits, start included."""
+    starts = [start >> node.accumulator.fraction - at for start in start_values(node)]
+    unit = 1 << at - term_fraction(node, source)
+    terms = exact_terms(node, inputs, source)
+    return Interval.hull(
+        sum((part.times(unit) for part in row), Interval(start, start))
+        for row, start in zip(terms, spread(starts, len(terms)), strict=True)
+    )
