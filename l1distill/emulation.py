@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from functools import cached_property
 from os import fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emulator.decoded import RowsWanted, decoded_rows
+from emulator.decoded import RowsWanted, casts_of, decoded_rows
 from emulator.engine import Emulator
 from emulator.errors import InputFileError, SettingsError
 from emulator.features import feature_rows
@@ -62,7 +64,20 @@ class Scorer:
 
     def __init__(self, model: Model, *, threads: int | None = None) -> None:
         self.model = model
-        self.emulator = Emulator(model.graph.with_outputs((model.score,)), threads=threads)
+        self.threads = threads if threads is not None else len(os.sched_getaffinity(0))
+        self._graph = model.graph.with_outputs((model.score,))
+        #: The casts at the network's beginning, if it has any that narrow its inputs to a byte.
+        self.casts = casts_of(self._graph, model.layout)
+
+    @cached_property
+    def emulator(self) -> Emulator:
+        """The network."""
+        return Emulator(self._graph, threads=self.threads)
+
+    @cached_property
+    def _behind_casts(self) -> Emulator:
+        assert self.casts is not None  # noqa: S101 - there are no such rows without
+        return Emulator(self.casts.rest, threads=self.threads)
 
     def scores(self, events: ak.Array) -> NDArray[np.int64]:
         """Return the integer score of each crossing, int64, axis (crossing)."""
@@ -71,6 +86,10 @@ class Scorer:
     def scores_of_rows(self, rows: NDArray[np.int16]) -> NDArray[np.int64]:
         """Return the integer score of each row of features, int64, axis (crossing)."""
         return self.emulator.run(rows)[self.model.score][:, 0]
+
+    def scores_of_cast_rows(self, rows: NDArray[np.int8]) -> NDArray[np.int64]:
+        """Return the integer score of each row of cast features, int64, axis (crossing)."""
+        return self._behind_casts.run(rows)[self.model.score][:, 0]
 
 
 def emulate_files(
@@ -117,9 +136,10 @@ def emulate_files(
     extremes: list[int] = []
 
     def parts() -> Iterator[dict[str, Any]]:
-        wanted = RowsWanted(model.layout, source, tuple(crossings))
-        for decoded in _rows_of_files(paths, wanted, store, scorer.emulator.threads):
-            scores = scorer.scores_of_rows(decoded.rows)
+        wanted = RowsWanted(model.layout, source, tuple(crossings), scorer.casts)
+        score = scorer.scores_of_rows if scorer.casts is None else scorer.scores_of_cast_rows
+        for decoded in _rows_of_files(paths, wanted, store, scorer.threads):
+            scores = score(decoded.rows)
             columns = {
                 name: decoded.scalars[name]
                 for name in (*IDENTITY, *STATISTICS)

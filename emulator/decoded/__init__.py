@@ -1,6 +1,6 @@
 """Files decoded once into integers that are mapped into memory; decoding costs ten times a network's work."""
 
-from emulator.decoded.columns import DecodedRows, RowsWanted, decoded_rows, mapped
+from emulator.decoded.columns import DecodedRows, RowsWanted, casts_of, decoded_rows, mapped
 from emulator.decoded.store import DEFAULT_LIMIT_BYTES, Store, can_be_kept, key_of
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "RowsWanted",
     "Store",
     "can_be_kept",
+    "casts_of",
     "decoded_rows",
     "key_of",
     "mapped",

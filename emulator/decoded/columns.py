@@ -14,7 +14,9 @@ import numpy as np
 
 from emulator.decoded.store import Store, can_be_kept, key_of
 from emulator.errors import InputFileError
-from emulator.features import FeatureLayout, feature_rows
+from emulator.features import FeatureCasts, FeatureLayout, feature_rows
+from emulator.graph import InputCasts, cut_behind_casts
+from emulator.graph.codec import graph_to_plain
 from emulator.objects import open_file, scalar_columns
 from emulator.objects.chunks import entry_ranges, require_crossings
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from emulator.graph import Graph
     from emulator.objects import Reader
     from emulator.objects.chunks import Source
 
@@ -41,12 +44,12 @@ class DecodedRows:
     Attributes
     ----------
     rows
-        int16, axes (crossing, feature).
+        Axes (crossing, feature): the features, int16, or what they are cast to, int8.
     scalars
         Run, lumi, event, orbit and crossing, and the weights that the file has; axis (crossing).
     """
 
-    rows: NDArray[np.int16]
+    rows: NDArray[Any]
     scalars: dict[str, NDArray[Any]]
 
 
@@ -62,17 +65,45 @@ class RowsWanted:
         ``unpacked`` or ``emulated`` objects, where the file has both.
     crossings
         Relative crossings, each a row of its own.
+    casts
+        Keep what a network's first casts make of the features; half as many bytes. Networks with the
+        same layout and casts share it.
     """
 
     layout: FeatureLayout
     source: Source = "unpacked"
     crossings: tuple[int, ...] = (0,)
+    casts: InputCasts | None = None
 
     def reader(self, path: str) -> Reader:
         """Open a file for this; fields that the layout does not read are left out where they can be."""
         fields = {f"{collection}.{field}" for collection, field in self.layout.inputs}
         reader = open_file(path, source=self.source, order=self.layout.order)
         return reader.without_other_fields(fields)
+
+    @property
+    def feature_casts(self) -> FeatureCasts | None:
+        """What each feature becomes, if it is cast."""
+        if self.casts is None:
+            return None
+        return FeatureCasts.of(self.layout, self.casts.tables(self.layout.ranges))
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """All of this in plain values."""
+        casts = None if self.casts is None else graph_to_plain(self.casts.casts)
+        return (self.source, self.crossings, self.layout.as_dict(), casts)
+
+
+def casts_of(graph: Graph, layout: FeatureLayout) -> InputCasts | None:
+    """Return the casts at the beginning of a network, if all features that there can be fit its input.
+
+    Where they do not, casting would hide the error that the network's own rows give.
+    """
+    source = graph.input.format
+    if not all(source.lowest <= low and high <= source.raw_max for low, high in layout.ranges):
+        return None
+    return cut_behind_casts(graph)
 
 
 def decoded_rows(
@@ -104,13 +135,12 @@ def decoded_rows(
         If an integer does not fit its range.
     """
     if store is None or not can_be_kept(path):
-        reader = wanted.reader(path)
+        reader, casts = wanted.reader(path), wanted.feature_casts
         for chunk in reader.chunks(crossings=wanted.crossings, chunk_events=_ENTRIES):
-            yield DecodedRows(
-                feature_rows(chunk.events, wanted.layout), scalar_columns(chunk.events)
-            )
+            rows = feature_rows(chunk.events, wanted.layout, casts)
+            yield DecodedRows(rows, scalar_columns(chunk.events))
         return
-    key = key_of(path, wanted.source, wanted.crossings, wanted.layout.as_dict(), "rows")
+    key = key_of(path, *wanted.key, "rows")
     place = store.entry(key, lambda folder: _fill(folder, path, wanted, jobs))
     for part in sorted(each for each in place.iterdir() if each.is_dir()):
         yield _load(part)
@@ -142,11 +172,13 @@ def _in_processes(path: str, processes: int, work: tuple[Any, ...]) -> list[set[
 def _store(reader: Reader, wanted: RowsWanted, folder: Path, entries: tuple[int, int]) -> set[int]:
     """Decode a stretch of entries into folders, range by range; return which crossings occur in it."""
     offered: set[int] = set()
+    casts = wanted.feature_casts
     for chunk in reader.chunks(crossings=wanted.crossings, chunk_events=_ENTRIES, entries=entries):
         part = folder / f"{chunk.entry_start:012}"
         part.mkdir()
         scalars = scalar_columns(chunk.events)
-        np.save(part / "rows.npy", feature_rows(chunk.events, wanted.layout), allow_pickle=False)
+        rows = feature_rows(chunk.events, wanted.layout, casts)
+        np.save(part / "rows.npy", rows, allow_pickle=False)
         for name, values in scalars.items():
             np.save(part / f"scalar-{name}.npy", values, allow_pickle=False)
         (part / "scalars.json").write_text(json.dumps(list(scalars)), encoding="utf-8")

@@ -20,8 +20,9 @@ from emulator.objects.file_access import is_remote
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Bytes of a file's head that tell it apart: they hold the identifier that ROOT gives each file.
-_HEAD_BYTES: Final = 512
+#: Bytes of a file's head that tell it apart. They hold the identifier that ROOT gives each file, which stands
+#: behind its name and title, twice: both may be long.
+_HEAD_BYTES: Final = 4_096
 
 #: What a folder of decoded files may hold before the oldest leave it.
 DEFAULT_LIMIT_BYTES: Final = 20_000_000_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from emulator.features.layout import Era, Feature, FeatureLayout, load_layout
 from emulator.features.rows import (
+    FeatureCasts,
     columns_of_layout,
     contents_of_field,
     feature_rows,
@@ -13,6 +14,7 @@ from emulator.features.rows import (
 __all__ = [
     "Era",
     "Feature",
+    "FeatureCasts",
     "FeatureLayout",
     "columns_of_layout",
     "contents_of_field",

@@ -160,15 +160,30 @@ class FeatureLayout:
         >>> FeatureLayout("one", (Feature("jet", 0, "pt"),), Era(pt="exact_half")).format
         fixed<12,11>
         """
-        lowest, highest = 0, 0
+        lowest = min(low for low, _ in self.ranges)
+        highest = max(high for _, high in self.ranges)
+        width = 1 + max((~lowest).bit_length(), highest.bit_length())
+        return FixedFormat(width, width - self.era.fraction)
+
+    @property
+    def ranges(self) -> tuple[tuple[int, int], ...]:
+        """The lowest and the highest raw of each feature of any crossing; 0, of a missing object, is one.
+
+        Examples
+        --------
+        >>> FeatureLayout("one", (Feature("jet", 0, "eta"),)).ranges
+        ((-128, 127),)
+        """
+        found = []
         for feature in self.features:
+            low, high = 0, 0
             if feature.field != ZERO:
                 scale = load_scales().field(feature.object, self.era.source_field(feature))
                 down, up = self.steps(feature.field)
-                lowest = min(lowest, (scale.minimum << up) >> down)
-                highest = max(highest, (scale.maximum << up) >> down)
-        width = 1 + max((~lowest).bit_length(), highest.bit_length())
-        return FixedFormat(width, width - self.era.fraction)
+                low = min(low, (scale.minimum << up) >> down)
+                high = max(high, (scale.maximum << up) >> down)
+            found.append((low, high))
+        return tuple(found)
 
     def steps(self, field: str) -> tuple[int, int]:
         """Return by how many bits a field is shifted right, and left, to become a feature."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -42,7 +43,53 @@ def _fill(
                 rows[row, targets[k]] = contents[start + slots[k]] >> down << up
 
 
-def feature_rows(events: ak.Array, layout: FeatureLayout) -> NDArray[np.int16]:
+@kernel
+def _fill_cast(
+    rows: NDArray[np.int8],
+    offsets: NDArray[np.int64],
+    contents: NDArray[np.int16],
+    slots: NDArray[np.int64],
+    targets: NDArray[np.int64],
+    down: int,
+    up: int,
+    table: NDArray[np.int8],
+    zeros: NDArray[np.int64],
+) -> None:
+    """Write what casts make of one field; ``zeros`` are the places of each feature's 0 in the table."""
+    for row in range(len(offsets) - 1):
+        start, count = offsets[row], offsets[row + 1] - offsets[row]
+        for k in range(len(slots)):
+            if slots[k] < count:
+                value = contents[start + slots[k]] >> down << up
+                rows[row, targets[k]] = table[zeros[k] + value]
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureCasts:
+    """What each raw of each feature is cast to, from `FeatureLayout.ranges`.
+
+    Attributes
+    ----------
+    table
+        The results of all features' ranges, one after the other, int8.
+    zeros
+        Place of each feature's raw 0 in the table, int64.
+    """
+
+    table: NDArray[np.int8]
+    zeros: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, layout: FeatureLayout, tables: Sequence[NDArray[np.int8]]) -> FeatureCasts:
+        """Join the tables of all features."""
+        starts = np.cumsum([0, *(len(each) for each in tables[:-1])], dtype=np.int64)
+        lows = np.array([low for low, _ in layout.ranges], dtype=np.int64)
+        return cls(np.concatenate(tables), starts - lows)
+
+
+def feature_rows(
+    events: ak.Array, layout: FeatureLayout, casts: FeatureCasts | None = None
+) -> NDArray[Any]:
     """Return the network inputs of each row of an events array.
 
     Parameters
@@ -51,11 +98,13 @@ def feature_rows(events: ak.Array, layout: FeatureLayout) -> NDArray[np.int16]:
         An events array; slots count its objects in the order in which they stand.
     layout
         The inputs, and the era whose rules apply.
+    casts
+        Cast each input, if given.
 
     Returns
     -------
     int16 (n_rows, n_features), C order; raws with ``layout.era.fraction`` fraction bits. Missing
-    objects are 0.
+    objects are 0. With casts int8, the same after them.
 
     Raises
     ------
@@ -69,7 +118,7 @@ def feature_rows(events: ak.Array, layout: FeatureLayout) -> NDArray[np.int16]:
     >>> feature_rows(empty_events(), load_layout("axol1tl_57")).shape
     (0, 57)
     """
-    return rows_of_columns(columns_of_layout(events, layout), layout, len(events))
+    return rows_of_columns(columns_of_layout(events, layout), layout, len(events), casts)
 
 
 def columns_of_layout(events: ak.Array, layout: FeatureLayout) -> dict[str, Columns]:
@@ -96,8 +145,11 @@ def columns_of_layout(events: ak.Array, layout: FeatureLayout) -> dict[str, Colu
 
 
 def rows_of_columns(
-    collections: Mapping[str, Columns], layout: FeatureLayout, n_rows: int
-) -> NDArray[np.int16]:
+    collections: Mapping[str, Columns],
+    layout: FeatureLayout,
+    n_rows: int,
+    casts: FeatureCasts | None = None,
+) -> NDArray[Any]:
     """Return the network inputs of each row; see `feature_rows`.
 
     Parameters
@@ -112,7 +164,7 @@ def rows_of_columns(
     ValueError
         If contents are not int16.
     """
-    rows = np.zeros((n_rows, len(layout)), dtype=np.int16)
+    rows = np.zeros((n_rows, len(layout)), dtype=np.int16 if casts is None else np.int8)
     fields = []
     for collection, field in layout.inputs:
         chosen = [
@@ -126,8 +178,14 @@ def rows_of_columns(
         fields.append((offsets, contents, (slots, targets, *layout.steps(field))))
     for start in range(0, n_rows, _BLOCK):
         stop = min(start + _BLOCK, n_rows)
+        if casts is not None:
+            rows[start:stop] = casts.table[casts.zeros]
         for offsets, contents, places in fields:
-            _fill(rows[start:stop], offsets[start : stop + 1], contents, *places)
+            part = (rows[start:stop], offsets[start : stop + 1], contents, *places)
+            if casts is None:
+                _fill(*part)
+            else:
+                _fill_cast(*part, casts.table, casts.zeros[places[1]])
     return rows
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from emulator.graph.casts import InputCasts, cut_behind_casts
 from emulator.graph.cost import NodeCost, graph_cost, total_ebops
 from emulator.graph.graph import Graph
 from emulator.graph.operations import (
@@ -44,6 +45,7 @@ __all__ = [
     "Flatten",
     "Graph",
     "Input",
+    "InputCasts",
     "MaxPool",
     "Multiply",
     "Node",
@@ -62,6 +64,7 @@ __all__ = [
     "Tensor",
     "UnaryLut",
     "count_overflows",
+    "cut_behind_casts",
     "graph_cost",
     "node_ranges",
     "possible_overflows",

@@ -112,8 +112,7 @@ def count_overflows(
     >>> count.effect, count.n_events, count.n_overflows
     ('wraps', 2, 3)
     """
-    possible = _Possible()
-    walk_intervals(graph, possible)
+    possible = _walked(graph)
     # Beyond 62 bits arrays of Python integers are used: slow, and as exact.
     dtype = np.dtype(np.int64 if possible.narrow else object)
     chunks = [rows[first : first + CHUNK_EVENTS] for first in range(0, len(rows), CHUNK_EVENTS)]
@@ -129,6 +128,17 @@ def count_overflows(
                 events[key] += int(mask.sum())
                 overflows[key] += found.overflows[key]
     return tuple(_count(key, events[key], overflows[key]) for key in possible.keys)
+
+
+def fits_62_bits(graph: Graph) -> bool:
+    """Tell whether all numbers on the way, for any row of the input's type, are below 62 bits."""
+    return _walked(graph).narrow
+
+
+def _walked(graph: Graph) -> _Possible:
+    possible = _Possible()
+    walk_intervals(graph, possible)
+    return possible
 
 
 def _count(key: Key, n_events: int, n_overflows: int) -> OverflowCount:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from small_samples import make_byte_model
 
+from emulator.decoded import Store
 from emulator.engine import evaluate_rows
 from emulator.errors import InputFileError, SettingsError
 from emulator.features import feature_rows
@@ -125,3 +127,23 @@ def test_the_scorer_gives_the_score_alone(small_model: Model, make_events: MakeE
     scores = Scorer(small_model, threads=1).scores(events)
     assert scores.dtype == np.int64
     np.testing.assert_array_equal(scores, reference_scores(small_model, events))
+
+
+def test_cast_inputs_from_the_store_give_the_same_scores(
+    tmp_path: Path, make_events: MakeEvents, write_sample: WriteSample
+) -> None:
+    """Scores are those of the reference whatever is kept, how often, in which order and by how many."""
+    model = make_byte_model()
+    assert Scorer(model, threads=1).casts is not None
+    paths = [write_sample("a.root", 120, 1), write_sample("b.root", 80, 2, boost=3)]
+    parts = [make_events(120, 1), make_events(80, 2, boost=3)]
+    output = tmp_path / "scores.parquet"
+    store = Store(tmp_path / "store")
+    for order in ([0, 1], [1, 0]):
+        for kept, threads in ((None, 1), (store, 1), (store, 2)):
+            chosen = [paths[k] for k in order]
+            emulate_files(model, chosen, output, threads=threads, store=kept)
+            scores = assert_output(output, model, concatenate([parts[k] for k in order]))
+            assert len(np.unique(scores)) > 30
+    rows = list((tmp_path / "store").glob("*/*/rows.npy"))
+    assert [np.load(part).dtype for part in rows] == [np.int8, np.int8]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -115,6 +116,14 @@ def make_small_model(name: str = "small", *, bias: int = 7) -> Model:
             NamedThreshold("tight", 900),
         ),
     )
+
+
+def make_byte_model() -> Model:
+    """The same network on inputs that a byte holds after their scaling."""
+    model = make_small_model("byte")
+    scaled = replace(model.graph["scaled"], format=FixedFormat.parse("fixed<8,8,RND_CONV,SAT>"))
+    nodes = tuple(scaled if node.name == "scaled" else node for node in model.graph.nodes)
+    return replace(model, graph=Graph(nodes, model.graph.outputs))
 
 
 def write_events(path: Path, events: ak.Array) -> None:

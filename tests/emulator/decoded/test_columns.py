@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from small_samples import draw_events, make_small_model, write_events
+from small_samples import draw_events, make_byte_model, make_small_model, write_events
 
-from emulator.decoded import RowsWanted, Store, columns, decoded_rows
+from emulator.decoded import RowsWanted, Store, casts_of, columns, decoded_rows
+from emulator.engine import evaluate_rows
 from emulator.errors import InputFileError, MissingNameError
-from emulator.features import feature_rows
+from emulator.features import Era, feature_rows
+from emulator.graph import Graph, OffsetShift
 from emulator.objects import open_file, read_events, scalar_columns
 
 if TYPE_CHECKING:
@@ -101,3 +104,47 @@ def test_errors_come_back_from_processes(
     with pytest.raises(MissingNameError, match=r"no field 'jet\.displaced'; nearest: jet\."):
         list(decoded_rows(str(sample), RowsWanted(layout), store=Store(tmp_path / "s"), jobs=2))
     assert [each.suffix for each in tmp_path.glob("s/*")] == [".lock"]
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_cast_rows_are_kept_apart(sample: Path, tmp_path: Path) -> None:
+    graph = make_byte_model().graph
+    casts = casts_of(graph, LAYOUT)
+    assert casts is not None
+    store = Store(tmp_path / "s")
+    plain, cast = RowsWanted(LAYOUT), RowsWanted(LAYOUT, casts=casts)
+    rows = np.concatenate([each.rows for each in decoded_rows(str(sample), plain, store=store)])
+    expected = evaluate_rows(casts.casts, rows)["scaled"]
+    for kept in (store, store, None):
+        found = np.concatenate([each.rows for each in decoded_rows(str(sample), cast, store=kept)])
+        assert found.dtype == np.int8
+        np.testing.assert_array_equal(found, expected)
+    assert len(list((tmp_path / "s").glob("*/sizes.json"))) == 2
+
+
+def test_casts_do_not_hide_features_out_of_range() -> None:
+    graph = make_byte_model().graph
+    narrow = replace(graph.input, format=replace(graph.input.format, width=13, integer=13))
+    assert casts_of(Graph((narrow, *graph.nodes[1:]), graph.outputs), LAYOUT) is not None
+    narrow = replace(graph.input, format=replace(graph.input.format, width=12, integer=12))
+    assert casts_of(Graph((narrow, *graph.nodes[1:]), graph.outputs), LAYOUT) is None
+
+
+def test_everything_that_is_taken_enters_the_key() -> None:
+    graph = make_byte_model().graph
+    scaling = graph["scaled"]
+    assert isinstance(scaling, OffsetShift)
+    scaled = replace(scaling, shift=(1, 1, 1, 1))
+    other = casts_of(Graph((graph.input, scaled, *graph.nodes[2:]), graph.outputs), LAYOUT)
+    swapped = replace(LAYOUT, features=LAYOUT.features[::-1])
+    keys = [
+        RowsWanted(LAYOUT).key,
+        RowsWanted(swapped).key,
+        RowsWanted(replace(LAYOUT, order="readout")).key,
+        RowsWanted(replace(LAYOUT, era=Era("halved"))).key,
+        RowsWanted(LAYOUT, "emulated").key,
+        RowsWanted(LAYOUT, crossings=(0, 1)).key,
+        RowsWanted(LAYOUT, casts=casts_of(graph, LAYOUT)).key,
+        RowsWanted(LAYOUT, casts=other).key,
+    ]
+    assert len({json.dumps(key) for key in keys}) == len(keys)

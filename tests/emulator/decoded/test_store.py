@@ -9,7 +9,9 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+import uproot
 
 from emulator.decoded import Store, can_be_kept, key_of
 
@@ -150,3 +152,29 @@ def test_what_has_no_identity_is_not_kept(tmp_path: Path) -> None:
     assert not can_be_kept(str(tmp_path))
     assert not can_be_kept("root://host//a.root")
     assert not can_be_kept(str(tmp_path / "a::dataset"))
+
+
+def test_every_part_of_a_files_identity_enters_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ROOT's identifier stands behind the file's name, which may be long; then size, time and the code."""
+    path = tmp_path / f"{'long' * 50}.root"
+    uuids, keys = set(), set()
+    for _ in range(2):
+        with uproot.recreate(path) as file:
+            file["t"] = {"x": np.arange(3)}
+        os.utime(path, ns=(0, 1_000_000_000))
+        with uproot.open(path) as file:
+            uuids.add(str(file.file.uuid))
+        keys.add((path.stat().st_size, key_of(str(path))))
+    assert len(uuids) == len(keys) == 2
+    assert len({size for size, _ in keys}) == 1
+    before = key_of(str(path))
+    with path.open("ab") as stream:
+        stream.write(b"0")
+    os.utime(path, ns=(0, 1_000_000_000))
+    longer = key_of(str(path))
+    os.utime(path, ns=(0, 1_000_000_001))
+    later = key_of(str(path))
+    monkeypatch.setattr("emulator.decoded.store._sources", lambda: "other code")
+    assert len({before, longer, later, key_of(str(path))}) == 4

@@ -11,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator.errors import MissingNameError
-from emulator.features import Era, Feature, FeatureLayout, feature_rows, load_layout
+from emulator.features import (
+    Era,
+    Feature,
+    FeatureCasts,
+    FeatureLayout,
+    feature_rows,
+    load_layout,
+)
 from emulator.features.layout import MuonPosition, PtRule
 from emulator.objects import (
     REQUIRED_FIELDS,
@@ -159,3 +166,27 @@ def test_an_optional_field_that_the_events_lack_is_named() -> None:
         MissingNameError, match=r"events for the layout 'raw': no field 'mu\.phi'; nearest"
     ):
         feature_rows(empty_events(), layout)
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_cast_rows_are_the_casts_of_rows(era: Era) -> None:
+    rng = np.random.default_rng(8)
+    chosen = [EVERY_FEATURE[k] for k in rng.permutation(len(EVERY_FEATURE))]
+    muon_pt = Feature("mu", 3, "pt")
+    features = [each for each in chosen if era.muon_position == "vertex" or each.field != "phi_vtx"]
+    layout = FeatureLayout("many", tuple(dict.fromkeys((muon_pt, *features[:90]))), era)
+    tables = [
+        rng.integers(-128, 128, high - low + 1).astype(np.int8) for low, high in layout.ranges
+    ]
+    counts = {
+        name: rng.integers(0, SCALES.multiplicity(name) + 1, 1_500).tolist()
+        for name in REQUIRED_FIELDS
+    }
+    events = events_of(counts, seed=9)
+    rows = feature_rows(events, layout)
+    cast = feature_rows(events, layout, FeatureCasts.of(layout, tables))
+    assert cast.dtype == np.int8
+    for place, (low, high) in enumerate(layout.ranges):
+        column = rows[:, place]
+        assert low <= column.min() <= column.max() <= high
+        np.testing.assert_array_equal(cast[:, place], tables[place][column.astype(int) - low])
