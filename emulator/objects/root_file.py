@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -173,6 +174,17 @@ class RootFile:
     _directory: Any
     _trees: dict[str, RootTree] = field(default_factory=dict)
 
+    def close(self) -> None:
+        """Close the file; nothing of it can be read any more."""
+        self._directory.close()
+
+    def forget_pages(self) -> None:
+        """Let the system take back what was read of a mapped file, lest all of it counts as used memory."""
+        source = self._directory.file.source
+        mapping = source.file.base if isinstance(source, uproot.MemmapSource) else None
+        if isinstance(mapping, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            mapping.madvise(mmap.MADV_DONTNEED)
+
     def trees(self) -> tuple[str, ...]:
         """Names of all trees, with their folders, without cycle numbers."""
         with as_input_error(self.path, "the list of its trees"):
@@ -224,11 +236,22 @@ def open_root(path: str) -> Iterator[RootFile]:
             yield RootFile(path, directory)
         return
     state = _state(path)
-    file = _last.get(state) or _open_local(path)
-    _last.clear()  # before it is read: after an error it is opened again
-    yield file
-    _last.clear()
+    file = _last.pop(state, None)
+    _close_last()
+    file = file or _open_local(path)
+    try:
+        yield file
+    except BaseException:
+        file.close()
+        raise
+    _close_last()
     _last[state] = file
+
+
+def _close_last() -> None:
+    # Nobody reads what stands there: it is taken out while it is read.
+    while _last:
+        _last.popitem()[1].close()
 
 
 def _state(path: str) -> tuple[Any, ...]:

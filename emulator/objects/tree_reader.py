@@ -225,6 +225,7 @@ class TreeReader:
                     float_valued=self.float_valued,
                     crossings=tuple(sorted(found)),
                 )
+                file.forget_pages()
         if whole and not seen.issuperset(wanted.tolist()):
             offered = [each.crossing for each in self.describe().crossings]
             require_crossings(self.path, wanted.tolist(), offered)
