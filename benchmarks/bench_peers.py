@@ -2,20 +2,19 @@
 
 C-simulation and alkaid's interpreter run the network itself, so their scores are equal to the last bit.
 torch and onnxruntime run its weights as floats, or as their own int8: those are held near the floats.
+All are told as parts of the same limits: the network's products as integers, and the bytes of their own rows.
 """
 
 from __future__ import annotations
 
 from functools import cache
 from importlib.util import find_spec
-from statistics import median
-from time import process_time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from benchmarks.limits import SCORE_BYTES, Work, tell_rate, time_work
+from benchmarks.limits import SCORE_BYTES, Work, time_warm, time_work
 from benchmarks.peers import (
     fastest_batch,
     in_batches,
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from numpy.typing import NDArray
     from pytest_benchmark.fixture import BenchmarkFixture
 
     from emulator.graph import Graph
@@ -65,24 +65,17 @@ def test_engine(benchmark: BenchmarkFixture, rows: np.ndarray, shape: str, threa
 
 
 def time_exact(
-    benchmark: BenchmarkFixture, run: Callable[[], np.ndarray], expected: np.ndarray, rounds: int
+    benchmark: BenchmarkFixture,
+    run: Callable[[NDArray[np.int16]], NDArray[np.int64]],
+    rows: NDArray[np.int16],
+    shape: str,
+    rounds: int,
 ) -> None:
-    """Time what must give the engine's scores; by processor time too, for a loaded machine."""
-    seconds: list[float] = []
-
-    def timed() -> np.ndarray:
-        start = process_time()
-        found = run()
-        seconds.append(process_time() - start)
-        return found
-
-    found = benchmark.pedantic(  # type: ignore[no-untyped-call]
-        timed, rounds=rounds, warmup_rounds=1
-    )
-    np.testing.assert_array_equal(found, expected)
-    rate = len(expected) / median(seconds) / 1e6
-    benchmark.extra_info["million_events_per_second_and_processor"] = rate
-    tell_rate(benchmark, len(expected))
+    """Time what must give the engine's scores, as a part of the limits that hold for the engine."""
+    expected = Emulator(network(shape), threads=1).run(rows)["score"]
+    np.testing.assert_array_equal(run(rows), expected)
+    work = Work(len(rows), rows.shape[1] * rows.itemsize + SCORE_BYTES, network(shape))
+    time_warm(benchmark, lambda: run(rows), work, rounds=rounds)
 
 
 @THREADS
@@ -98,8 +91,7 @@ def test_csimulation(
     benchmark.group = group_of(shape, threads)
     graph, some = network(shape), rows[:N_SLOW]
     csim = CSimulation.build(graph, tmp_path_factory.getbasetemp() / "csim", threads=threads)
-    expected = Emulator(graph, threads=1).run(some)["score"]
-    time_exact(benchmark, lambda: csim.run(some)["score"], expected, rounds=5)
+    time_exact(benchmark, lambda given: csim.run(given)["score"], some, shape, rounds=5)
 
 
 @BY_SHAPE
@@ -110,10 +102,8 @@ def test_hls4ml_predict(
     from benchmarks.peers import hls4ml_predict
 
     benchmark.group = group_of(shape, 1)
-    graph, some = network(shape), rows[: N_SLOW // 4]
-    predict = hls4ml_predict(graph, tmp_path)
-    expected = Emulator(graph, threads=1).run(some)["score"]
-    time_exact(benchmark, lambda: predict(some), expected, rounds=3)
+    predict = hls4ml_predict(network(shape), tmp_path)
+    time_exact(benchmark, predict, rows[: N_SLOW // 4], shape, rounds=3)
 
 
 @cache
@@ -128,9 +118,9 @@ def traced(shape: str) -> Any:
 def test_alkaid(benchmark: BenchmarkFixture, rows: np.ndarray, shape: str) -> None:
     """Alkaid's interpreter in C++ of the shifts and additions that become RTL."""
     benchmark.group = group_of(shape, 1)
-    program, values = traced(shape), rows[:N_SLOW].astype(np.float64)
-    expected = Emulator(network(shape), threads=1).run(rows[:N_SLOW])["score"]
-    time_exact(benchmark, lambda: program.predict(values, n_threads=1), expected, rounds=5)
+    program, some = traced(shape), rows[:N_SLOW]
+    values = some.astype(np.float64)
+    time_exact(benchmark, lambda _: program.predict(values, n_threads=1), some, shape, rounds=5)
 
 
 # torch announces another package for int8, which the pinned one does not need.
@@ -160,13 +150,12 @@ def test_floats(
     else:
         run = onnx_network(layers, some, precision=precision, threads=threads, folder=tmp_path)
     size = fastest_batch(run, values)
-    found = benchmark.pedantic(  # type: ignore[no-untyped-call]
-        in_batches, (run, values, size), rounds=15, warmup_rounds=1
-    )
-    expected = scores_by_numpy(layers, values)
+    found, expected = in_batches(run, values, size), scores_by_numpy(layers, values)
     if precision == "float32":
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3 * expected.std())
     else:
         assert np.corrcoef(found[:, 0], expected[:, 0])[0, 1] > 0.99
     benchmark.extra_info["batch"] = size
-    tell_rate(benchmark, len(values))
+    moved = values.shape[1] * values.itemsize + values.itemsize
+    work = Work(len(values), moved, network(shape))
+    time_warm(benchmark, lambda: in_batches(run, values, size), work, rounds=15)

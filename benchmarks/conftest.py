@@ -1,4 +1,7 @@
-"""What the benchmarks share: a network, and crossings as rows and as jagged objects."""
+"""What the benchmarks share: a network, crossings as rows, as jagged objects and in files; and one demand.
+
+The demand: each benchmark says how far it is from a limit of the machine, or why none bounds it.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,31 @@ import awkward as ak
 import numpy as np
 import pytest
 
+from benchmarks.files import BenchFiles
+from benchmarks.limits import is_held
 from benchmarks.students import SCALED, SIZES, make_rows, make_student
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from emulator.graph import Graph
+
+
+@pytest.fixture(autouse=True)
+def _demand_a_limit(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail what was timed and tells neither a part of a limit nor why there is none."""
+    benchmark = None
+    if "benchmark" in request.fixturenames:
+        benchmark = request.getfixturevalue("benchmark")
+    yield
+    if benchmark is not None and benchmark.stats is not None:
+        assert is_held(benchmark.extra_info), "tell a limit (benchmarks/limits.py), or why none"
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> BenchFiles:
+    """Hundred thousand crossings in a file of each format."""
+    return BenchFiles(tmp_path_factory.mktemp("files"))
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from benchmarks.limits import moved_bytes_per_second
 from benchmarks.students import SHAPES, make_rows, make_student, rows_for
 from emulator.engine import Emulator
 from emulator.engine.lanes.peak import limit_events_per_second
@@ -64,10 +65,11 @@ def scores_sha256(scores: NDArray[np.int64]) -> str:
 
 @dataclass(frozen=True)
 class Round:
-    """One run of the engine in the worker."""
+    """One run of the engine in the worker, and the limits measured right after it."""
 
     cpu_seconds: float
-    limit_per_second: float
+    issue_events_per_second: float
+    moved_bytes_per_second: float
 
 
 class Worker:
@@ -113,7 +115,7 @@ class Worker:
         self._ask("run")
 
     def last_round(self) -> Round:
-        """Return processor time of the last run, and the limit measured right after it."""
+        """Return processor time of the last run, and the limits measured right after it."""
         return Round(**self._ask("round"))
 
     def _ask(self, what: str) -> Any:
@@ -167,7 +169,11 @@ def work(shape: str, kind: str, n_events: int) -> None:
             cpu_seconds = process_time() - start
             _tell()
         else:
-            _tell(cpu_seconds=cpu_seconds, limit_per_second=limit_events_per_second(graph))
+            _tell(
+                cpu_seconds=cpu_seconds,
+                issue_events_per_second=limit_events_per_second(graph),
+                moved_bytes_per_second=moved_bytes_per_second(),
+            )
 
 
 if __name__ == "__main__":

@@ -25,11 +25,17 @@ RESULTS = Path(__file__).parent / "RESULTS.md"
 _ABOUT = """# Results of the benchmarks
 
 Written by `make bench`; do not edit. Groups hold the same work by different means, measured in one run, with
-equal results where the meaning is equal. "Of the issue limit" and "of the copy limit" are parts of what one
-processor of this machine did, between the rounds, when it only multiplied and added, or only copied memory.
+equal results where the meaning is equal. Fractions are parts of what one processor of this machine did, in the same
+run, when it did nothing but: the multiply-adds of the network (issue limit), copy as many bytes as must be read and
+written (copy limit), decompress the blocks that must be read, by the same library (decompression limit), multiply
+floats in matrices (float product limit). What is far below its limits is bound by something else. Rows without a
+fraction say why.
 Absolute figures are those of this machine at that time and drift by
 20 % on a shared one; they are recorded, never gated ([gates](../docs/benchmarks.md)).
 """
+
+#: Title of the column that says why a row is no part of a limit.
+_NO_LIMIT = "no limit, since it is"
 
 _TITLES = {
     "million_events_per_second": "M events/s",
@@ -85,6 +91,8 @@ def _table(group: str, figures: Sequence[Figure]) -> str:
             benchmark, what = name, "median time" if figure.unit == "s" else figure.unit
         title = _TITLES.get(what, figure.unit if "_per_second" in what else what.replace("_", " "))
         rows.setdefault(benchmark, {})[title] = _cell(figure)
+        if figure.note:
+            rows[benchmark][_NO_LIMIT] = figure.note
     titles = list(dict.fromkeys(title for cells in rows.values() for title in cells))
     lines = [
         f"## {group}",

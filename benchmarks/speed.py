@@ -177,9 +177,15 @@ def _print(verdicts: list[Verdict]) -> None:
     ]
     columns = ["one thread", "cost", "accepted", "change", "M events/s", "attempts", ""]
     print_table(columns, rows)
+    machine = describe_machine()
+    if machine.load > machine.processors:
+        typer.echo(
+            f"note: {machine.load:g} running processes on {machine.processors} processors: a warning "
+            "says little here, a failure holds (docs/benchmarks.md)"
+        )
     if all(verdict.reference is None for verdict in verdicts):
         typer.echo(
-            f"no accepted costs for {describe_machine().key}: recorded, not gated "
+            f"no accepted costs for {machine.key}: recorded, not gated "
             "(make accept-speed WHY='...' accepts them)"
         )
 

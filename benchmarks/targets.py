@@ -1,4 +1,8 @@
-"""What the engine is asked to reach, as ratios of figures of one run wherever that can be."""
+"""What the engine is asked to reach, as ratios of figures of one run wherever that can be.
+
+What is not met says what stops it, from figures of the same run: the part of a limit of this machine that the
+target would take, or what else the time goes to.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 RATE = "million_events_per_second"
 BY_PROCESSOR = "million_events_per_second_and_processor"
 ISSUE = "fraction_of_issue_limit"
+COPY = "fraction_of_copy_limit"
 MAIN = "57-32-16-1"
 
 #: Rates by shape, M events/s on two threads.
@@ -49,6 +54,10 @@ class Target:
         Computes it from the figures of a run; a KeyError says that it was not measured.
     least
         Whether the limit is a lower one.
+    row
+        The row of the engine that must become faster, without what is told of it.
+    stops
+        Says what stops it; if omitted, the part of the issue limit that the row would have to reach.
     """
 
     what: str
@@ -56,6 +65,19 @@ class Target:
     unit: str
     value: Callable[[Figures], float]
     least: bool = True
+    row: str = ""
+    stops: Callable[[Figures], str] | None = None
+
+    def reason(self, figures: Figures) -> str:
+        """Return what stops a target that is not met."""
+        if self.stops is not None:
+            return self.stops(figures)
+        if not self.row:
+            return ""
+        reached = figures[f"{self.row}, {ISSUE}"]
+        needed = reached * self.limit / self.value(figures)
+        beyond = ", more than this processor can issue" if needed > 1 else ""
+        return f"takes {needed:.0%} of the issue limit{beyond}; {reached:.0%} are reached"
 
 
 @dataclass(frozen=True)
@@ -80,8 +102,14 @@ def _judged(target: Target, figures: Figures) -> Judged:
         value = target.value(figures)
     except KeyError:
         return Judged(target.what, wanted, "-", "not measured")
-    met = value >= target.limit if target.least else value <= target.limit
-    return Judged(target.what, wanted, _shown(value, target.unit), "met" if met else "not met")
+    shown = _shown(value, target.unit)
+    if value >= target.limit if target.least else value <= target.limit:
+        return Judged(target.what, wanted, shown, "met")
+    try:
+        reason = target.reason(figures)
+    except KeyError:
+        reason = ""
+    return Judged(target.what, wanted, shown, f"not met: {reason}" if reason else "not met")
 
 
 def _shown(value: float, unit: str) -> str:
@@ -99,36 +127,62 @@ def targets() -> Iterator[Target]:
     yield from _file_targets()
 
 
-def _engine(shape: str, kind: str, threads: int, what: str) -> Callable[[Figures], float]:
-    name = f"engine, {threads} threads: test_engine[{shape}-{kind}-{threads}], {what}"
-    return lambda figures: figures[name]
+def _engine_row(shape: str, kind: str, threads: int) -> str:
+    return f"engine, {threads} threads: test_engine[{shape}-{kind}-{threads}]"
+
+
+def _told(row: str, what: str) -> Callable[[Figures], float]:
+    return lambda figures: figures[f"{row}, {what}"]
+
+
+def _time_goes(row: str, rest: str) -> Callable[[Figures], str]:
+    """Return what tells where the time of a row goes: products, bytes, and the rest."""
+
+    def sentence(figures: Figures) -> str:
+        products, moved = (figures[f"{row}, {what}"] for what in (ISSUE, COPY))
+        return (
+            f"products at the issue limit are {products:.0%} of its time, bytes at the copy limit "
+            f"{moved:.0%}; the rest {rest}"
+        )
+
+    return sentence
 
 
 def _engine_targets() -> Iterator[Target]:
     for shape, rate in ROWS.items():
-        yield Target(
-            f"{shape}, int16 rows, 2 threads", rate, "M/s", _engine(shape, HARDWARE, 2, RATE)
-        )
+        row = _engine_row(shape, HARDWARE, 2)
+        yield Target(f"{shape}, int16 rows, 2 threads", rate, "M/s", _told(row, RATE), row=row)
     for kind in (HARDWARE, SCALED, BYTES):
         for shape in SHAPES:
-            what = f"{shape}, {kind} rows, part of the issue limit"
-            yield Target(what, 0.5, "%", _engine(shape, kind, 1, ISSUE))
-    yield Target(f"{MAIN}, int8 rows, 2 threads", 220.0, "M/s", _engine(MAIN, BYTES, 2, RATE))
-    for shape, rate in JAGGED.items():
-        group = "jagged objects to scores, 2 threads"
-        name = f"{group}: test_from_jagged_objects[{shape}-flat-2]"
-        for what, limit, unit in ((RATE, rate, "M/s"), (ISSUE, 0.5, "%")):
-            told = "" if what == RATE else ", part of the issue limit"
+            row = _engine_row(shape, kind, 1)
             yield Target(
-                f"{shape}, from flat jagged objects, 2 threads{told}",
-                limit,
-                unit,
-                lambda figures, name=name, what=what: figures[f"{name}, {what}"],  # type: ignore[misc]
+                f"{shape}, {kind} rows, part of the issue limit",
+                0.5,
+                "%",
+                _told(row, ISSUE),
+                stops=_time_goes(row, "brings rows into lanes, scales, casts and clips"),
             )
+    row = _engine_row(MAIN, BYTES, 2)
+    yield Target(f"{MAIN}, int8 rows, 2 threads", 220.0, "M/s", _told(row, RATE), row=row)
+    for shape, rate in JAGGED.items():
+        row = f"jagged objects to scores, 2 threads: test_from_jagged_objects[{shape}-flat-2]"
+        what = f"{shape}, from flat jagged objects, 2 threads"
+        yield Target(what, rate, "M/s", _told(row, RATE), row=row)
+        yield Target(
+            f"{what}, part of the issue limit",
+            0.5,
+            "%",
+            _told(row, ISSUE),
+            stops=_time_goes(row, "brings objects into lanes, scales, casts and clips"),
+        )
+
+
+def _peer_row(shape: str, threads: int, test: str) -> str:
+    return f"peers, {shape}, {threads} threads: {test}"
 
 
 def _peer(figures: Figures, shape: str, threads: int, test: str, what: str = RATE) -> float:
-    return figures[f"peers, {shape}, {threads} threads: {test}, {what}"]
+    return figures[f"{_peer_row(shape, threads, test)}, {what}"]
 
 
 def _times_slow(shape: str, peer: str) -> Callable[[Figures], float]:
@@ -160,10 +214,17 @@ def _peer_targets() -> Iterator[Target]:
             1_500,
             "x",
             _times_slow(shape, f"test_hls4ml_predict[{shape}]"),
+            row=_peer_row(shape, 1, f"test_engine[{shape}-1]"),
         )
     for shape in SHAPES:
         what = f"{shape}, times alkaid's interpreter, one core"
-        yield Target(what, 50, "x", _times_slow(shape, f"test_alkaid[{shape}]"))
+        yield Target(
+            what,
+            50,
+            "x",
+            _times_slow(shape, f"test_alkaid[{shape}]"),
+            row=_peer_row(shape, 1, f"test_engine[{shape}-1]"),
+        )
     for threads in (1, 2):
         for shape in SHAPES:
             yield Target(
@@ -171,6 +232,7 @@ def _peer_targets() -> Iterator[Target]:
                 2.0 if (shape, threads) == (MAIN, 2) else 1.7,
                 "x",
                 _times_best(shape, threads),
+                row=_peer_row(shape, threads, f"test_engine[{shape}-{threads}]"),
             )
 
 
@@ -210,14 +272,29 @@ def _batch_targets() -> Iterator[Target]:
             )
 
 
+def _file_rate(figures: Figures, name: str, who: str) -> float:
+    group = f"file to score, {name}, one process"
+    return figures[f"{group}: test_file_to_score[{name}-{who}], {RATE}"]
+
+
+def _file_stops(name: str, part: float) -> Callable[[Figures], str]:
+    def sentence(figures: Figures) -> str:
+        plain, scored = (_file_rate(figures, name, who) for who in ("reading alone", "from cache"))
+        most = scored / (plain + scored)
+        text = f"scoring and writing the table, after plain reading, would give {most:.0%}"
+        return text if most < part else f"{text}; decoding, checking and keeping rows take the rest"
+
+    return sentence
+
+
 def _file_targets() -> Iterator[Target]:
     for name, part in FILES.items():
 
         def ratio(figures: Figures, name: str = name) -> float:
-            place = f"file to score, {name}, one process: test_file_to_score[{name}"
-            rate, plain = (
-                figures[f"{place}-{who}], {RATE}"] for who in ("first pass", "reading alone")
+            first, plain = (
+                _file_rate(figures, name, who) for who in ("first pass", "reading alone")
             )
-            return rate / plain
+            return first / plain
 
-        yield Target(f"file to score, {name}, first pass, part of reading alone", part, "%", ratio)
+        what = f"file to score, {name}, first pass, part of reading alone"
+        yield Target(what, part, "%", ratio, stops=_file_stops(name, part))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
-from dataclasses import asdict, dataclass
+from collections import Counter
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from emulator.errors import InputFileError
 from emulator.files import replace_file
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 SCHEMA = "l1distill-bench/1"
 
 Better = Literal["lower", "higher"]
+Compared = Literal["better", "worse", "level", "only in one"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,15 @@ class Figure(Record):
         Its unit.
     better
         Whether lower or higher is better.
+    note
+        What is to be said of it: why no limit of the machine bounds it.
     """
 
     name: str
     value: float
     unit: str
     better: Better = "lower"
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,7 @@ class FigurePair(Record):
     first: float | None
     second: float | None
     ratio: float | None
-    verdict: Literal["better", "worse", "level", "only in one"]
+    verdict: Compared
 
 
 def new_record(machine: Machine, figures: Sequence[Figure]) -> BenchRecord:
@@ -141,8 +147,10 @@ def load_record(path: str | Path) -> BenchRecord:
         raise InputFileError(place, problem)
     try:
         return _of_pytest(plain) if "machine_info" in plain else _of_plain(plain)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputFileError(place, f"damaged benchmark record: {error!r}") from error
+    except KeyError as error:
+        raise InputFileError(place, f"damaged benchmark record: it lacks {error}") from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise InputFileError(place, f"damaged benchmark record: {error}") from error
 
 
 def compare_records(first: BenchRecord, second: BenchRecord) -> tuple[FigurePair, ...]:
@@ -172,7 +180,7 @@ def _pair(first: Figure | None, second: Figure | None) -> FigurePair:
         return FigurePair(figure.name, figure.unit, *values, None, "only in one")
     ratio = second.value / first.value
     gain = ratio if first.better == "higher" else 1 / ratio
-    verdict: Literal["better", "worse", "level"] = "level"
+    verdict: Compared = "level"
     if gain > 1.1:
         verdict = "better"
     elif gain < 1 / 1.1:
@@ -185,8 +193,17 @@ def _of_plain(plain: dict[str, Any]) -> BenchRecord:
         commit=str(plain["commit"]),
         date=str(plain["date"]),
         machine=dict(plain["machine"]),
-        figures=tuple(_checked(Figure(**figure)) for figure in plain["figures"]),
+        figures=_with_own_names([_checked(_figure(each)) for each in plain["figures"]]),
     )
+
+
+def _figure(plain: Mapping[str, Any]) -> Figure:
+    known = {field.name for field in fields(Figure)}
+    if unknown := sorted(plain.keys() - known):
+        msg = f"a figure has {', '.join(map(repr, unknown))}, which is none of {', '.join(sorted(known))}"
+        raise ValueError(msg)
+    needed = (plain["name"], plain["value"], plain["unit"])
+    return Figure(*needed, plain.get("better", "lower"), plain.get("note", ""))
 
 
 def _of_pytest(plain: dict[str, Any]) -> BenchRecord:
@@ -195,10 +212,12 @@ def _of_pytest(plain: dict[str, Any]) -> BenchRecord:
     for each in plain["benchmarks"]:
         group = f"{each['group']}: " if each.get("group") else ""
         name = f"{group}{each['name']}"
-        figures.append(Figure(name, float(each["stats"]["median"]), "s"))
+        told = each.get("extra_info", {})
+        note = str(told.get("no_limit", ""))
+        figures.append(Figure(name, float(each["stats"]["median"]), "s", note=note))
         figures += [
             Figure(f"{name}, {key}", float(value), *meaning)
-            for key, value in each.get("extra_info", {}).items()
+            for key, value in told.items()
             if (meaning := _meaning(key)) and isinstance(value, int | float) and value > 0
         ]
     info, commit = plain["machine_info"], plain["commit_info"]
@@ -236,10 +255,18 @@ def _meaning(key: str) -> tuple[str, Better] | None:
 
 def _checked(figure: Figure) -> Figure:
     # A file may say anything: text raises TypeError here, which `load_record` tells as damage.
-    if not figure.value > 0 or figure.better not in {"lower", "higher"}:
+    if not 0 < figure.value < math.inf or figure.better not in get_args(Better):
         msg = f"figure {figure.name!r} has the value {figure.value!r}, better {figure.better!r}"
         raise ValueError(msg)
     return figure
+
+
+def _with_own_names(figures: Sequence[Figure]) -> tuple[Figure, ...]:
+    names = Counter(figure.name for figure in figures)
+    if twice := [name for name, times in names.items() if times > 1]:
+        msg = f"figure {twice[0]!r} is there twice"
+        raise ValueError(msg)
+    return tuple(figures)
 
 
 def _git(*words: str) -> str:

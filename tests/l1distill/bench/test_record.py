@@ -22,7 +22,7 @@ from l1distill.bench.record import current_commit, new_record
 if TYPE_CHECKING:
     from pathlib import Path
 
-FIGURES = (Figure("engine", 400.0, "units"), Figure("rate", 5e6, "events/s", "higher"))
+FIGURES = (Figure("engine", 400.0, "units", note="why"), Figure("rate", 5e6, "events/s", "higher"))
 
 
 def test_round_trip(tmp_path: Path) -> None:
@@ -87,7 +87,12 @@ def pytest_json(**changes: Any) -> dict[str, Any]:
                 "stats": {"median": 0.25},
                 "extra_info": {"million_events_per_second": 4.0, "note": "text", "n": 3},
             },
-            {"group": None, "name": "test_b", "stats": {"median": 2}},
+            {
+                "group": None,
+                "name": "test_b",
+                "stats": {"median": 2},
+                "extra_info": {"no_limit": "it waits"},
+            },
         ],
         **changes,
     }
@@ -102,7 +107,7 @@ def test_pytest_benchmark(tmp_path: Path) -> None:
     assert record.figures == (
         Figure("engine: test_a", 0.25, "s"),
         Figure("engine: test_a, million_events_per_second", 4.0, "M events/s", "higher"),
-        Figure("test_b", 2.0, "s"),
+        Figure("test_b", 2.0, "s", note="it waits"),
     )
 
 
@@ -112,7 +117,7 @@ def test_pytest_benchmark(tmp_path: Path) -> None:
         ("{", "is no benchmark record, no JSON"),
         ("[1]", "is neither a benchmark record (l1distill-bench/1) nor JSON of pytest-benchmark"),
         ('{"schema": "l1distill-bench/2"}', "is neither a benchmark record"),
-        ('{"schema": "l1distill-bench/1"}', "damaged benchmark record: KeyError('commit')"),
+        ('{"schema": "l1distill-bench/1"}', "damaged benchmark record: it lacks 'commit'"),
         (json.dumps(pytest_json(benchmarks=[{"name": "x"}])), "damaged benchmark record"),
         (json.dumps(pytest_json(machine_info=None)), "damaged benchmark record"),
     ],
@@ -131,6 +136,7 @@ def test_refused(tmp_path: Path, text: str, problem: str) -> None:
         {"name": "x", "value": 0, "unit": "s"},
         {"name": "x", "value": "1", "unit": "s"},
         {"name": "x", "value": float("nan"), "unit": "s"},
+        {"name": "x", "value": float("inf"), "unit": "s"},
         {"name": "x", "value": 1, "unit": "s", "better": "more"},
         {"name": "x", "value": 1},
         {"name": "x", "value": 1, "unit": "s", "other": 2},
@@ -142,6 +148,13 @@ def test_damaged_figures(tmp_path: Path, figure: object) -> None:
     path = tmp_path / "a.json"
     path.write_text(json.dumps({**plain, "figures": [figure]}))
     with pytest.raises(InputFileError, match="damaged benchmark record"):
+        load_record(path)
+
+
+def test_a_figure_that_is_there_twice(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    save_record(BenchRecord("a", "d", {}, (*FIGURES, FIGURES[0])), path)
+    with pytest.raises(InputFileError, match="figure 'engine' is there twice"):
         load_record(path)
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def write(path: Path, value: float, key: str = "one") -> Path:
-    figures = (Figure("engine", value, "units"),)
+    figures = (Figure("engine", value, "units"), Figure("other", 1.0, "s"))
     save_record(BenchRecord("c" * 40, "2026-01-01", {"key": key}, figures), path)
     return path
 
@@ -26,6 +26,15 @@ def test_table(program: Program, tmp_path: Path) -> None:
     assert lines[0] == "A: commit cccccccccccc, 2026-01-01, one"
     assert lines[2].split() == ["figure", "unit", "A", "B", "B", "/", "A"]
     assert lines[3].split() == ["engine", "units", "400", "500", "1.25", "worse"]
+    assert lines[4].split() == ["other", "s", "1", "1", "1", "level"]
+    assert lines[5] == "2 figures: 0 better, 1 worse, 1 level, 0 only in one"
+
+
+def test_only_what_changed(program: Program, tmp_path: Path) -> None:
+    first, second = write(tmp_path / "a.json", 400.0), write(tmp_path / "b.json", 300.0)
+    lines = program("bench", "compare", first, second, "--changed").out.splitlines()
+    assert [line.split()[0] for line in lines[3:]] == ["engine", "2"]
+    assert lines[-1] == "2 figures: 1 better, 0 worse, 1 level, 0 only in one"
 
 
 def test_other_machines_are_told(program: Program, tmp_path: Path) -> None:
@@ -37,6 +46,7 @@ def test_json(program: Program, tmp_path: Path) -> None:
     first, second = write(tmp_path / "a.json", 400.0), write(tmp_path / "b.json", 300.0)
     found = program("bench", "compare", first, second, "--json").json
     assert [record["machine"] for record in found["records"]] == ["one", "one"]
+    assert found["counts"] == {"better": 1, "level": 1}
     assert found["figures"][0]["ratio"] == 0.75
     assert found["figures"][0]["verdict"] == "better"
 
