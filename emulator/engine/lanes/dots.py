@@ -33,7 +33,7 @@ from emulator.engine.lanes.target import (
     VECTOR_BYTES,
     VECTORS,
 )
-from emulator.jit import instructions, intrinsic, kernel
+from emulator.jit import inline_kernel, instructions, intrinsic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -192,7 +192,7 @@ _pairs, _pair = _dots(2, OUTPUTS), _dots(2, 1)
 _words, _word = _dots(1, OUTPUTS), _dots(1, 1)
 
 
-@kernel
+@inline_kernel
 def dense_quads(
     source: Place,
     weights: Place,
@@ -227,7 +227,7 @@ def dense_quads(
         )
 
 
-@kernel
+@inline_kernel
 def dense_pairs(
     source: Place,
     weights: Place,
@@ -249,7 +249,7 @@ def dense_pairs(
         )
 
 
-@kernel
+@inline_kernel
 def dense_words(
     source: Place,
     weights: Place,

@@ -34,7 +34,7 @@ from emulator.engine.lanes.rows import first_pairs, first_quads, first_words
 from emulator.engine.lanes.scaling import LINES_AHEAD, flip_rows, scale_rows
 from emulator.engine.lanes.target import LINE_BYTES, TILE, VECTOR_BYTES
 from emulator.engine.lanes.target import ROW_BYTES as TILE_ROW_BYTES
-from emulator.jit import kernel
+from emulator.jit import inline_kernel, kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from emulator.engine.lanes.emitter import Place
 
 
-@kernel
+@inline_kernel
 def run_first(
     layer: NDArray[np.int64],
     numbers: Place,
@@ -106,7 +106,7 @@ def run_first(
         )
 
 
-@kernel
+@inline_kernel
 def run_layers(layers: NDArray[np.int64], numbers: Place, source: Place, results: Place) -> Place:
     """Run all layers but the first, whose results are at ``source``; return the address of the last.
 

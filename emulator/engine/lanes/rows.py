@@ -16,7 +16,7 @@ from emulator.engine.lanes.dots import dot
 from emulator.engine.lanes.emitter import INT32, Emitter, Value, number, vector
 from emulator.engine.lanes.packing import words_of_events
 from emulator.engine.lanes.target import HAS_QUADS, LANES, LINE_BYTES, ROW_BYTES, TILE, VECTOR_BYTES
-from emulator.jit import instructions, intrinsic, kernel
+from emulator.jit import inline_kernel, instructions, intrinsic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,7 +149,7 @@ def _rows(packed: int) -> Callable[..., None]:
 _quads, _pairs, _words = (_rows(packed) for packed in (4 if HAS_QUADS else 2, 2, 1))
 
 
-@kernel
+@inline_kernel
 def first_quads(
     rows: Place,
     row_bytes: Place,
@@ -193,7 +193,7 @@ def first_quads(
     )
 
 
-@kernel
+@inline_kernel
 def first_pairs(
     rows: Place,
     row_bytes: Place,
@@ -225,7 +225,7 @@ def first_pairs(
     )
 
 
-@kernel
+@inline_kernel
 def first_words(
     rows: Place,
     row_bytes: Place,

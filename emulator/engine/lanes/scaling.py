@@ -24,7 +24,7 @@ from emulator.engine.lanes.emitter import (
     vector,
 )
 from emulator.engine.lanes.target import LANES, LINE_BYTES, TILE, VECTOR_BYTES
-from emulator.jit import instructions, intrinsic, kernel
+from emulator.jit import inline_kernel, instructions, intrinsic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -236,7 +236,7 @@ def _scale(  # type: ignore[no-untyped-def]  # numba reads the names of the argu
     return instructions(11, _emit_scale)
 
 
-@kernel
+@inline_kernel
 def scale_rows(
     rows: Place,
     row_bytes: Place,
@@ -315,7 +315,7 @@ def _flip(typingctx, rows, row_bytes, target, n_vectors, flip):  # type: ignore[
     return instructions(5, _emit_flip)
 
 
-@kernel
+@inline_kernel
 def flip_rows(rows: Place, row_bytes: Place, target: Place, n_vectors: Place, flip: Place) -> None:
     """Invert bits of `TILE` rows of bytes.
 

@@ -122,6 +122,16 @@ def test_refuses_what_is_no_number(bad: float) -> None:
         quantize([1.0, bad], FixedFormat(8, 8))
 
 
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+def test_drops_more_bits_than_there_are(rounding: Rounding) -> None:
+    target = FixedFormat(4, 4, rounding=rounding)
+    most = (1 << 62) - 1
+    raws = [sign * raw for sign in (-1, 1) for raw in (0, 1, most >> 1, (most >> 1) + 1, most)]
+    for drop in range(58, 68):
+        expected = [cast_exact(raw, drop, target) for raw in raws]
+        assert cast(raws, drop, target).tolist() == expected, f"{drop} bits"
+
+
 def test_refuses_what_64_bits_cannot_hold() -> None:
     with pytest.raises(ValueError, match="at most 61 bits"):
         cast([1], 0, FixedFormat(62, 62))
