@@ -47,3 +47,21 @@ def table(records: Iterable[Record]) -> pd.DataFrame:
     A frame whose columns are the fields of the records, in their order.
     """
     return pd.DataFrame([record.as_dict() for record in records])
+
+
+def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table as plain values; what a row does not have (NaN) is left out.
+
+    Examples
+    --------
+    >>> plain_rows(pd.DataFrame({"run": [1, 2], "rate_khz": [0.5, float("nan")]}))
+    [{'run': 1, 'rate_khz': 0.5}, {'run': 2}]
+    """
+    return [
+        {
+            str(name): value.item() if hasattr(value, "item") else value
+            for name, value in row.items()
+            if value == value  # noqa: PLR0124 - NaN
+        }
+        for row in frame.to_dict("records")
+    ]

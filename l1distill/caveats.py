@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from emulator.errors import L1Error
 from emulator.objects import open_file
+from emulator.scan import MEASURING, SETTING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from emulator.objects.reader import Reader
     from emulator.rates import RateScenario
+    from emulator.scan import Condition
 
 #: What identifies the Pythia events behind a zero-bias file.
 _POOL_KEYS = ("maker", "generator_sha256", "seed", "role", "process")
@@ -57,7 +59,19 @@ def sample_caveats(
     return (*found, *_shared_pools({name: notes[name] for name in background}))
 
 
-def float_caveats(paths: Iterable[str | Path], *, skip_unreadable: bool = False) -> tuple[str, ...]:
+def condition_caveats(conditions: Iterable[Condition]) -> tuple[str, ...]:
+    """Return the same for the conditions of a scan; files that cannot be read are told elsewhere."""
+    found: list[str] = []
+    for condition in conditions:
+        readable = {
+            name: [path for path in paths if _can_be_opened(path)]
+            for name, paths in condition.samples.items()
+        }
+        found += sample_caveats(readable, condition.scenario, background=(SETTING, MEASURING))
+    return tuple(dict.fromkeys(found))
+
+
+def float_caveats(paths: Iterable[str | Path]) -> tuple[str, ...]:
     """Return a sentence if integers of some files are mapped from floats.
 
     Every command that reads objects shows it, so that no rate of such files is taken for a trigger's.
@@ -66,19 +80,17 @@ def float_caveats(paths: Iterable[str | Path], *, skip_unreadable: bool = False)
     ----------
     paths
         Files as `emulator.objects.open_file` takes them.
-    skip_unreadable
-        Pass over files that cannot be opened, which are told elsewhere; else they are errors.
     """
-    return _from_floats(_opened(dict.fromkeys(str(path) for path in paths), skip_unreadable))
+    files = dict.fromkeys(str(path) for path in paths)
+    return _from_floats((path, open_file(path)) for path in files)
 
 
-def _opened(paths: Iterable[str], skip_unreadable: bool) -> Iterator[tuple[str, Reader]]:
-    for path in paths:
-        try:
-            yield path, open_file(path)
-        except L1Error:
-            if not skip_unreadable:
-                raise
+def _can_be_opened(path: str) -> bool:
+    try:
+        open_file(path)
+    except L1Error:
+        return False
+    return True
 
 
 def _from_floats(readers: Iterable[tuple[str | Path, Reader]]) -> tuple[str, ...]:

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from emulator.decoded import RowsWanted, casts_of, decoded_rows
 from emulator.engine import Emulator
-from emulator.errors import InputFileError, SettingsError
+from emulator.errors import SettingsError
 from emulator.features import feature_rows
-from emulator.objects import OPTIONAL_SCALARS, expand_paths, open_file
+from emulator.objects import expand_paths, open_file
+from emulator.objects.same_scalars import SameScalars
 from emulator.results import Record
 from l1distill.score_table import IDENTITY, STATISTICS, check_output_name, write_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from os import PathLike
 
     import awkward as ak
@@ -175,27 +176,11 @@ def _require_other_file(paths: Paths, output: str | Path) -> None:
 def _rows_of_files(
     paths: Paths, wanted: RowsWanted, store: Store | None, jobs: int
 ) -> Iterator[DecodedRows]:
-    weights = _SameWeights()
+    weights = SameScalars()
     for path in expand_paths(paths):
         for decoded in decoded_rows(fspath(path), wanted, store=store, jobs=jobs):
             weights.check(path, decoded.scalars)
             yield decoded
-
-
-class _SameWeights:
-    """Refuses a file with weights among others without, or the other way round."""
-
-    def __init__(self) -> None:
-        self._first: tuple[str | PathLike[str], set[str]] | None = None
-
-    def check(self, path: str | PathLike[str], names: Collection[str]) -> None:
-        present = set(names) & set(OPTIONAL_SCALARS)
-        first, expected = self._first = self._first or (path, present)
-        if present != expected:
-            unlike = ", ".join(sorted(present ^ expected))
-            which = "has" if present > expected else "lacks"
-            problem = f"{which} {unlike}, unlike {first}; do not mix such files"
-            raise InputFileError(fspath(path), problem)
 
 
 def chunks_of_events(
@@ -225,7 +210,7 @@ def chunks_of_files(
     InputFileError
         If a file cannot be read, or some files carry weights and others do not.
     """
-    weights = _SameWeights()
+    weights = SameScalars()
     for path in expand_paths(paths):
         reader = open_file(path, source=source, order=order)
         for chunk in reader.chunks(crossings=crossings, bits=bits):

@@ -19,6 +19,7 @@ from emulator.rates import (
     efficiency_at,
     efficiency_curve,
     rate_curve,
+    require_other_pools,
     working_point,
 )
 from emulator.rates.efficiency import ALL_GENERATED
@@ -76,9 +77,6 @@ class Evaluation:
 def require_independent(setting: ScoreTable, measuring: ScoreTable) -> None:
     """Refuse sets that set and measure with crossings of the same pool events.
 
-    A rate on crossings that share pool events with those that set the threshold is no measurement of
-    it, and the replicas of both would draw the same blocks.
-
     Raises
     ------
     CountsError
@@ -86,14 +84,7 @@ def require_independent(setting: ScoreTable, measuring: ScoreTable) -> None:
     """
     if setting.pool_ids is None or measuring.pool_ids is None:
         return
-    shared = np.intersect1d(setting.pool_ids, measuring.pool_ids)
-    if len(shared):
-        msg = (
-            f"crossings that set thresholds and that measure rates share {len(shared)} pool events, so "
-            "they are not independent; give samples of other pools, or all of them as one set to be cut "
-            "in halves that share none (`rates` without --measure)"
-        )
-        raise CountsError(msg)
+    require_other_pools(len(np.intersect1d(setting.pool_ids, measuring.pool_ids)))
 
 
 def crossings_of(table: ScoreTable, bootstrap: Bootstrap, stream: str) -> Crossings:

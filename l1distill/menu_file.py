@@ -6,18 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
 from emulator.errors import InputFileError, L1Error, MissingNameError, SettingsError
-from emulator.menu import SeedEvaluator, UnsupportedSeedError, load_menu, parse_expression
+from emulator.menu import SeedRules, load_menu, parse_expression
 from emulator.rates import PrescaleColumn
 from l1distill.settings_file import Section, first_sentence, read_mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping
+    from collections.abc import Container, Mapping, Sequence
 
-    import awkward as ak
+    import numpy as np
     from numpy.typing import NDArray
 
     from emulator.menu import Menu
@@ -41,6 +40,7 @@ class SeedSection(Section):
     expression: str | None = None
     bit: int | str | None = None
     threshold: int | str | None = None
+    model: str | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -54,6 +54,9 @@ class SeedSection(Section):
         ]
         if len(given) > 1:
             msg = f"give one of expression, bit and threshold, not {' and '.join(given)}"
+            raise ValueError(msg)
+        if self.model is not None and self.threshold is None:
+            msg = "model belongs to threshold: it names the network whose score that is"
             raise ValueError(msg)
         return self
 
@@ -74,34 +77,17 @@ class RatedMenu:
     ----------
     column
         Seeds and prescales.
-    expressions, bits, thresholds
-        For each seed, by one of them: its expression, the name of its stored decision, the integer
-        threshold of the network that is rated.
-    algorithms
-        Name of the menu that the expressions are from; empty if they stand in the menu file.
+    rules
+        How each seed decides.
     """
 
     column: PrescaleColumn
-    expressions: Mapping[str, Expression]
-    bits: Mapping[str, str]
-    thresholds: Mapping[str, int]
-    algorithms: str = ""
+    rules: SeedRules
 
     @property
     def reads_bits(self) -> bool:
         """Whether a seed is decided by what the files store."""
-        return bool(self.bits)
-
-    def unsupported(self, events: ak.Array) -> dict[str, str]:
-        """Return the seeds whose expressions these events cannot decide, with the reason."""
-        evaluator = SeedEvaluator(events, menu=self.algorithms)
-        found = {}
-        for seed, expression in self.expressions.items():
-            try:
-                evaluator.decide(expression)
-            except UnsupportedSeedError as error:
-                found[seed] = str(error)
-        return found
+        return self.rules.reads_bits
 
     def without(self, seeds: Container[str]) -> RatedMenu:
         """Return the menu without some seeds.
@@ -116,15 +102,9 @@ class RatedMenu:
             for seed, prescale in zip(self.column.seeds, self.column.prescales, strict=True)
             if seed not in seeds
         }
-        return RatedMenu(
-            PrescaleColumn.of(kept),
-            {seed: each for seed, each in self.expressions.items() if seed in kept},
-            {seed: each for seed, each in self.bits.items() if seed in kept},
-            {seed: each for seed, each in self.thresholds.items() if seed in kept},
-            self.algorithms,
-        )
+        return RatedMenu(PrescaleColumn.of(kept), self.rules.without(seeds))
 
-    def decisions(self, chunk: Chunk, scores: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def decisions(self, chunk: Chunk, scores: Mapping[str, NDArray[np.int64]]) -> NDArray[np.bool_]:
         """Return which seeds fire, before prescales.
 
         Parameters
@@ -132,7 +112,7 @@ class RatedMenu:
         chunk
             Events, with their stored decisions if `reads_bits`.
         scores
-            Scores of the network that is rated, axis (crossing).
+            Scores of each network that decides a seed, axis (crossing).
 
         Returns
         -------
@@ -143,51 +123,21 @@ class RatedMenu:
         L1Error
             If the file lacks what a seed needs; the message names the seed.
         """
-        stored = {seed: _stored(chunk, seed, name) for seed, name in self.bits.items()}
-        return self.decisions_of(chunk.events, scores, chunk.path, stored)
-
-    def decisions_of(
-        self,
-        events: ak.Array,
-        scores: NDArray[np.int64],
-        where: str,
-        stored: Mapping[str, NDArray[np.bool_]] | None = None,
-    ) -> NDArray[np.bool_]:
-        """Return which seeds fire in events without a file; ``where`` is how messages call them."""
-        out = np.empty((len(scores), len(self.column)), dtype=np.bool_)
-        evaluator = SeedEvaluator(events, menu=self.algorithms)
-        for place, seed in enumerate(self.column.seeds):
-            if seed in self.thresholds:
-                out[:, place] = scores >= self.thresholds[seed]
-            elif stored is not None and seed in stored:
-                out[:, place] = stored[seed]
-            else:
-                try:
-                    out[:, place] = evaluator.decide(self.expressions[seed])
-                except UnsupportedSeedError as error:
-                    msg = f"{where}: seed {seed!r}: {error}"
-                    raise SettingsError(msg) from error
-        return out
+        rules = self.rules
+        decided = rules.of_events(chunk.events, chunk.path, rules.stored(chunk))
+        return rules.with_scores(decided, scores)
 
 
-def _stored(chunk: Chunk, seed: str, name: str) -> NDArray[np.bool_]:
-    if chunk.bits is None or not chunk.bits.names:
-        problem = f"holds no decisions of the trigger, which seed {seed!r} asks for"
-        raise InputFileError(chunk.path, problem)
-    if name not in chunk.bits.names:
-        raise MissingNameError("decision", name, chunk.bits.names, chunk.path)
-    return chunk.bits.column(name)
-
-
-def load_rated_menu(path: str | Path, model: Model | None = None) -> RatedMenu:
+def load_rated_menu(path: str | Path, models: Sequence[Model] = ()) -> RatedMenu:
     """Read and check a menu file; ``algorithms`` in it is relative to its folder.
 
     Parameters
     ----------
     path
         The file; `MINI` for the packaged menu.
-    model
-        The network that is rated; seeds may name its thresholds. None if there is none yet.
+    models
+        The networks that are rated; seeds may name their thresholds. If there are several, a seed says
+        which.
 
     Raises
     ------
@@ -206,7 +156,7 @@ def load_rated_menu(path: str | Path, model: Model | None = None) -> RatedMenu:
         raise SettingsError(first_sentence(place, error, MenuSection, "the menu")) from error
     algorithms = None if menu.algorithms is None else load_menu(place.parent / menu.algorithms)
     try:
-        return _menu(menu.seeds, algorithms, model)
+        return _menu(menu.seeds, algorithms, models)
     except InputFileError:
         raise
     except L1Error as error:
@@ -215,15 +165,15 @@ def load_rated_menu(path: str | Path, model: Model | None = None) -> RatedMenu:
 
 
 def _menu(
-    seeds: Mapping[str, SeedSection], algorithms: Menu | None, model: Model | None
+    seeds: Mapping[str, SeedSection], algorithms: Menu | None, models: Sequence[Model]
 ) -> RatedMenu:
     column = PrescaleColumn.of({name: seed.prescale for name, seed in seeds.items()})
     expressions: dict[str, Expression] = {}
     bits: dict[str, str] = {}
-    thresholds: dict[str, int] = {}
+    thresholds: dict[str, tuple[str, int]] = {}
     for name, seed in seeds.items():
         if seed.threshold is not None:
-            thresholds[name] = _threshold(name, seed.threshold, model)
+            thresholds[name] = _threshold(name, seed.threshold, _network(name, seed.model, models))
         elif seed.bit is not None:
             bits[name] = str(seed.bit)
         elif seed.expression is not None:
@@ -237,20 +187,33 @@ def _menu(
             )
             raise SettingsError(msg)
     name = "" if algorithms is None else algorithms.name
-    return RatedMenu(column, expressions, bits, thresholds, name)
+    rules = SeedRules(column.seeds, expressions, bits, thresholds, name)
+    return RatedMenu(column, rules)
 
 
-def _threshold(seed: str, given: int | str, model: Model | None) -> int:
-    if model is None:
+def _network(seed: str, name: str | None, models: Sequence[Model]) -> Model:
+    """Return the network that a seed means."""
+    if not models:
         msg = f"seed {seed!r}: there is no network yet whose threshold it could be"
         raise SettingsError(msg)
+    if name is None and len(models) > 1:
+        names = ", ".join(model.name for model in models)
+        msg = f"seed {seed!r}: say whose threshold it is, with 'model:' one of {names}"
+        raise SettingsError(msg)
+    for model in models:
+        if name in {None, model.name}:
+            return model
+    raise MissingNameError("network", str(name), [model.name for model in models], f"seed {seed!r}")
+
+
+def _threshold(seed: str, given: int | str, model: Model) -> tuple[str, int]:
     if isinstance(given, int):
-        return given
+        return model.name, given
     named = {threshold.name: threshold.threshold for threshold in model.thresholds}
     if given not in named:
         where = f"seed {seed!r}: model {model.name!r}"
         raise MissingNameError("threshold", given, named, where)
-    return named[given]
+    return model.name, named[given]
 
 
 def plain_prescales(column: PrescaleColumn) -> dict[str, Any]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from emulator.rates import CountsError, MenuCounts, ScoreCounts
-from emulator.rates.efficiency import efficiency_interval
-from emulator.results import Record, table
+from emulator.rates import CountsError, MenuCounts
+from emulator.results import table
+from emulator.scan.results import menu_efficiency
 from l1distill.evaluation import Bootstrap, crossings_of, evaluate
 from l1distill.menu_file import plain_prescales
 
@@ -19,19 +17,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from emulator.rates import Efficiency, PrescaleColumn, RateScenario, SeedRate, WorkingPoint
+    from emulator.scan.results import MenuEfficiency
     from l1distill.evaluation import Evaluation
     from l1distill.score_table import ScoreTable
-
-
-@dataclass(frozen=True, slots=True)
-class MenuEfficiency(Record):
-    """What the menu as a whole keeps of a signal, prescales as expectations, with its 68 % interval."""
-
-    signal: str
-    efficiency: float
-    low: float
-    high: float
-    n_total: int
 
 
 @dataclass(frozen=True)
@@ -148,11 +136,6 @@ def _kept(
     column: PrescaleColumn, signal: str, scores: ScoreTable, bootstrap: Bootstrap
 ) -> MenuEfficiency:
     assert scores.decisions is not None  # noqa: S101 - tables of a menu have them
-    accepted = 1.0 - column.none_accepts(scores.decisions)
     crossings = crossings_of(scores, bootstrap, signal)
-    counts = ScoreCounts.from_crossings(
-        np.ones(len(scores), dtype=np.int64), crossings, kept=accepted
-    )
-    passing, total = counts.passing(1), counts.total
-    low, high, _ = efficiency_interval(counts, passing)
-    return MenuEfficiency(signal, passing.weight / total.weight, low, high, total.entries)
+    counts = MenuCounts.from_decisions(scores.decisions, column, crossings)
+    return menu_efficiency(signal, counts)

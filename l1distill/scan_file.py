@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -16,20 +15,29 @@ from pydantic import (
 )
 
 from emulator.errors import InputFileError, L1Error, SettingsError
-from emulator.features import Feature, FeatureLayout
 from emulator.model import load_model
 from emulator.objects.file_access import is_remote
 from emulator.objects.paths import expand_paths
-from emulator.scan import MEASURING, SETTING, Condition, Counting, Retries, ScanPlan
-from l1distill.baselines import BASELINES
+from emulator.objects.quantities import Binning
+from emulator.scan import (
+    MEASURING,
+    SETTING,
+    Condition,
+    Counting,
+    Retries,
+    ScannedMenu,
+    ScanPlan,
+)
+from l1distill.baselines import BASELINES, parse_object
+from l1distill.menu_file import MINI, load_rated_menu
 from l1distill.settings_file import Scenario, Section, first_sentence, read_mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    from emulator.model import Model
 
 SCHEMA = "l1distill-scan/1"
-
-_OBJECT = re.compile(r"(?P<object>[a-z]+)\[(?P<slot>\d+)\]\.(?P<field>[a-z_]+)")
 
 Paths = Annotated[list[str], Field(min_length=1)]
 
@@ -74,6 +82,9 @@ class ScanFile(Section):
     schema_: Literal["l1distill-scan/1"] = Field(alias="schema")
     models: Paths
     objects: dict[Name, str] | None = None
+    menu: str = ""
+    by: list[str] = Field(default_factory=list)
+    turn_on: list[str] = Field(default_factory=list)
     conditions: Annotated[dict[Name, ConditionSection], Field(min_length=1)]
     targets_khz: Annotated[list[PositiveFloat], Field(min_length=1)] = Field(
         default_factory=lambda: [1.0, 5.0, 10.0]
@@ -126,9 +137,13 @@ def _plan(scan: ScanFile, folder: Path) -> ScanPlan:
     def files(paths: Iterable[str]) -> tuple[str, ...]:
         return tuple(expand_paths(absolute(paths)))
 
+    models = _models(absolute(scan.models))
     counting = Counting(
-        models=_models(absolute(scan.models)),
+        models={name: text for name, (_, text) in models.items()},
         objects=_objects(scan.objects),
+        menu=_menu(scan.menu, folder, [model for model, _ in models.values()]),
+        by=_binnings("by", scan.by),
+        turn_ons=_binnings("turn_on", scan.turn_on),
         replicas=scan.bootstrap.replicas,
         seed=scan.bootstrap.seed,
         source=scan.source,
@@ -181,31 +196,39 @@ def _parts(samples: Iterable[tuple[str, ...]], piece_mb: float) -> dict[str, int
     return parts
 
 
-def _models(paths: Iterable[str]) -> dict[str, str]:
-    texts: dict[str, str] = {}
+def _models(paths: Iterable[str]) -> dict[str, tuple[Model, str]]:
+    found: dict[str, tuple[Model, str]] = {}
     for path in paths:
-        name = load_model(path).name
-        if name in texts:
-            msg = f"models: {path}: another model is called {name!r} too"
+        model = load_model(path)
+        if model.name in found:
+            msg = f"models: {path}: another model is called {model.name!r} too"
             raise SettingsError(msg)
-        texts[name] = Path(path).read_text(encoding="utf-8")
-    return texts
+        found[model.name] = model, Path(path).read_text(encoding="utf-8")
+    return found
+
+
+def _menu(given: str, folder: Path, models: Sequence[Model]) -> ScannedMenu | None:
+    if not given:
+        return None
+    menu = load_rated_menu(given if given == MINI else folder / given, models)
+    return ScannedMenu(menu.column, menu.rules)
+
+
+def _binnings(key: str, texts: Iterable[str]) -> tuple[Binning, ...]:
+    try:
+        binnings = tuple(Binning.parse(text) for text in texts)
+    except SettingsError as error:
+        msg = f"{key}: {error}"
+        raise SettingsError(msg) from error
+    names = [each.name for each in binnings]
+    if twice := {name for name in names if names.count(name) > 1}:
+        msg = f"{key}: two quantities are called {min(twice)!r}"
+        raise SettingsError(msg)
+    return binnings
 
 
 def _objects(given: dict[str, str] | None) -> dict[str, tuple[str, int, str]]:
     if given is None:
         return {name: (each.object, each.slot, each.field) for name, each in BASELINES.items()}
-    objects = {name: _object(name, text) for name, text in given.items()}
-    if objects:
-        # The layout knows which objects, slots and fields there are.
-        FeatureLayout("objects", tuple(Feature(*each) for each in objects.values()))
-    return objects
-
-
-def _object(name: str, text: str) -> tuple[str, int, str]:
-    """Read ``jet[2].pt``."""
-    found = _OBJECT.fullmatch(text)
-    if found is None:
-        msg = f"objects.{name}: write an object as 'jet[0].pt', not {text!r}"
-        raise SettingsError(msg)
-    return found["object"], int(found["slot"]), found["field"]
+    objects = {name: parse_object(f"objects.{name}", text) for name, text in given.items()}
+    return {name: (each.object, each.slot, each.field) for name, each in objects.items()}

@@ -12,6 +12,7 @@ from emulator.menu.cuts import AbsentInputError, UnsupportedSeedError
 from emulator.menu.evaluate import SeedEvaluator
 from emulator.menu.grammar import ExpressionError, parse_expression
 from emulator.menu.menu import Menu, Seed, load_menu
+from emulator.menu.rules import SeedRules
 
 __all__ = [
     "AbsentInputError",
@@ -22,6 +23,7 @@ __all__ = [
     "Seed",
     "SeedAgreement",
     "SeedEvaluator",
+    "SeedRules",
     "UnsupportedSeedError",
     "load_menu",
     "parse_expression",

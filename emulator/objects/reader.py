@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from emulator.errors import InputFileError
 from emulator.objects.arrange import concatenate
 from emulator.objects.chunks import Chunk, Order, Source
 from emulator.objects.decisions import SeedBits, concatenate_bits
-from emulator.objects.events import OPTIONAL_SCALARS
 from emulator.objects.formats import open_file
 from emulator.objects.paths import expand_paths
 from emulator.objects.reader_protocol import Reader
+from emulator.objects.same_scalars import SameScalars
 from emulator.objects.summary import FileSummary
 
 if TYPE_CHECKING:
@@ -102,19 +101,9 @@ def _all_chunks(
     order: Order,
     bits: bool = False,
 ) -> Iterator[Chunk]:
-    first: Chunk | None = None
+    same = SameScalars()
     for path in expand_paths(paths):
         reader = open_file(path, source=source, order=order)
         for chunk in reader.chunks(crossings=crossings, bits=bits):
-            first = first or chunk
-            _check_same_scalars(first, chunk)
+            same.check(chunk.path, chunk.events.fields)
             yield chunk
-
-
-def _check_same_scalars(first: Chunk, chunk: Chunk) -> None:
-    for name in OPTIONAL_SCALARS:
-        if (name in first.events.fields) != (name in chunk.events.fields):
-            which = "has no" if name in first.events.fields else "has a"
-            raise InputFileError(
-                chunk.path, f"{which} {name} for each event, unlike {first.path}; do not mix them"
-            )

@@ -8,7 +8,7 @@ same for the decisions of a menu under prescales, `GroupedCounts` for turn-on cu
 from __future__ import annotations
 
 from emulator.rates.blocks import EventRange, multiplicities
-from emulator.rates.counts import ScoreCounts, merge_all
+from emulator.rates.counts import ScoreCounts, merge_all, require_other_pools
 from emulator.rates.crossings import Crossings, Passing
 from emulator.rates.curves import efficiency_curve, rate_curve
 from emulator.rates.efficiency import Efficiency, efficiency_at
@@ -51,6 +51,7 @@ __all__ = [
     "merge_all",
     "multiplicities",
     "rate_curve",
+    "require_other_pools",
     "threshold_at",
     "working_point",
 ]

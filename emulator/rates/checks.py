@@ -8,6 +8,7 @@ import numpy as np
 
 from emulator.constants import WEIGHT_FRACTION_BITS
 from emulator.rates.errors import CountsError
+from emulator.rates.exact import MAX_INT64_SUM, exact_sum
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -15,20 +16,8 @@ if TYPE_CHECKING:
 #: Scores lie strictly within plus and minus this, so that one above a score is always an int64.
 SCORE_LIMIT: Final = 1 << 62
 
-#: Largest sum of weights, of all crossings and of any replica: two of them add without overflow.
-MAX_WEIGHT_SUM: Final = 1 << 62
-
 #: Most memory that the replicas of one set of counts may take.
 MAX_REPLICA_BYTES: Final = 256 * 1024**2
-
-_HALF: Final = np.uint64(32)
-_LOW_HALF: Final = np.uint64(0xFFFF_FFFF)
-
-
-def exact_sum(values: NDArray[Any]) -> int:
-    """Sum integers that are not negative without overflow; fewer than ``2**32`` of them."""
-    words = values.astype(np.uint64, copy=False)
-    return (int((words >> _HALF).sum()) << 32) + int((words & _LOW_HALF).sum())
 
 
 def checked_scores(scores: ArrayLike) -> NDArray[np.int64]:
@@ -80,8 +69,8 @@ def checked_weights(weights: ArrayLike | None, n_events: int, *, draws: int) -> 
     else:
         units = _matching_integers(weights, n_events, "weights", "of units of 2**-32")
     total = exact_sum(units)
-    if total * draws > MAX_WEIGHT_SUM:
-        most = MAX_WEIGHT_SUM // draws / 2**WEIGHT_FRACTION_BITS
+    if total * draws > MAX_INT64_SUM:
+        most = MAX_INT64_SUM // draws / 2**WEIGHT_FRACTION_BITS
         msg = (
             f"the weights sum to {total / 2**WEIGHT_FRACTION_BITS:.3g}, at most {most:.3g} are "
             "counted in one call; count smaller chunks and add their counts"

@@ -7,22 +7,25 @@ the events were split over chunks and processes and in whatever order the parts 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
 from emulator.constants import WEIGHT_FRACTION_BITS
 from emulator.rates import kernels
-from emulator.rates.blocks import POISSON_STEPS, EventRange, joined, overlap, seed_key
-from emulator.rates.checks import (
-    MAX_WEIGHT_SUM,
-    checked_scores,
-    exact_sum,
-    require_replicas_fit,
+from emulator.rates.blocks import (
+    MOST_DRAWS,
+    POISSON_STEPS,
+    EventRange,
+    joined,
+    overlap,
+    seed_key,
 )
-from emulator.rates.crossings import Crossings, Passing, sum_of_squares
+from emulator.rates.checks import checked_scores, require_replicas_fit
+from emulator.rates.crossings import Crossings, Passing
 from emulator.rates.errors import CountsError
+from emulator.rates.exact import MAX_INT64_SUM, exact_sum
 from emulator.rates.tails import LOWEST_FLOOR, Tail
 
 if TYPE_CHECKING:
@@ -35,9 +38,12 @@ _UNIT_WEIGHT: Final = 1 << WEIGHT_FRACTION_BITS
 class ScoreCounts:
     """Weighted histogram of integer scores, one row per distinct score; make it by `from_scores`.
 
-    With a `floor`, the lowest row stands for everything that is not resolved: scores below the floor,
-    and weight that other seeds accept already (`from_crossings`). It counts in `total` and in nothing
-    else, and its score ``floor - 1`` is never a threshold.
+    With a `floor`, not everything is resolved: scores below the floor, and weight that other seeds
+    accept already (`from_crossings`), count in `total` and in no row.
+
+    The rows are int64, with sums of weights up to ``2**62`` over all of them and in any replica (1e9
+    crossings of weight one, more is refused); `total` is exact whatever its size. So counts above a
+    floor hold any number of crossings, as long as no more than 1e9 lie above it.
 
     Adding (``+``, `merge`) is associative and commutative to the last bit, replicas included. The
     replicas take ``8 * distinct scores * replicas`` bytes: 100 MB for all scores of 16 bits and 200
@@ -61,10 +67,10 @@ class ScoreCounts:
         Whether any crossing came with a pool id, so that crossings may depend on each other.
     ranges
         Events that were counted as blocks of their own.
+    total
+        Sums over all crossings, resolved or not.
     floor
         Lowest score that is resolved; None if all are.
-    total
-        Sums over all rows.
 
     Examples
     --------
@@ -87,13 +93,12 @@ class ScoreCounts:
     seed: int
     has_pools: bool
     ranges: tuple[EventRange, ...]
+    total: Passing
     floor: int | None = None
-    total: Passing = field(init=False)
 
     def __post_init__(self) -> None:
         for array in (self.scores, self.entries, self.weights, self.squares, self.replicas):
             array.flags.writeable = False
-        object.__setattr__(self, "total", self._sums(0))
 
     @classmethod
     def from_scores(
@@ -116,8 +121,8 @@ class ScoreCounts:
             (an empty integer array) gives the zero of the addition.
         weights
             Integer weights in units of ``2**-32``, axis (crossing), not negative; None for one each.
-            One call takes a sum of up to ``2**62 / 21``, 5e7 crossings of weight one; sums of counts
-            reach up to ``2**62``, 1e9 crossings.
+            One call takes a sum of up to ``2**62 / 21``, 5e7 crossings of weight one, since a replica
+            may draw a crossing 21 times; for sums of counts see above.
         pool_ids
             Identity of the pool event of each crossing, axis (crossing), uint64: crossings of equal
             id are drawn together by the bootstrap. None if crossings do not depend on each other:
@@ -216,6 +221,7 @@ class ScoreCounts:
             seed=crossings.seed,
             has_pools=crossings.has_pools,
             ranges=crossings.ranges,
+            total=crossings.total,
         )
 
     @classmethod
@@ -228,7 +234,6 @@ class ScoreCounts:
         seed: int,
         has_pools: bool,
         ranges: tuple[EventRange, ...],
-        is_complete: bool = False,
     ) -> Self:
         """Count what lies at or above a floor, given the sums over all crossings.
 
@@ -240,52 +245,76 @@ class ScoreCounts:
             Sums over all crossings, those below the floor included.
         floor, seed, has_pools, ranges
             As the attributes.
-        is_complete
-            Whether nothing is vetoed and all scores below the floor are ``floor - 1``: then that row is
-            a score like the others and nothing is left unresolved.
+
+        Raises
+        ------
+        CountsError
+            If the weights of the tail sum to more than one call takes, see `from_scores`.
         """
         distinct, rows = np.unique(tail.scores, return_inverse=True)
         n_replicas = len(total.replicas)
         require_replicas_fit(distinct.size + 1, n_replicas, seed)
-        entries, sums, squares, replicas = counts = _zeros(distinct.size + 1, n_replicas)
-        kernels.fill(rows + 1, tail.weights, tail.blocks, seed_key(seed), POISSON_STEPS, *counts)
-        entries[0] = total.entries - len(tail.scores)
-        sums[0] = total.weight - int(tail.weights.sum())
-        replicas[0] = total.replicas - replicas[1:].sum(axis=0)
-        square = (
-            total.weight_squared
-            - sum_of_squares(tail.weights + tail.vetoed)
-            + sum_of_squares(tail.vetoed)
-        )
-        squares[0] = square >> 64, square & (2**64 - 1)
-        scores = np.concatenate(([floor - 1], distinct)).astype(np.int64)
-        first = int(is_complete and entries[0] == 0)
+        if (weight := exact_sum(tail.weights)) * MOST_DRAWS > MAX_INT64_SUM:
+            msg = (
+                f"the weights above the floor sum to {weight / _UNIT_WEIGHT:.3g}, at most "
+                f"{MAX_INT64_SUM / MOST_DRAWS / _UNIT_WEIGHT:.3g} are counted in one call; count smaller "
+                "parts and add their counts"
+            )
+            raise CountsError(msg)
+        counts = _zeros(distinct.size, n_replicas)
+        kernels.fill(rows, tail.weights, tail.blocks, seed_key(seed), POISSON_STEPS, *counts)
         return cls(
-            scores[first:],
-            entries[first:],
-            sums[first:],
-            squares[first:],
-            replicas[first:],
+            distinct,
+            *counts,
             seed=seed,
             has_pools=has_pools,
             ranges=ranges,
-            floor=None if is_complete else floor,
+            total=total,
+            floor=floor,
+        )
+
+    def completed(self) -> ScoreCounts:
+        """Return the counts without a floor, if all that is not resolved has the score ``floor - 1``.
+
+        Where it is too much for a row, see above, the floor stays.
+        """
+        rest = self.rest
+        if (
+            self.floor is None
+            or rest.replicas.dtype == object
+            or self._largest(rest) > MAX_INT64_SUM
+        ):
+            return self
+        if rest.entries == 0:
+            return replace(self, floor=None)
+        square = [[rest.weight_squared >> 64, rest.weight_squared & (2**64 - 1)]]
+        return ScoreCounts(
+            np.concatenate(([self.floor - 1], self.scores)).astype(np.int64),
+            np.concatenate(([rest.entries], self.entries)).astype(np.int64),
+            np.concatenate(([rest.weight], self.weights)).astype(np.int64),
+            np.concatenate((np.array(square, dtype=np.uint64), self.squares)),
+            np.concatenate((rest.replicas[np.newaxis], self.replicas)),
+            seed=self.seed,
+            has_pools=self.has_pools,
+            ranges=self.ranges,
+            total=self.total,
         )
 
     @property
-    def first_row(self) -> int:
-        """Lowest row whose score may be a threshold."""
-        return 0 if self.floor is None else 1
+    def rest(self) -> Passing:
+        """Sums over all that is not resolved."""
+        resolved, total = self._sums(0), self.total
+        return Passing(
+            total.entries - resolved.entries,
+            total.weight - resolved.weight,
+            total.weight_squared - resolved.weight_squared,
+            total.replicas - resolved.replicas,
+        )
 
     @property
     def n_replicas(self) -> int:
         """Number of bootstrap replicas."""
         return int(self.replicas.shape[1])
-
-    @property
-    def is_unweighted(self) -> bool:
-        """Whether all weights are equal."""
-        return self.total.weight**2 == self.total.entries * self.total.weight_squared
 
     def passing(self, threshold: int) -> Passing:
         """Return the sums over all crossings that fire: ``score >= threshold``."""
@@ -355,6 +384,7 @@ class ScoreCounts:
             seed=self.seed,
             has_pools=self.has_pools or other.has_pools,
             ranges=joined(self.ranges, other.ranges),
+            total=self.total + other.total,
             floor=self.floor,
         )
 
@@ -363,11 +393,12 @@ class ScoreCounts:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ScoreCounts):
             return NotImplemented
-        return (self.seed, self.has_pools, self.ranges, self.floor) == (
+        return (self.seed, self.has_pools, self.ranges, self.floor, self.total) == (
             other.seed,
             other.has_pools,
             other.ranges,
             other.floor,
+            other.total,
         ) and all(
             np.array_equal(getattr(self, name), getattr(other, name))
             for name in ("scores", "entries", "weights", "squares", "replicas")
@@ -391,16 +422,19 @@ class ScoreCounts:
             replicas=self.replicas[row:].sum(axis=0, dtype=np.int64),
         )
 
+    def _largest(self, more: Passing) -> int:
+        """Return the largest sum of weights of all rows or a replica, with some more."""
+        ours = self._sums(0)
+        return max(ours.weight + more.weight, int((ours.replicas + more.replicas).max()))
+
     def _require_sum_fits(self, other: ScoreCounts) -> None:
-        # Each total is at most 2**62, so the sum of two cannot wrap before it is checked.
-        largest = max(
-            self.total.weight + other.total.weight,
-            int((self.total.replicas + other.total.replicas).max()),
-        )
-        if largest > MAX_WEIGHT_SUM:
+        # Each sum is at most 2**62, so that of two cannot wrap before it is checked.
+        largest = self._largest(other._sums(0))
+        if largest > MAX_INT64_SUM:
+            what = "summed weights" if self.floor is None else "summed weights above the floor"
             msg = (
-                f"the summed weights reach {largest / _UNIT_WEIGHT:.3g} crossings of weight one; "
-                f"at most {MAX_WEIGHT_SUM / _UNIT_WEIGHT:.3g} are counted exactly"
+                f"the {what} reach {largest / _UNIT_WEIGHT:.3g} crossings of weight one; "
+                f"at most {MAX_INT64_SUM / _UNIT_WEIGHT:.3g} are counted exactly"
             )
             raise CountsError(msg)
 
@@ -424,6 +458,29 @@ def require_one_bootstrap(*counts: ScoreCounts) -> None:
     if len(found) > 1:
         text = " and ".join(f"{replicas} replicas of seed {seed}" for replicas, seed in found)
         msg = f"counts of different bootstraps do not go together: {text}"
+        raise CountsError(msg)
+
+
+def require_other_pools(n_shared: int, *, where: str = "") -> None:
+    """Refuse crossings that set thresholds and that measure rates if they share pool events.
+
+    A rate on crossings that share pool events with those that set the threshold is no measurement of it,
+    and the replicas of both would draw the same blocks.
+
+    Parameters
+    ----------
+    n_shared
+        How many pool events both have.
+    where
+        Which crossings, for the message.
+    """
+    if n_shared:
+        place = f"{where}: " if where else ""
+        msg = (
+            f"{place}crossings that set thresholds and that measure rates share {n_shared} pool events, "
+            "so they are not independent; give samples of other pools, or cut all of them in halves that "
+            "share none (`l1distill rates` without --measure does)"
+        )
         raise CountsError(msg)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -20,13 +20,9 @@ from emulator.rates.blocks import (
     seed_key,
     stream_blocks,
 )
-from emulator.rates.checks import (
-    checked_blocks,
-    checked_weights,
-    exact_sum,
-    require_replicas_fit,
-)
+from emulator.rates.checks import checked_blocks, checked_weights, require_replicas_fit
 from emulator.rates.errors import CountsError
+from emulator.rates.exact import added
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -45,13 +41,24 @@ class Passing:
     weight_squared
         Sum of their squared weights, units of ``2**-64``.
     replicas
-        Sum of weights in each bootstrap replica, int64, axis (replica), units of ``2**-32``.
+        Sum of weights in each bootstrap replica, axis (replica), units of ``2**-32``: int64, or Python
+        integers where one is above ``2**62`` (see `emulator.rates.exact.added`).
     """
 
     entries: int
     weight: int
     weight_squared: int
-    replicas: NDArray[np.int64]
+    replicas: NDArray[Any]
+
+    @classmethod
+    def nothing(cls, replicas: int) -> Self:
+        """Return the sums over no crossing."""
+        return cls(0, 0, 0, np.zeros(replicas, dtype=np.int64))
+
+    @property
+    def is_unweighted(self) -> bool:
+        """Whether all weights are equal."""
+        return self.weight**2 == self.entries * self.weight_squared
 
     @property
     def n_effective(self) -> float:
@@ -72,7 +79,7 @@ class Passing:
             self.entries + other.entries,
             self.weight + other.weight,
             self.weight_squared + other.weight_squared,
-            self.replicas + other.replicas,
+            added(self.replicas, other.replicas),
         )
 
 
@@ -176,16 +183,3 @@ class Crossings:
         return Crossings(
             self.weights[index], self.blocks[index], self.replicas, self.seed, self.has_pools, ()
         )
-
-
-def sum_of_squares(weights: NDArray[np.int64]) -> int:
-    """Sum the squares of integers that are not negative, exactly; fewer than ``2**32`` of them.
-
-    Examples
-    --------
-    >>> sum_of_squares(np.array([2**40, 3])) == 2**80 + 9
-    True
-    """
-    words = weights.astype(np.uint64)
-    high, low = words >> np.uint64(32), words & np.uint64(0xFFFF_FFFF)
-    return (exact_sum(high * high) << 64) + (exact_sum(high * low) << 33) + exact_sum(low * low)

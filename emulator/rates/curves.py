@@ -57,27 +57,25 @@ def rate_curve(counts: ScoreCounts, scenario: RateScenario) -> pd.DataFrame:
         msg = f"{total.entries} crossings are too few for a curve of rates with errors"
         raise CountsError(msg)
     spreads = np.empty(counts.scores.size)
-    kernels.walk_spread(counts.replicas, total.replicas, spreads)
+    kernels.walk_spread(counts.replicas, total.replicas.astype(np.float64), spreads)
     passing = counts.weights[::-1].cumsum()[::-1]
-    fraction = passing / total.weight
+    fraction = passing / float(total.weight)
     squares = counts.squares[:, 0].astype(np.float64) * 2.0**64 + counts.squares[:, 1]
     squares_passing = squares[::-1].cumsum()[::-1]
     # Summed from below, since a difference of large floats would not be 0 where everything fires.
-    squares_failing = np.concatenate(([0.0], squares.cumsum()[:-1]))
+    squares_failing = np.concatenate(([0.0], squares.cumsum()[:-1])) + counts.rest.weight_squared
     # The same formula as naive_error of the working points, row by row.
     variance = (1 - fraction) ** 2 * squares_passing + fraction**2 * squares_failing
     rate = scenario.crossing_rate_khz
-    frame = pd.DataFrame(
+    return pd.DataFrame(
         {
             "threshold": counts.scores,
             "rate_khz": rate * fraction,
-            "error_naive_khz": rate * np.sqrt(variance) / total.weight,
+            "error_naive_khz": rate * np.sqrt(variance) / float(total.weight),
             "error_khz": rate * spreads,
             "entries": counts.entries[::-1].cumsum()[::-1],
         }
     )
-    # What lies below a floor is in the totals, but its score is no threshold.
-    return frame.iloc[counts.first_row :].reset_index(drop=True)
 
 
 def efficiency_curve(

@@ -10,7 +10,12 @@ import numpy as np
 from emulator.rates.counts import require_apart, require_one_bootstrap
 from emulator.rates.errors import CountsError
 from emulator.rates.intervals import clopper_pearson, percentile_interval, spread
-from emulator.rates.working_points import fractions, replica_thresholds, threshold_at
+from emulator.rates.working_points import (
+    counts_whole,
+    fractions,
+    replica_thresholds,
+    threshold_at,
+)
 from emulator.results import Record
 
 if TYPE_CHECKING:
@@ -118,7 +123,7 @@ def efficiency_at(
     _require_usable(counts, setting, signal)
     chosen = threshold_at(setting, target_khz, scenario)
     passing, total = counts.passing(chosen.threshold), counts.total
-    low, high, kind = efficiency_interval(counts, passing)
+    low, high, kind = efficiency_interval(passing, total, has_pools=counts.has_pools)
     with_threshold = replica_efficiencies(counts, setting, target_khz, scenario)
     low_total, high_total = percentile_interval(with_threshold)
     return Efficiency(
@@ -152,10 +157,19 @@ def replica_efficiencies(
     return np.where(setting.total.replicas > 0, values, np.nan)
 
 
-def efficiency_interval(counts: ScoreCounts, passing: Passing) -> tuple[float, float, str]:
-    """Return the 68 % interval of an efficiency at a fixed threshold, and its kind."""
-    total = counts.total
-    if counts.is_unweighted and not counts.has_pools:
+def efficiency_interval(
+    passing: Passing, total: Passing, *, has_pools: bool
+) -> tuple[float, float, str]:
+    """Return the 68 % interval of an efficiency at a fixed threshold, and its kind.
+
+    Parameters
+    ----------
+    passing, total
+        Sums over the accepted crossings and over all.
+    has_pools
+        Whether crossings may depend on each other.
+    """
+    if counts_whole(passing, total) and not has_pools:
         return *clopper_pearson(passing.entries, total.entries), "clopper-pearson"
     values = fractions(passing.replicas, total.replicas)
     if spread(values) > 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -16,12 +16,14 @@ from emulator.rates.intervals import spread
 from emulator.rates.working_points import fractions, garwood_khz
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
-    from emulator.rates.crossings import Crossings
+    from emulator.rates.crossings import Crossings, Passing
     from emulator.rates.scenario import RateScenario
+    from emulator.rates.tails import Tail
+    from emulator.rates.working_points import WorkingPoint
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +89,41 @@ class GroupedCounts:
             counts[name] = ScoreCounts.from_crossings(values[index], crossings.taken(index))
         return cls(counts, crossings.ranges)
 
+    @classmethod
+    def from_accepted(
+        cls,
+        accepted: Tail,
+        groups: NDArray[np.int64],
+        totals: Mapping[int, Passing],
+        *,
+        seed: int,
+        has_pools: bool,
+    ) -> Self:
+        """Count crossings that are accepted, given the sums over all crossings of each group.
+
+        Parameters
+        ----------
+        accepted
+            The accepted crossings; their scores do not matter: the threshold is 1.
+        groups
+            Their groups, axis (entry).
+        totals
+            Sums over all crossings of each group.
+        seed, has_pools
+            As in `ScoreCounts`.
+        """
+        order = np.argsort(groups, kind="stable")
+        ones = np.ones(len(order), dtype=np.int64)
+        counts = {}
+        for name in sorted(totals):
+            start, stop = np.searchsorted(groups[order], [name, name + 1])
+            index = order[start:stop]
+            taken = replace(accepted.taken(index), scores=ones[: len(index)])
+            counts[name] = ScoreCounts.from_tail(
+                taken, totals[name], floor=1, seed=seed, has_pools=has_pools, ranges=()
+            )
+        return cls(counts, ())
+
     def merge(self, other: GroupedCounts) -> GroupedCounts:
         """Return the counts of both sets of crossings together.
 
@@ -129,7 +166,7 @@ class GroupedCounts:
             values = fractions(passing.replicas, total.replicas)
             known = int((~np.isnan(values)).sum()) > 1
             error = scenario.crossing_rate_khz * spread(values) if known else np.nan
-            low, high = garwood_khz(passing, total, rate, error, scenario)
+            low, high = garwood_khz(passing, total, scenario, has_pools=counts.has_pools)
             rows.append(
                 {
                     "group": name,
@@ -156,7 +193,7 @@ class GroupedCounts:
             total, passing = counts.total, counts.passing(threshold)
             if total.weight == 0:
                 continue
-            low, high, kind = efficiency_interval(counts, passing)
+            low, high, kind = efficiency_interval(passing, total, has_pools=counts.has_pools)
             rows.append(
                 {
                     "group": name,
@@ -185,6 +222,42 @@ class GroupedCounts:
         frame.insert(0, "low_edge", bounds[bins])
         frame.insert(1, "high_edge", bounds[bins + 1])
         return frame.reset_index(drop=True)
+
+
+def labelled(
+    frame: pd.DataFrame, quantity: str, edges: Sequence[float], point: WorkingPoint
+) -> pd.DataFrame:
+    """Return a table of groups as one of many: with its quantity and working point in front.
+
+    Parameters
+    ----------
+    frame
+        What `GroupedCounts.rates` or `efficiencies` returned.
+    quantity
+        Name of what the groups are of.
+    edges
+        Edges if groups are bins, which then take the place of the group, and what lies outside of them is
+        left out; none if every value is a group.
+    point
+        Whose threshold it is.
+    """
+    if len(edges) and len(frame):
+        frame = frame[(frame["group"] >= 0) & (frame["group"] < len(edges) - 1)]
+        bins, bounds = frame["group"].to_numpy(), np.array(edges)
+        frame = frame.drop(columns="group").reset_index(drop=True)
+        frame.insert(0, "low_edge", bounds[bins])
+        frame.insert(1, "high_edge", bounds[bins + 1])
+    else:
+        frame = frame.copy()
+    labels: dict[str, str | float] = {
+        "quantity": quantity,
+        "model": point.model,
+        "target_khz": point.target_khz,
+        "threshold": point.threshold,
+    }
+    for place, (name, label) in enumerate(labels.items()):
+        frame.insert(place, name, label)
+    return frame
 
 
 def bin_of(values: ArrayLike, edges: ArrayLike) -> NDArray[np.int64]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 import pandas as pd
 
 from emulator.rates.blocks import POISSON_STEPS, EventRange, joined, overlap, seed_key
-from emulator.rates.checks import MAX_WEIGHT_SUM
 from emulator.rates.crossings import Passing
+from emulator.rates.efficiency import efficiency_interval
 from emulator.rates.errors import CountsError
+from emulator.rates.exact import added
 from emulator.rates.intervals import spread
 from emulator.rates.menu_kernels import AFTER, BEFORE, N_KINDS, PROPORTIONAL, PURE, fill_menu
 from emulator.rates.working_points import fractions, garwood_khz, naive_error
@@ -81,9 +82,10 @@ class MenuCounts:
     column
         Seeds and prescales.
     entries, weights, squares, replicas
-        Sums for four kinds of each seed and the OR, as in `ScoreCounts`, axis 0 (row).
+        Sums for four kinds of each seed and the OR, as in `ScoreCounts`, axis 0 (row); exact whatever
+        their size, see `emulator.rates.exact.added`. Squares are below ``2**128``: 1e19 crossings.
     overlaps
-        Weight that two seeds accept both, int64, axes (seed, seed); the diagonal is each alone.
+        Weight that two seeds accept both, axes (seed, seed); the diagonal is each alone.
     total
         Sums over all crossings.
     seed, has_pools, ranges
@@ -100,10 +102,10 @@ class MenuCounts:
 
     column: PrescaleColumn
     entries: NDArray[np.int64]
-    weights: NDArray[np.int64]
+    weights: NDArray[Any]
     squares: NDArray[np.uint64]
-    replicas: NDArray[np.int64]
-    overlaps: NDArray[np.int64]
+    replicas: NDArray[Any]
+    overlaps: NDArray[Any]
     total: Passing
     seed: int
     has_pools: bool
@@ -169,7 +171,7 @@ class MenuCounts:
         Raises
         ------
         CountsError
-            If menus, prescales or bootstraps differ, an event is in both, or the sum does not fit.
+            If menus, prescales or bootstraps differ, or an event is in both.
         """
         if self.column != other.column:
             msg = "counts of different menus or prescales do not go together"
@@ -180,20 +182,16 @@ class MenuCounts:
         if shared := overlap(self.ranges, other.ranges):
             msg = f"both counts hold events {shared}; name another stream or first_event"
             raise CountsError(msg)
-        total = self.total + other.total
-        if max(total.weight, int(total.replicas.max())) > MAX_WEIGHT_SUM:
-            msg = f"the summed weights reach 2**62 units of 2**-32 and more, {total.weight}"
-            raise CountsError(msg)
         low = self.squares[:, 1] + other.squares[:, 1]
         high = self.squares[:, 0] + other.squares[:, 0] + (low < other.squares[:, 1])
         return MenuCounts(
             self.column,
             self.entries + other.entries,
-            self.weights + other.weights,
+            added(self.weights, other.weights),
             np.stack([high, low], axis=1),
-            self.replicas + other.replicas,
-            self.overlaps + other.overlaps,
-            total=total,
+            added(self.replicas, other.replicas),
+            added(self.overlaps, other.overlaps),
+            total=self.total + other.total,
             seed=self.seed,
             has_pools=self.has_pools or other.has_pools,
             ranges=joined(self.ranges, other.ranges),
@@ -238,14 +236,32 @@ class MenuCounts:
         CountsError
             If the crossings have no weight, or fewer than two replicas drew any.
         """
-        if self.total.weight == 0:
-            msg = f"{self.total.entries} crossings with no weight in total are too few for rates"
-            raise CountsError(msg)
+        self._require_weight("rates")
         prescales = dict(zip(self.column.seeds, self.column.prescales, strict=True))
         return tuple(
             self._rate(seed, float(prescales.get(seed, 1)), scenario)
             for seed in (*self.column.seeds, ANY_SEED)
         )
+
+    def efficiency(self) -> tuple[float, float, float]:
+        """Return the part of the crossings that the menu accepts, and its 68 % interval.
+
+        Raises
+        ------
+        CountsError
+            If the crossings have no weight.
+        """
+        self._require_weight("an efficiency")
+        passing = self.passing(ANY_SEED)
+        low, high, _ = efficiency_interval(passing, self.total, has_pools=self.has_pools)
+        return passing.weight / self.total.weight, low, high
+
+    def _require_weight(self, purpose: str) -> None:
+        if self.total.weight == 0:
+            msg = (
+                f"{self.total.entries} crossings with no weight in total are too few for {purpose}"
+            )
+            raise CountsError(msg)
 
     def overlap(self, scenario: RateScenario) -> pd.DataFrame:
         """Return the rates at which two seeds accept both, after prescales.
@@ -256,7 +272,9 @@ class MenuCounts:
         """
         factor = scenario.crossing_rate_khz / self.total.weight
         return pd.DataFrame(
-            self.overlaps * factor, index=list(self.column.seeds), columns=list(self.column.seeds)
+            self.overlaps.astype(np.float64) * factor,
+            index=list(self.column.seeds),
+            columns=list(self.column.seeds),
         )
 
     def _rate(self, seed: str, prescale: float, scenario: RateScenario) -> SeedRate:
@@ -290,5 +308,4 @@ class MenuCounts:
         return scenario.crossing_rate_khz * spread(values)
 
     def _interval(self, passing: Passing, scenario: RateScenario) -> tuple[float, float]:
-        rate, error = self._khz(passing, scenario), self._error(passing, scenario)
-        return garwood_khz(passing, self.total, rate, error, scenario)
+        return garwood_khz(passing, self.total, scenario, has_pools=self.has_pools)

@@ -66,7 +66,7 @@ class Tail:
             msg = f"there are {len(values)} scores for {len(crossings)} crossings"
             raise CountsError(msg)
         weights = crossings.weights if kept is None else kept_weights(crossings.weights, kept)
-        chosen = np.flatnonzero((values >= floor) & (weights > 0))
+        chosen = places_above(values, weights, floor)
         taken = weights[chosen]
         vetoed = crossings.weights[chosen] - taken
         return cls(values[chosen], taken, vetoed, crossings.blocks[chosen])
@@ -77,6 +77,10 @@ class Tail:
         none = np.zeros(0, dtype=np.int64)
         return cls(none, none, none, none.astype(np.uint64))
 
+    def taken(self, which: slice | NDArray[np.intp]) -> Tail:
+        """Return some of the entries."""
+        return Tail(self.scores[which], self.weights[which], self.vetoed[which], self.blocks[which])
+
     @classmethod
     def joined(cls, parts: Sequence[Tail]) -> Self:
         """Put tails of different crossings together; there is at least one."""
@@ -86,6 +90,13 @@ class Tail:
             np.concatenate([part.vetoed for part in parts]),
             np.concatenate([part.blocks for part in parts]),
         )
+
+
+def places_above(
+    scores: NDArray[np.int64], weights: NDArray[np.int64], floor: int
+) -> NDArray[np.intp]:
+    """Return which crossings are in a tail, axis (entry)."""
+    return np.flatnonzero((scores >= floor) & (weights > 0))
 
 
 def floor_for(

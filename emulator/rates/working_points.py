@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from emulator.errors import SettingsError
 from emulator.rates import kernels
 from emulator.rates.counts import require_apart, require_one_bootstrap
 from emulator.rates.errors import CountsError
+from emulator.rates.exact import MAX_INT64_SUM
 from emulator.rates.intervals import garwood, spread
 from emulator.rates.tails import LOWEST_FLOOR
 from emulator.results import Record
@@ -81,8 +82,8 @@ class WorkingPoint(Record):
         standard deviation of the rate on the measuring crossings at the thresholds that the
         replicas of the setting crossings give.
     low_khz, high_khz
-        68 % Garwood interval of the rate, kHz, on the effective number of entries (the smaller one of
-        the naive and the bootstrap's). The only error that means something if nothing fires.
+        68 % Garwood interval of the rate, kHz (`garwood_khz`): exact for independent crossings of one
+        weight, else on effective numbers. The only error that means something if nothing fires.
     n_effective
         Naive effective number of measuring crossings that fire.
     entries_passing
@@ -145,11 +146,10 @@ def threshold_at(counts: ScoreCounts, target_khz: float, scenario: RateScenario)
     total = counts.total.weight
     most = _most_passing(total, target_khz, scenario)
     _require_weight(counts, "to set a threshold on")
-    first = counts.first_row
-    occupied = counts.weights[first:] > 0
+    occupied = counts.weights > 0
     _require_resolved(counts, occupied)
-    scores = counts.scores[first:][occupied][::-1]
-    passing = counts.weights[first:][occupied][::-1].cumsum()
+    scores = counts.scores[occupied][::-1]
+    passing = counts.weights[occupied][::-1].cumsum()
     n_rows = int(np.searchsorted(passing, most, side="right"))
     if n_rows == len(scores):
         _require_above_floor(counts, target_khz)
@@ -180,12 +180,11 @@ def replica_thresholds(
     most = np.array(
         [_most_passing(int(total), target_khz, scenario) for total in totals], dtype=np.int64
     )
-    first = counts.first_row
-    _require_resolved(counts, counts.weights[first:] > 0)
-    if (counts.replicas[first:].sum(axis=0) <= most)[totals > 0].any():
+    _require_resolved(counts, counts.weights > 0)
+    if (counts.replicas.sum(axis=0) <= most)[totals > 0].any():
         _require_above_floor(counts, target_khz)
     out = np.empty(counts.n_replicas, dtype=np.int64)
-    kernels.walk_thresholds(counts.scores[first:], counts.replicas[first:], most, out)
+    kernels.walk_thresholds(counts.scores, counts.replicas, most, out)
     return out
 
 
@@ -244,9 +243,9 @@ def working_point(
     error = crossing_rate * spread(fractions(passing.replicas, total.replicas))
     at_replicas = measuring.passing_weights(replica_thresholds(setting, target_khz, scenario))
     # A setting replica that drew nothing has no threshold.
-    rates = np.where(setting.total.replicas > 0, at_replicas / total.weight, np.nan)
+    rates = np.where(setting.total.replicas > 0, at_replicas / float(total.weight), np.nan)
     error_setting = crossing_rate * spread(rates)
-    low, high = garwood_khz(passing, total, rate, error, scenario)
+    low, high = garwood_khz(passing, total, scenario, has_pools=measuring.has_pools)
     largest_error = max(error, error_setting)
     return WorkingPoint(
         model=model,
@@ -266,9 +265,10 @@ def working_point(
     )
 
 
-def fractions(passing: NDArray[np.int64], totals: NDArray[np.int64]) -> NDArray[np.float64]:
+def fractions(passing: NDArray[Any], totals: NDArray[Any]) -> NDArray[np.float64]:
     """Return the passing fraction of each replica, NaN where the replica drew nothing."""
-    return np.where(totals > 0, passing / np.maximum(totals, 1), np.nan)
+    whole = totals.astype(np.float64)
+    return np.where(whole > 0, passing.astype(np.float64) / np.maximum(whole, 1.0), np.nan)
 
 
 def naive_error(passing: Passing, total: Passing) -> float:
@@ -284,33 +284,56 @@ def naive_error(passing: Passing, total: Passing) -> float:
 
 
 def garwood_khz(
-    passing: Passing, total: Passing, rate: float, error: float, scenario: RateScenario
+    passing: Passing, total: Passing, scenario: RateScenario, *, has_pools: bool
 ) -> tuple[float, float]:
-    """Return the Garwood interval of a rate, kHz, on effective numbers.
+    """Return the 68 % Garwood interval of a rate, kHz.
 
-    Where nothing passes, an entry counts for a crossing of mean weight.
+    On the number of entries where crossings are independent and weigh the same: then it covers with at
+    least 68 %. Else on the effective number of independent entries, the smaller one of the weights' and
+    the bootstrap's, which is an approximation. Where nothing passes, an entry counts for a crossing of
+    mean weight.
+
+    Parameters
+    ----------
+    passing, total
+        Sums over the accepted crossings and over all.
+    scenario
+        Turns fractions of crossings into rates.
+    has_pools
+        Whether crossings may depend on each other.
     """
+    rate = scenario.rate_khz(passing.weight, total.weight)
     if passing.weight == 0:
         unit = total.weight_squared / total.weight**2
         count, khz_per_count = 0.0, scenario.crossing_rate_khz * unit
     else:
         count = passing.n_effective
-        if error > 0:
-            count = min(count, (rate / error) ** 2)
+        if has_pools or not counts_whole(passing, total):
+            error = scenario.crossing_rate_khz * spread(fractions(passing.replicas, total.replicas))
+            count = min(count, (rate / error) ** 2) if error > 0 else count
         khz_per_count = rate / count
     low, high = garwood(count)
     return low * khz_per_count, min(high * khz_per_count, scenario.crossing_rate_khz)
 
 
+def counts_whole(passing: Passing, total: Passing) -> bool:
+    """Return whether sums are plain numbers of crossings: of one weight, accepted whole or not at all.
+
+    Under a prescale, parts of crossings are accepted, which are no counts of anything.
+    """
+    return total.is_unweighted and passing.weight * total.entries == passing.entries * total.weight
+
+
 def _most_passing(total: int, target_khz: float, scenario: RateScenario) -> int:
-    """Largest sum of weights whose rate does not exceed the target, exactly."""
+    """Largest sum of weights whose rate does not exceed the target, exactly; no rows hold more."""
     if not (math.isfinite(target_khz) and 0 < target_khz <= scenario.crossing_rate_khz):
         msg = (
             f"the target rate must be above 0 and at most the {scenario.crossing_rate_khz:.1f} kHz "
             f"of crossings in scenario {scenario.name!r}, got {target_khz} kHz"
         )
         raise SettingsError(msg)
-    return math.floor(Fraction(target_khz) / Fraction(scenario.crossing_rate_khz) * total)
+    most = math.floor(Fraction(target_khz) / Fraction(scenario.crossing_rate_khz) * total)
+    return min(most, MAX_INT64_SUM)
 
 
 def _require_resolved(counts: ScoreCounts, occupied: NDArray[np.bool_]) -> None:
@@ -324,7 +347,7 @@ def _require_resolved(counts: ScoreCounts, occupied: NDArray[np.bool_]) -> None:
 
 def _require_above_floor(counts: ScoreCounts, target_khz: float) -> None:
     """Refuse to answer where the threshold could lie among the scores below the floor."""
-    if counts.floor is not None and counts.floor > LOWEST_FLOOR and counts.weights[0] > 0:
+    if counts.floor is not None and counts.floor > LOWEST_FLOOR and counts.rest.weight > 0:
         msg = (
             f"all scores of {counts.floor} and more give less than {target_khz:g} kHz, in all crossings "
             "or in a bootstrap replica; count again with a lower floor"

@@ -8,14 +8,24 @@ from __future__ import annotations
 
 from emulator.scan.engines import Dask, Engine, Processes, Serial, engine_for
 from emulator.scan.errors import ScanError
-from emulator.scan.plan import MEASURING, SETTING, Condition, Counting, Piece, Retries, ScanPlan
-from emulator.scan.results import Duplicates, LostFile, SampleSize, ScanResult
+from emulator.scan.plan import (
+    MEASURING,
+    SETTING,
+    Condition,
+    Counting,
+    Piece,
+    Retries,
+    ScannedMenu,
+    ScanPlan,
+)
+from emulator.scan.results import ConditionResult, Duplicates, LostFile, SampleSize, ScanResult
 from emulator.scan.run import Scan, run_scan
 
 __all__ = [
     "MEASURING",
     "SETTING",
     "Condition",
+    "ConditionResult",
     "Counting",
     "Dask",
     "Duplicates",
@@ -29,6 +39,7 @@ __all__ = [
     "ScanError",
     "ScanPlan",
     "ScanResult",
+    "ScannedMenu",
     "Serial",
     "engine_for",
     "run_scan",

@@ -17,7 +17,8 @@ import numpy as np
 from emulator.decoded import Store, can_be_kept, key_of, mapped
 from emulator.features import FeatureLayout, feature_rows
 from emulator.objects import OPTIONAL_SCALARS, open_file, scalar_columns
-from emulator.rates import Crossings, EventRange, Passing
+from emulator.objects.quantities import read_quantity
+from emulator.rates import Crossings, EventRange, Passing, bin_of
 from emulator.rates.checks import unit_weights
 
 if TYPE_CHECKING:
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from emulator.menu import SeedRules
+    from emulator.objects import Chunk
     from emulator.objects.chunks import Source
+    from emulator.objects.quantities import Binning
     from emulator.scan.plan import Piece
 
 _FIRST_KEYS: Final = np.uint64(0x9E3779B97F4A7C15)
@@ -40,6 +44,8 @@ class Wanted:
     chunk_events: int
     replicas: int
     seed: int
+    rules: SeedRules | None = None
+    binnings: tuple[Binning, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,12 +62,18 @@ class DecodedChunk:
         Hashes of run, lumi section, event and crossing, uint64, sorted.
     scalars
         Which optional scalars the file has.
+    groups
+        For each binning that was wanted, the group of each crossing, int64, axis (crossing).
+    decisions
+        Which seeds fire, as far as events decide it, bool, axes (crossing, seed); None without a menu.
     """
 
     rows: tuple[NDArray[np.int16], ...]
     crossings: Crossings
     keys: NDArray[np.uint64]
     scalars: tuple[str, ...]
+    groups: tuple[NDArray[np.int64], ...] = ()
+    decisions: NDArray[np.bool_] | None = None
 
 
 def decoded_chunks(piece: Piece, wanted: Wanted, *, folder: str = "") -> Iterator[DecodedChunk]:
@@ -102,6 +114,8 @@ def cache_key(piece: Piece, wanted: Wanted) -> str:
         wanted.replicas,
         wanted.seed,
         [layout.as_dict() for layout in wanted.layouts],
+        *([] if wanted.rules is None else [repr(wanted.rules)]),
+        *([repr(wanted.binnings)] if wanted.binnings else []),
     )
 
 
@@ -112,8 +126,10 @@ def _decode(piece: Piece, wanted: Wanted) -> Iterator[DecodedChunk]:
     first, stop = piece.entries(readers[0].entries)
     if first == stop:
         return  # more parts than entries
+    bits = wanted.rules is not None and wanted.rules.reads_bits
     streams = [
-        reader.chunks(chunk_events=wanted.chunk_events, entries=(first, stop)) for reader in readers
+        reader.chunks(chunk_events=wanted.chunk_events, entries=(first, stop), bits=bits)
+        for reader in readers
     ]
     for chunks in zip(*streams, strict=True):
         events = dict(zip(orders, (chunk.events for chunk in chunks), strict=True))
@@ -131,7 +147,27 @@ def _decode(piece: Piece, wanted: Wanted) -> Iterator[DecodedChunk]:
             ),
             keys=np.sort(event_keys(scalars)),
             scalars=tuple(name for name in OPTIONAL_SCALARS if name in scalars),
+            groups=tuple(
+                _groups(chunks[0], scalars, each, readers[0].entries) for each in wanted.binnings
+            ),
+            decisions=_decisions(chunks[0], wanted.rules),
         )
+
+
+def _groups(
+    chunk: Chunk, scalars: dict[str, NDArray[Any]], binning: Binning, entries: int
+) -> NDArray[np.int64]:
+    if not binning.branch:
+        return scalars[binning.name].astype(np.int64)
+    first, stop = chunk.entry_start, chunk.entry_stop
+    values = read_quantity(chunk.path, binning.branch, entries=entries, first=first, stop=stop)
+    return bin_of(values, binning.edges)
+
+
+def _decisions(chunk: Chunk, rules: SeedRules | None) -> NDArray[np.bool_] | None:
+    if rules is None:
+        return None
+    return rules.of_events(chunk.events, chunk.path, rules.stored(chunk))
 
 
 def _fill(folder: Path, *, piece: Piece, wanted: Wanted) -> None:
@@ -143,6 +179,9 @@ def _store(folder: Path, chunk: DecodedChunk) -> None:
     folder.mkdir(parents=True)
     crossings = chunk.crossings
     arrays: dict[str, NDArray[Any]] = {f"rows-{i}": rows for i, rows in enumerate(chunk.rows)}
+    arrays |= {f"groups-{i}": groups for i, groups in enumerate(chunk.groups)}
+    if chunk.decisions is not None:
+        arrays["decisions"] = chunk.decisions
     arrays["blocks"], arrays["keys"] = crossings.blocks, chunk.keys
     if "weight" in chunk.scalars:
         arrays["weights"] = crossings.weights
@@ -176,7 +215,14 @@ def _load(folder: Path, stream: str, wanted: Wanted) -> DecodedChunk:
         ranges=() if has_pools or n == 0 else (EventRange(stream, first, first + n),),
     ).with_total(Passing(entries, weight, squared, np.array(array("replicas"))))
     rows = tuple(array(f"rows-{i}") for i in range(len(wanted.layouts)))
-    return DecodedChunk(rows, crossings, array("keys"), tuple(note["scalars"]))
+    return DecodedChunk(
+        rows,
+        crossings,
+        array("keys"),
+        tuple(note["scalars"]),
+        tuple(array(f"groups-{i}") for i in range(len(wanted.binnings))),
+        None if wanted.rules is None else array("decisions"),
+    )
 
 
 def event_keys(scalars: dict[str, NDArray[Any]]) -> NDArray[np.uint64]:

@@ -14,8 +14,13 @@ from typing import TYPE_CHECKING, Final, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from emulator.menu import SeedRules
     from emulator.objects.chunks import Source
-    from emulator.rates import RateScenario
+    from emulator.objects.quantities import Binning
+    from emulator.rates import PrescaleColumn, RateScenario
+
+    # By condition and scorer.
+    Floors = Mapping[str, Mapping[str, int | None]]
 
 #: Zero bias that sets thresholds, and other zero bias that measures rates.
 SETTING: Final = "setting"
@@ -109,6 +114,14 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class ScannedMenu:
+    """Seeds of a menu: their prescales, and how each decides."""
+
+    column: PrescaleColumn
+    rules: SeedRules
+
+
+@dataclass(frozen=True, slots=True)
 class Counting:
     """What a worker must know besides the file.
 
@@ -118,14 +131,19 @@ class Counting:
         Text of each model file, by the model's name.
     objects
         Collection, slot and field of each object or sum that is rated beside them, by its name.
+    menu
+        Seeds and prescales that are rated, and on top of which all scorers are rated too.
+    by, turn_ons
+        Quantities in whose bins rates are given, and signals' efficiencies.
     replicas, seed
         The bootstrap.
     source, chunk_events
         How files are read.
     retries
         How patient to be with a file.
-    floors
-        Lowest score that is resolved, for each condition and scorer; None resolves all.
+    floors, pure_floors
+        Lowest score that is resolved, for each condition and scorer, of all crossings and of what the menu
+        leaves; None resolves all.
     duplicates
         Whether hashes of all crossings are kept, so that those that come twice are found.
     cache
@@ -134,12 +152,16 @@ class Counting:
 
     models: Mapping[str, str]
     objects: Mapping[str, tuple[str, int, str]]
+    menu: ScannedMenu | None = None
+    by: tuple[Binning, ...] = ()
+    turn_ons: tuple[Binning, ...] = ()
     replicas: int = 200
     seed: int = 0
     source: Source = "unpacked"
     chunk_events: int = 100_000
     retries: Retries = Retries()
-    floors: Mapping[str, Mapping[str, int | None]] | None = None
+    floors: Floors | None = None
+    pure_floors: Floors | None = None
     duplicates: Literal["report", "ignore"] = "report"
     cache: str = ""
 
@@ -147,6 +169,12 @@ class Counting:
     def scorers(self) -> tuple[str, ...]:
         """Names of all that gives a score, models first."""
         return (*self.models, *self.objects)
+
+    def binnings(self, sample: str) -> tuple[Binning, ...]:
+        """Return the quantities that are wanted of a sample."""
+        if sample == SETTING:
+            return ()
+        return self.by if sample == MEASURING else self.turn_ons
 
     def sha256(self) -> str:
         """Hash of all that a result depends on."""
@@ -190,11 +218,12 @@ class ScanPlan:
         """Hash of all that the results of pieces depend on; floors are found, not asked for."""
         plain = asdict(self)
         del plain["unreadable"], plain["reference"]
-        for key in ("cache", "retries", "floors"):
+        for key in ("cache", "retries", "floors", "pure_floors"):
             del plain["counting"][key]
         return _hash(plain)
 
 
 def _hash(plain: object) -> str:
-    text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
+    # Prescales and thresholds of seeds are fractions.
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -3,39 +3,41 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from emulator.errors import InputFileError
 from emulator.rates import (
+    CountsError,
     Efficiency,
+    MenuCounts,
     ModelScores,
     PairedComparison,
-    Passing,
     ScoreCounts,
-    Tail,
+    SeedRate,
     WorkingPoint,
     compare_paired,
     efficiency_at,
+    require_other_pools,
     working_point,
 )
-from emulator.rates.blocks import joined
-from emulator.rates.tails import LOWEST_FLOOR
-from emulator.results import Record
-from emulator.scan.errors import ScanError
+from emulator.rates.groups import labelled
+from emulator.results import Record, plain_rows
+from emulator.scan.counted import (
+    AcceptedGroups,
+    menu_counts,
+    n_excess,
+    n_shared,
+    pieces_of,
+    score_counts,
+    summed,
+)
 from emulator.scan.plan import MEASURING, SETTING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
-    from emulator.scan.plan import Condition, Piece, ScanPlan
-    from emulator.scan.work import PieceResult
-
-    Results = Mapping[Piece, PieceResult]
+    from emulator.scan.counted import Results
+    from emulator.scan.plan import Condition, ScanPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +79,101 @@ class SampleSize(Record):
     weight: float
 
 
+@dataclass(frozen=True, slots=True)
+class MenuEfficiency(Record):
+    """What the menu as a whole keeps of a signal, prescales as expectations, with its 68 % interval."""
+
+    signal: str
+    efficiency: float
+    low: float
+    high: float
+    n_total: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeedOverlap(Record):
+    """Rate at which two seeds of the menu accept both, after prescales."""
+
+    seed: str
+    other: str
+    rate_khz: float
+
+
+@dataclass(frozen=True)
+class ConditionResult:
+    """What was found in one condition.
+
+    Attributes
+    ----------
+    working_points, efficiencies, comparisons
+        Of all scorers.
+    pure_working_points, pure_efficiencies
+        The same on top of the menu: at fixed *pure* rates, of what the menu leaves.
+    seeds, overlaps, menu_efficiencies
+        The menu's rates (the last record is the menu as a whole), the rates of pairs of seeds, and what it
+        keeps of each signal.
+    rates_in_groups, turn_ons
+        Rows of the tables of `emulator.rates.groups.labelled`; turn-ons have their signal.
+    notes
+        What could not be told, and why.
+    """
+
+    working_points: tuple[WorkingPoint, ...] = ()
+    efficiencies: tuple[Efficiency, ...] = ()
+    comparisons: tuple[PairedComparison, ...] = ()
+    pure_working_points: tuple[WorkingPoint, ...] = ()
+    pure_efficiencies: tuple[Efficiency, ...] = ()
+    seeds: tuple[SeedRate, ...] = ()
+    overlaps: tuple[SeedOverlap, ...] = ()
+    menu_efficiencies: tuple[MenuEfficiency, ...] = ()
+    rates_in_groups: tuple[dict[str, Any], ...] = ()
+    turn_ons: tuple[dict[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+#: Names of the tables of a condition.
+TABLES = tuple(each.name for each in fields(ConditionResult) if each.name != "notes")
+
+
 @dataclass(frozen=True)
 class ScanResult:
-    """All of a scan, with the condition that each record belongs to."""
+    """All of a scan.
 
-    working_points: tuple[tuple[str, WorkingPoint], ...]
-    efficiencies: tuple[tuple[str, Efficiency], ...]
-    comparisons: tuple[tuple[str, PairedComparison], ...]
+    Attributes
+    ----------
+    conditions
+        What was found in each.
+    samples, lost, duplicates
+        What was read, what could not be, and what comes more than once.
+    """
+
+    conditions: Mapping[str, ConditionResult]
     samples: tuple[SampleSize, ...]
     lost: tuple[LostFile, ...]
     duplicates: tuple[Duplicates, ...]
+
+    @property
+    def working_points(self) -> list[tuple[str, WorkingPoint]]:
+        """All working points, with their condition."""
+        return self.all_of("working_points")
+
+    @property
+    def efficiencies(self) -> list[tuple[str, Efficiency]]:
+        """All efficiencies, with their condition."""
+        return self.all_of("efficiencies")
+
+    @property
+    def comparisons(self) -> list[tuple[str, PairedComparison]]:
+        """All paired comparisons, with their condition."""
+        return self.all_of("comparisons")
+
+    def all_of(self, name: str) -> list[tuple[str, Any]]:
+        """Return the records of one table of all conditions, each with its condition."""
+        return [
+            (condition, each)
+            for condition, found in self.conditions.items()
+            for each in getattr(found, name)
+        ]
 
 
 def evaluate(plan: ScanPlan, results: Results, lost: Sequence[LostFile]) -> ScanResult:
@@ -95,165 +182,169 @@ def evaluate(plan: ScanPlan, results: Results, lost: Sequence[LostFile]) -> Scan
     Raises
     ------
     L1Error
-        If a sample has no crossing left, or too few for a target rate.
+        If a sample has no crossing left, or too few for a target rate, or if crossings that set
+        thresholds and that measure rates share pool events.
     """
-    points: list[tuple[str, WorkingPoint]] = []
-    efficiencies: list[tuple[str, Efficiency]] = []
-    comparisons: list[tuple[str, PairedComparison]] = []
     for condition in plan.conditions:
-        reference: dict[str, ScoreCounts] = {}
-        if plan.reference:
-            reference = _counts(plan, condition, plan.reference, results)
-        for scorer in plan.counting.scorers:
-            counts = _counts(plan, condition, scorer, results)
-            points += [(condition.name, each) for each in _points(plan, condition, scorer, counts)]
-            efficiencies += [
-                (condition.name, each) for each in _efficiencies(plan, condition, scorer, counts)
+        pools = {
+            sample: [
+                piece.sorted_numbers("pools") for piece in pieces_of(condition, sample, results)
             ]
-            if reference and scorer != plan.reference:
-                comparisons += [
-                    (condition.name, each)
-                    for each in _comparisons(plan, condition, scorer, counts, reference)
-                ]
+            for sample in (SETTING, MEASURING)
+        }
+        require_other_pools(n_shared(pools[SETTING], pools[MEASURING]), where=condition.name)
     return ScanResult(
-        tuple(points),
-        tuple(efficiencies),
-        tuple(comparisons),
+        {each.name: _Evaluator(plan, each, results).found() for each in plan.conditions},
         _sizes(plan, results),
         tuple(lost),
         duplicates(plan, results),
     )
 
 
-def sample_counts(
-    pieces: Sequence[PieceResult], scorer: str, *, floor: int | None, seed: int
-) -> ScoreCounts:
-    """Return the counts of a scorer over all pieces of a sample; there is at least one.
+class _Evaluator:
+    """Evaluates one condition; holds the counts of one scorer, and of the reference, at a time."""
 
-    Parameters
-    ----------
-    pieces
-        Results that were counted above the same floor.
-    scorer
-        Whose scores.
-    floor, seed
-        As they were counted.
-    """
-    lowest = LOWEST_FLOOR if floor is None else floor
-    total = pieces[0].total
-    for piece in pieces[1:]:
-        total += piece.total
-    ranges = joined((), tuple(each for piece in pieces for each in piece.ranges))
-    found = [each for piece in pieces if (each := piece.lowest[scorer]) is not None]
-    return ScoreCounts.from_tail(
-        Tail.joined([piece.tails[scorer] for piece in pieces]),
-        total,
-        floor=lowest,
-        seed=seed,
-        has_pools=any(piece.has_pools for piece in pieces),
-        ranges=ranges,
-        # The row below the floor is one score if there is no lower one.
-        is_complete=floor is None or (bool(found) and min(found) >= floor - 1),
-    )
+    def __init__(self, plan: ScanPlan, condition: Condition, results: Results) -> None:
+        self._plan, self._condition = plan, condition
+        self._pieces = {
+            sample: pieces_of(condition, sample, results) for sample in condition.samples
+        }
+
+    def found(self) -> ConditionResult:
+        """Return everything."""
+        plan = self._plan
+        parts: dict[str, list[Any]] = {each.name: [] for each in fields(ConditionResult)}
+        reference = self._counts(plan.reference) if plan.reference else {}
+        for scorer in plan.counting.scorers:
+            counts = self._counts(scorer)
+            points = self._points(scorer, counts)
+            parts["working_points"] += points
+            parts["efficiencies"] += self._efficiencies(scorer, counts)
+            parts["rates_in_groups"] += self._groups(points)
+            parts["turn_ons"] += self._turn_ons(points)
+            if reference and scorer != plan.reference:
+                parts["comparisons"] += self._comparisons(scorer, counts, reference)
+            if plan.counting.menu is not None:
+                self._add_pure(scorer, parts)
+        if plan.counting.menu is not None:
+            self._add_menu(parts)
+        return ConditionResult(**{name: tuple(part) for name, part in parts.items()})
+
+    def _counts(self, scorer: str, *, pure: bool = False) -> dict[str, ScoreCounts]:
+        counting = self._plan.counting
+        floors = counting.pure_floors if pure else counting.floors
+        floor = (floors or {}).get(self._condition.name, {}).get(scorer)
+        return {
+            sample: score_counts(pieces, scorer, floor=floor, seed=counting.seed, pure=pure)
+            for sample, pieces in self._pieces.items()
+        }
+
+    def _points(self, scorer: str, counts: Mapping[str, ScoreCounts]) -> list[WorkingPoint]:
+        return [
+            working_point(
+                counts[SETTING],
+                counts[MEASURING],
+                model=scorer,
+                target_khz=target,
+                scenario=self._condition.scenario,
+            )
+            for target in self._plan.targets_khz
+        ]
+
+    def _efficiencies(self, scorer: str, counts: Mapping[str, ScoreCounts]) -> list[Efficiency]:
+        return [
+            efficiency_at(
+                counts[signal],
+                counts[SETTING],
+                signal=signal,
+                model=scorer,
+                target_khz=target,
+                scenario=self._condition.scenario,
+            )
+            for signal in self._condition.signals
+            for target in self._plan.targets_khz
+        ]
+
+    def _comparisons(
+        self,
+        scorer: str,
+        counts: Mapping[str, ScoreCounts],
+        reference: Mapping[str, ScoreCounts],
+    ) -> list[PairedComparison]:
+        return [
+            compare_paired(
+                ModelScores(scorer, counts[SETTING], counts[signal]),
+                ModelScores(self._plan.reference, reference[SETTING], reference[signal]),
+                signal=signal,
+                target_khz=target,
+                scenario=self._condition.scenario,
+            )
+            for signal in self._condition.signals
+            for target in self._plan.targets_khz
+        ]
+
+    def _add_pure(self, scorer: str, parts: dict[str, list[Any]]) -> None:
+        """Rate a scorer on top of the menu; where the menu leaves too little, say so."""
+        try:
+            counts = self._counts(scorer, pure=True)
+            points, kept = self._points(scorer, counts), self._efficiencies(scorer, counts)
+        except CountsError as error:
+            parts["notes"].append(f"{self._condition.name}: {scorer} on top of the menu: {error}")
+            return
+        parts["pure_working_points"] += points
+        parts["pure_efficiencies"] += kept
+
+    def _add_menu(self, parts: dict[str, list[Any]]) -> None:
+        scenario = self._condition.scenario
+        counts = menu_counts(self._pieces[MEASURING], self._plan.counting)
+        parts["seeds"] += counts.rates(scenario)
+        parts["overlaps"] += [
+            SeedOverlap(str(seed), str(other), float(rate))
+            for seed, row in counts.overlap(scenario).iterrows()
+            for other, rate in row.items()
+        ]
+        for signal in self._condition.signals:
+            of_signal = menu_counts(self._pieces[signal], self._plan.counting)
+            parts["menu_efficiencies"].append(menu_efficiency(signal, of_signal))
+
+    def _groups(self, points: Sequence[WorkingPoint]) -> Iterator[dict[str, Any]]:
+        for place, binning in enumerate(self._plan.counting.by):
+            found = self._accepted(MEASURING, points, place)
+            for point in points:
+                counts = found.counts(point.threshold, self._plan.counting.seed)
+                frame = counts.rates(1, self._condition.scenario)
+                yield from plain_rows(labelled(frame, binning.name, binning.edges, point))
+
+    def _turn_ons(self, points: Sequence[WorkingPoint]) -> Iterator[dict[str, Any]]:
+        for signal in self._condition.signals:
+            for place, binning in enumerate(self._plan.counting.turn_ons):
+                found = self._accepted(signal, points, place)
+                for point in points:
+                    counts = found.counts(point.threshold, self._plan.counting.seed)
+                    frame = labelled(counts.efficiencies(1), binning.name, binning.edges, point)
+                    yield from ({"signal": signal, **row} for row in plain_rows(frame))
+
+    def _accepted(
+        self, sample: str, points: Sequence[WorkingPoint], binning: int
+    ) -> AcceptedGroups:
+        lowest = min(point.threshold for point in points)
+        return AcceptedGroups(self._pieces[sample], points[0].model, binning, lowest)
 
 
-def _counts(
-    plan: ScanPlan, condition: Condition, scorer: str, results: Results
-) -> dict[str, ScoreCounts]:
-    floors = (plan.counting.floors or {}).get(condition.name, {})
-    return {
-        sample: sample_counts(
-            _pieces(condition, sample, results),
-            scorer,
-            floor=floors.get(scorer),
-            seed=plan.counting.seed,
-        )
-        for sample in condition.samples
-    }
-
-
-def _pieces(condition: Condition, sample: str, results: Results) -> list[PieceResult]:
-    pieces = [piece for piece in condition.pieces() if piece.sample == sample]
-    found = [(piece, results[piece]) for piece in pieces if piece in results]
-    if not found:
-        n_files = len(condition.samples[sample])
-        msg = f"{condition.name}: none of the {n_files} files of {sample!r} could be read"
-        raise ScanError(msg)
-    # A part of a short file may be empty.
-    filled = [each for each in found if each[1].n_events] or found[:1]
-    first = filled[0][1].scalars
-    for piece, result in filled:
-        if result.scalars != first:
-            names = ", ".join(sorted({*first} ^ {*result.scalars}))
-            which = "has" if len(result.scalars) > len(first) else "lacks"
-            problem = f"{which} {names}, unlike {filled[0][0].path}; do not mix such files"
-            raise InputFileError(piece.path, problem)
-    return [result for _, result in found]
-
-
-def _points(
-    plan: ScanPlan, condition: Condition, scorer: str, counts: Mapping[str, ScoreCounts]
-) -> list[WorkingPoint]:
-    return [
-        working_point(
-            counts[SETTING],
-            counts[MEASURING],
-            model=scorer,
-            target_khz=target,
-            scenario=condition.scenario,
-        )
-        for target in plan.targets_khz
-    ]
-
-
-def _efficiencies(
-    plan: ScanPlan, condition: Condition, scorer: str, counts: Mapping[str, ScoreCounts]
-) -> list[Efficiency]:
-    return [
-        efficiency_at(
-            counts[signal],
-            counts[SETTING],
-            signal=signal,
-            model=scorer,
-            target_khz=target,
-            scenario=condition.scenario,
-        )
-        for signal in condition.signals
-        for target in plan.targets_khz
-    ]
-
-
-def _comparisons(
-    plan: ScanPlan,
-    condition: Condition,
-    scorer: str,
-    counts: Mapping[str, ScoreCounts],
-    reference: Mapping[str, ScoreCounts],
-) -> list[PairedComparison]:
-    return [
-        compare_paired(
-            ModelScores(scorer, counts[SETTING], counts[signal]),
-            ModelScores(plan.reference, reference[SETTING], reference[signal]),
-            signal=signal,
-            target_khz=target,
-            scenario=condition.scenario,
-        )
-        for signal in condition.signals
-        for target in plan.targets_khz
-    ]
+def menu_efficiency(signal: str, counts: MenuCounts) -> MenuEfficiency:
+    """Return what a menu keeps of a signal."""
+    efficiency, low, high = counts.efficiency()
+    return MenuEfficiency(signal, efficiency, low, high, counts.total.entries)
 
 
 def _sizes(plan: ScanPlan, results: Results) -> tuple[SampleSize, ...]:
     sizes = []
     for condition in plan.conditions:
         for sample, paths in condition.samples.items():
-            found = _pieces(condition, sample, results)
             lost = {piece.file for piece in condition.pieces() if piece.sample == sample} - {
                 piece.file for piece in results
             }
-            total = Passing(0, 0, 0, np.zeros(plan.counting.replicas, dtype=np.int64))
-            for piece in found:
-                total += piece.total
+            total = summed(pieces_of(condition, sample, results))
             sizes.append(
                 SampleSize(
                     condition.name,
@@ -272,32 +363,17 @@ def duplicates(plan: ScanPlan, results: Results) -> tuple[Duplicates, ...]:
     found = []
     for condition in plan.conditions:
         keys = {
-            sample: [piece.keys for piece in _pieces(condition, sample, results)]
+            sample: [
+                piece.sorted_numbers("keys") for piece in pieces_of(condition, sample, results)
+            ]
             for sample in condition.samples
         }
-        excess = {sample: _excess(parts) for sample, parts in keys.items()}
+        excess = {sample: n_excess(parts) for sample, parts in keys.items()}
         excess[f"{SETTING} + {MEASURING}"] = (
-            _excess([*keys[SETTING], *keys[MEASURING]]) - excess[SETTING] - excess[MEASURING]
+            n_excess([*keys[SETTING], *keys[MEASURING]]) - excess[SETTING] - excess[MEASURING]
         )
         found += [Duplicates(condition.name, sample, n) for sample, n in excess.items() if n > 0]
     return tuple(found)
-
-
-#: Keys are compared range by range, so that memory holds one part in so many of them.
-_KEY_RANGES = 16
-
-
-def _excess(parts: Sequence[NDArray[np.uint64]]) -> int:
-    """Return how many keys there are too many; each part is sorted."""
-    edges = np.arange(1, _KEY_RANGES, dtype=np.uint64) << np.uint64(60)
-    cuts = [np.concatenate(([0], np.searchsorted(part, edges), [len(part)])) for part in parts]
-    total = 0
-    for i in range(_KEY_RANGES):
-        here = np.concatenate(
-            [part[cut[i] : cut[i + 1]] for part, cut in zip(parts, cuts, strict=True)]
-        )
-        total += len(here) - len(np.unique(here))
-    return total
 
 
 def files_listed_twice(plan: ScanPlan) -> list[str]:

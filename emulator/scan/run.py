@@ -14,20 +14,20 @@ from emulator.scan.engines import Serial
 from emulator.scan.errors import ScanError
 from emulator.scan.plan import SETTING, Piece, ScanPlan
 from emulator.scan.results import LostFile, ScanResult, evaluate, files_listed_twice
-from emulator.scan.store import load_piece, save_piece
-from emulator.scan.work import LostPiece, PieceResult, chunks_of, prepared
+from emulator.scan.store import PieceFiles, StoredPiece, load_piece, save_piece
+from emulator.scan.work import LostPiece, chunks_of, prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from emulator.scan.engines import Engine
-    from emulator.scan.plan import Condition, Counting
+    from emulator.scan.plan import Condition, Counting, Floors
 
     # (pieces done, pieces in all, file)
     Report = Callable[[int, int, str], None]
 
-SCHEMA: Final = "l1distill-scan-manifest/1"
+SCHEMA: Final = "l1distill-scan-manifest/2"
 
 
 @dataclass(frozen=True)
@@ -89,14 +89,14 @@ def run_scan(
         raise ScanError(msg)
     manifest = _Manifest(folder, plan)
     plan = manifest.start(resume=resume)
-    results: dict[Piece, PieceResult] = {}
+    results: dict[Piece, StoredPiece] = {}
     lost: dict[Piece, LostPiece] = {}
     sha256 = plan.counting.sha256()
     pieces = plan.pieces()
-    places = {piece: folder / "pieces" / f"{n:06}.npz" for n, piece in enumerate(pieces)}
+    places = {piece: PieceFiles(folder, number) for number, piece in enumerate(pieces)}
     if resume:
-        for piece, path in places.items():
-            if (kept := load_piece(path, _piece_key(sha256, piece))) is not None:
+        for piece, files in places.items():
+            if (kept := load_piece(files, _piece_key(sha256, piece))) is not None:
                 results[piece] = kept
     n_kept = len(results)
     waiting = [piece for piece in pieces if piece not in results]
@@ -107,8 +107,7 @@ def run_scan(
             if plan.unreadable == "fail":
                 raise ScanError(_lost_sentence(result))
         else:
-            save_piece(places[piece], result, _piece_key(sha256, piece))
-            results[piece] = result
+            results[piece] = save_piece(places[piece], result, _piece_key(sha256, piece))
         if report is not None:
             report(len(results) + len(lost), len(pieces), piece.path)
     seconds = time.perf_counter() - begin
@@ -146,34 +145,36 @@ class _Manifest:
     def start(self, *, resume: bool) -> ScanPlan:
         """Return the plan with its floors, from the folder if it holds this scan."""
         if self._path.exists():
-            floors = self._kept_floors(resume=resume)
+            floors, pure = self._kept_floors(resume=resume)
         else:
             if self._folder.exists() and any(self._folder.iterdir()):
                 msg = f"{self._folder}: is not empty and holds no scan; give another folder"
                 raise ScanError(msg)
             floors = find_floors(self._plan)
-        plan = replace(self._plan, counting=replace(self._plan.counting, floors=floors))
+            pure = {} if self._plan.counting.menu is None else find_floors(self._plan, pure=True)
+        counting = replace(self._plan.counting, floors=floors, pure_floors=pure)
+        plan = replace(self._plan, counting=counting)
         self._write(plan, {}, {}, 0.0)
         return plan
 
     def finish(
         self,
         plan: ScanPlan,
-        results: Mapping[Piece, PieceResult],
+        results: Mapping[Piece, StoredPiece],
         lost: Mapping[Piece, LostPiece],
         seconds: float,
     ) -> None:
         """Write the states of all pieces."""
         self._write(plan, results, lost, seconds)
 
-    def _kept_floors(self, *, resume: bool) -> dict[str, dict[str, int | None]]:
+    def _kept_floors(self, *, resume: bool) -> tuple[Floors, Floors]:
         if not resume:
             msg = f"{self._folder}: holds a scan; go on with --resume, or give another folder"
             raise ScanError(msg)
         try:
             plain = json.loads(self._path.read_text(encoding="utf-8"))
             same = (plain["schema"], plain["plan_sha256"]) == (SCHEMA, self._plan.sha256())
-            floors: dict[str, dict[str, int | None]] = plain["floors"]
+            floors: tuple[Floors, Floors] = plain["floors"], plain["pure_floors"]
         except (ValueError, KeyError, TypeError) as error:
             msg = f"{self._path}: is damaged; give another folder"
             raise ScanError(msg) from error
@@ -188,7 +189,7 @@ class _Manifest:
     def _write(
         self,
         plan: ScanPlan,
-        results: Mapping[Piece, PieceResult],
+        results: Mapping[Piece, StoredPiece],
         lost: Mapping[Piece, LostPiece],
         seconds: float,
     ) -> None:
@@ -196,6 +197,7 @@ class _Manifest:
             "schema": SCHEMA,
             "plan_sha256": self._plan.sha256(),
             "floors": plan.counting.floors,
+            "pure_floors": plan.counting.pure_floors,
             "seconds": round(seconds, 3),
             "pieces": [
                 {
@@ -213,28 +215,35 @@ class _Manifest:
 
 
 def _state(
-    piece: Piece, results: Mapping[Piece, PieceResult], lost: Mapping[Piece, LostPiece]
+    piece: Piece, results: Mapping[Piece, StoredPiece], lost: Mapping[Piece, LostPiece]
 ) -> str:
     if piece in results:
         return "done"
     return "lost" if piece in lost else "waiting"
 
 
-def find_floors(plan: ScanPlan) -> dict[str, dict[str, int | None]]:
+def find_floors(plan: ScanPlan, *, pure: bool = False) -> Floors:
     """Choose the lowest score that each scorer resolves in each condition.
 
     From the first chunk of the first file of the setting sample that can be read: low enough for ten
     times the highest target rate, so that what is dropped is never asked for.
+
+    Parameters
+    ----------
+    plan
+        What will be scanned.
+    pure
+        Whether the rates are those of what the menu leaves.
     """
     return {
-        condition.name: _floors(plan, condition) if plan.resolve == "tail" else {}
+        condition.name: _floors(plan, condition, pure=pure) if plan.resolve == "tail" else {}
         for condition in plan.conditions
     }
 
 
-def _floors(plan: ScanPlan, condition: Condition) -> dict[str, int | None]:
+def _floors(plan: ScanPlan, condition: Condition, *, pure: bool) -> dict[str, int | None]:
     fraction = max(plan.targets_khz) / condition.scenario.crossing_rate_khz
-    scorers = prepared(plan.counting)
+    scorers, menu = prepared(plan.counting), plan.counting.menu
     for piece in (each for each in condition.pieces() if each.sample == SETTING):
         try:
             chunk = next(iter(chunks_of(piece, _without_cache(plan.counting))), None)
@@ -242,8 +251,11 @@ def _floors(plan: ScanPlan, condition: Condition) -> dict[str, int | None]:
             continue  # the work on this file will say so, after trying again
         if chunk is None:
             continue  # a part without an entry
-        weights = chunk.crossings.weights
-        return {name: floor_for(each, weights, fraction) for name, each in scorers.scores(chunk)}
+        weights, scores = chunk.crossings.weights, dict(scorers.scores(chunk))
+        kept = None
+        if pure and menu is not None and chunk.decisions is not None:
+            kept = menu.column.none_accepts(menu.rules.with_scores(chunk.decisions, scores))
+        return {name: floor_for(each, weights, fraction, kept) for name, each in scores.items()}
     return {}
 
 

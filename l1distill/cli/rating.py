@@ -31,11 +31,12 @@ from l1distill.cli.rating_output import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
+    from emulator.features import Feature
     from emulator.objects.chunks import Source as SourceKind
+    from emulator.objects.quantities import Binning
     from emulator.rates import RateScenario
-    from l1distill.dependence import Binning
     from l1distill.emulation import Scorer
     from l1distill.menu_file import RatedMenu
     from l1distill.score_table import ScoreTable
@@ -55,6 +56,14 @@ def rates(
         list[str] | None, typer.Option(help="A signal's file as NAME=FILE; repeatable.")
     ] = None,
     at: Annotated[str, typer.Option(help="Target rates in kHz, comma-separated.")] = "1,5,10",
+    object_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--object",
+            help="An object or sum that is rated too, as thirdjet=jet[2].pt; repeatable, beside the "
+            "usual ones.",
+        ),
+    ] = None,
     menu: Annotated[
         Path | None,
         typer.Option(help="A menu with prescales: its rates, and pure rates on top of it."),
@@ -96,32 +105,33 @@ def rates(
         l1distill rates student.json --background tune.root --measure eval.root --signal A4l=a.root
     """
     from emulator.model import load_model
+    from emulator.objects.quantities import Binning
     from l1distill.caveats import sample_caveats
-    from l1distill.dependence import Binning, rates_in_groups, turn_ons
+    from l1distill.dependence import rates_in_groups, turn_ons
     from l1distill.emulation import Scorer
     from l1distill.evaluation import Bootstrap, evaluate
     from l1distill.menu_file import load_rated_menu
     from l1distill.menu_rating import rate_menu
+    from l1distill.report.rates_page import write_rates_report
 
     # What was typed is checked before any file is read.
     chosen = _scenario(scenario, bunches)
     targets = parse_rates(at, "--at")
     point_names = _point_names(names, targets, output)
     named = named_files(signal or [], reserved={"setting", "measuring"})
+    objects = _objects(object_ or [])
     groups = [Binning.parse(text) for text in by or []]
-    turning = [Binning.parse(text) for text in turn_on or []]
-    if turning and not named:
-        msg = "--turn-on needs a --signal whose efficiency it is"
-        raise SettingsError(msg)
+    turning = _turn_ons(turn_on or [], named)
     scorer = Scorer(load_model(model), threads=jobs)
-    seeds = None if menu is None else load_rated_menu(menu, scorer.model)
-    setting = _scored(scorer, background, source.value, seeds, () if measure else groups)
+    seeds = None if menu is None else load_rated_menu(menu, [scorer.model])
+    setting = _scored(scorer, background, source.value, seeds, objects, () if measure else groups)
     if measure:
-        measuring = _scored(scorer, measure, source.value, seeds, groups)
+        measuring = _scored(scorer, measure, source.value, seeds, objects, groups)
     else:
         setting, measuring = _halves(setting)
     signals = {
-        name: _scored(scorer, paths, source.value, seeds, turning) for name, paths in named.items()
+        name: _scored(scorer, paths, source.value, seeds, objects, turning)
+        for name, paths in named.items()
     }
     bootstrap = Bootstrap(seed=seed)
     result = evaluate(
@@ -139,25 +149,29 @@ def rates(
             bootstrap=bootstrap,
         )
     points = [each for each in result.working_points if each.model == scorer.model.name]
-    more = {
+    frames = {
         "rates_in_groups": rates_in_groups(
             measuring, points, groups, scenario=chosen, bootstrap=bootstrap
         ),
         "turn_ons": turn_ons(signals, points, turning, bootstrap=bootstrap),
     }
-    more = {name: frame for name, frame in more.items() if len(frame)}
+    more = {name: frame for name, frame in frames.items() if len(frame)}
     zero_bias = {"background": background, **({"measure": measure} if measure else {})}
     caveats = sample_caveats({**zero_bias, **named}, chosen, background=zero_bias)
+    plain = {**plain_rates(result, rated, more), "caveats": list(caveats)}
     if output is not None:
         write_tables(result, rated, output, more)
+        write_rates_report(output, scorer.model.name, plain, result, tuple(objects))
         if point_names:
             save_named_model(scorer.model, result, setting, point_names, output)
     if as_json:
-        print_json({**plain_rates(result, rated, more), "caveats": list(caveats)})
-    else:
-        print_rates(result, rated)
-        print_groups(more)
-        print_caveats(caveats)
+        print_json(plain)
+        return 0
+    print_rates(result, rated)
+    print_groups(more)
+    print_caveats(caveats)
+    if output is not None:
+        typer.echo(f"report.html, plots, tables and results.json: {output}")
     return 0
 
 
@@ -177,6 +191,33 @@ def _point_names(
     return dict(zip(targets, names, strict=True))
 
 
+def _turn_ons(texts: Sequence[str], signals: Collection[str]) -> list[Binning]:
+    from emulator.objects.quantities import Binning
+
+    found = [Binning.parse(text) for text in texts]
+    if found and not signals:
+        msg = "--turn-on needs a --signal whose efficiency it is"
+        raise SettingsError(msg)
+    return found
+
+
+def _objects(texts: Sequence[str]) -> dict[str, Feature]:
+    """Return the usual objects and those that are asked for."""
+    from l1distill.baselines import BASELINES, parse_object
+
+    objects = dict(BASELINES)
+    for text in texts:
+        name, equals, rest = text.partition("=")
+        if not (name and equals) or name in objects:
+            msg = (
+                f"--object takes NAME=COLLECTION[SLOT].FIELD with a name of its own, as "
+                f"thirdjet=jet[2].pt, got {text!r}"
+            )
+            raise SettingsError(msg)
+        objects[name] = parse_object(f"--object {name}", rest)
+    return objects
+
+
 def _scenario(name: str, bunches: int | None) -> RateScenario:
     from dataclasses import replace
 
@@ -191,6 +232,7 @@ def _scored(
     paths: Sequence[str],
     source: SourceKind,
     menu: RatedMenu | None,
+    objects: Mapping[str, Feature],
     quantities: Sequence[Binning],
 ) -> ScoreTable:
     from emulator.objects import expand_paths
@@ -207,9 +249,9 @@ def _scored(
     for chunk in chunks_of_files(paths, source=source, order=order, bits=bits):
         score = scorer.scores(chunk.events)
         identity.append(identity_columns(chunk.events))
-        scores.append({scorer.model.name: score, **baseline_scores(chunk.events)})
+        scores.append({scorer.model.name: score, **baseline_scores(chunk.events, objects)})
         if menu is not None:
-            decisions.append(menu.decisions(chunk, score))
+            decisions.append(menu.decisions(chunk, {scorer.model.name: score}))
     fired = np.concatenate(decisions) if menu is not None else None
     binned = read_binned(expand_paths(paths), quantities)
     return ScoreTable({**_joined(identity), **binned}, _joined(scores), fired)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import typer
 
+from emulator.results import plain_rows
 from l1distill.console import print_table
 
 if TYPE_CHECKING:
@@ -32,16 +33,8 @@ def plain_rates(
         "working_points": [record.as_dict() for record in result.working_points],
         "efficiencies": [record.as_dict() for record in result.efficiencies],
         **({} if menu is None else {"menu": menu.as_dict()}),
-        **{name: _plain_rows(frame) for name, frame in more.items()},
+        **{name: plain_rows(frame) for name, frame in more.items()},
     }
-
-
-def _plain_rows(frame: pd.DataFrame) -> list[dict[str, object]]:
-    """Return the rows of a table; what a row does not have is left out."""
-    return [
-        {str(key): value for key, value in row.items() if value == value}  # noqa: PLR0124 - NaN
-        for row in frame.to_dict("records")
-    ]
 
 
 def print_groups(more: Mapping[str, pd.DataFrame]) -> None:
@@ -71,7 +64,7 @@ def print_groups(more: Mapping[str, pd.DataFrame]) -> None:
                     f"{row[value]:.3g}",
                     f"{row[low]:.3g} … {row[high]:.3g}",
                 ]
-                for row in _plain_rows(frame)
+                for row in plain_rows(frame)
             ],
             title="rates in groups" if rates else "turn-on curves",
         )

@@ -46,7 +46,7 @@ def scan(
         l1distill scan scan.yaml -o runs/scan --jobs 2
     """
     from emulator.scan import engine_for, run_scan
-    from l1distill.caveats import float_caveats
+    from l1distill.caveats import condition_caveats
     from l1distill.report.scan_page import write_scan_report
     from l1distill.scan_file import load_scan
     from l1distill.scan_output import write_scan
@@ -55,10 +55,7 @@ def scan(
     plan = load_scan(scan_file)
     with Reporter().progress("scan") as progress:
         done = run_scan(plan, output, engine=chosen, resume=resume, report=progress)
-    # Files that cannot be read are told as lost.
-    caveats = float_caveats(
-        dict.fromkeys(piece.path for piece in plan.pieces()), skip_unreadable=True
-    )
+    caveats = condition_caveats(plan.conditions)
     write_scan(done, output, caveats)
     write_scan_report(done, output, scan_file.stem, caveats)
     if as_json:
@@ -106,6 +103,7 @@ def _print(done: Scan) -> None:
                 for condition, item in result.efficiencies
             ],
         )
+    _print_menu(done)
     for lost in result.lost:
         typer.echo(f"not read: {lost.condition}/{lost.sample}: {lost.problem}")
     for size in result.samples:
@@ -119,3 +117,50 @@ def _print(done: Scan) -> None:
             f"note: {each.condition}/{each.sample}: {each.n_events} crossings come more than once "
             "(same run, lumi section, event and crossing)"
         )
+
+
+def _print_menu(done: Scan) -> None:
+    result = done.result
+    seeds = result.all_of("seeds")
+    if not seeds:
+        return
+    print_table(
+        ["seed", "condition", "prescale", "rate kHz", "±", "pure kHz", "±", "proportional kHz"],
+        [
+            [
+                seed.seed,
+                condition,
+                f"{seed.prescale:g}",
+                f"{seed.rate_khz:.3g}",
+                f"{seed.error_khz:.2g}",
+                f"{seed.pure_khz:.3g}",
+                f"{seed.pure_error_khz:.2g}",
+                f"{seed.proportional_khz:.3g}",
+            ]
+            for condition, seed in seeds
+        ],
+        title="the menu",
+    )
+    for condition, kept in result.all_of("menu_efficiencies"):
+        typer.echo(
+            f"{condition}: the menu keeps {100 * kept.efficiency:.3g} % of {kept.signal} "
+            f"({100 * kept.low:.3g} … {100 * kept.high:.3g})"
+        )
+    print_table(
+        ["signal", "condition", "scorer", "pure kHz", "gain %", "68 % interval"],
+        [
+            [
+                item.signal,
+                condition,
+                item.model,
+                f"{item.target_khz:g}",
+                f"{100 * item.efficiency:.3g}",
+                f"{100 * item.low_total:.3g} … {100 * item.high_total:.3g}",
+            ]
+            for condition, item in result.all_of("pure_efficiencies")
+        ],
+        title="on top of the menu, at fixed pure rates",
+    )
+    for found in result.conditions.values():
+        for note in found.notes:
+            typer.echo(f"note: {note}")

@@ -9,11 +9,13 @@ from l1distill.report.tables import Cell, Table, make_table, number_cell
 from l1distill.report.words import UNKNOWN, khz, number, percent, span, with_error
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from l1distill.report.run_folder import Plain, RunResults
 
 
-def menu_table(run: RunResults) -> Table | None:
-    """Return the rates of the menu's seeds."""
+def menu_table(menu: Plain | None, where: str = "") -> Table | None:
+    """Return the rates of the menu's seeds; ``where`` is the condition, if there are several."""
     rows = [
         [
             Cell(str(seed["seed"])),
@@ -24,10 +26,10 @@ def menu_table(run: RunResults) -> Table | None:
             number_cell(with_error(seed["pure_khz"], seed["pure_error_khz"])),
             number_cell(with_error(seed["proportional_khz"], seed["proportional_error_khz"])),
         ]
-        for seed in (run.menu or {}).get("seeds", ())
+        for seed in (menu or {}).get("seeds", ())
     ]
     return make_table(
-        "The menu. Pure: no other seed accepts. Proportional: each accepted crossing counts one over "
+        f"The menu{_in(where)}. Pure: no other seed accepts. Proportional: each accepted crossing counts one over "
         "the number of seeds that accept it. Prescales are expectations; 0 is off. Errors: bootstrap "
         "over pool events.",
         (
@@ -38,9 +40,9 @@ def menu_table(run: RunResults) -> Table | None:
     )
 
 
-def overlap_table(run: RunResults) -> Table | None:
+def overlap_table(menu: Plain | None, where: str = "") -> Table | None:
     """Return the rates at which two seeds accept both."""
-    overlap: dict[str, dict[str, float]] = (run.menu or {}).get("overlap_khz", {})
+    overlap: dict[str, dict[str, float]] = (menu or {}).get("overlap_khz", {})
     names = list(overlap)
     rows = []
     for row, name in enumerate(names):
@@ -50,15 +52,27 @@ def overlap_table(run: RunResults) -> Table | None:
         ]
         rows.append([Cell(f"{row + 1} {name}"), *cells])
     return make_table(
-        "Rates at which two seeds accept both, kHz; on the diagonal each alone.",
+        f"Rates at which two seeds accept both{_in(where)}, kHz; on the diagonal each alone.",
         ("Seed", *(str(number) for number in range(1, len(names) + 1))),
         rows,
     )
 
 
-def menu_signal_table(run: RunResults) -> Table | None:
-    """Return what the menu keeps and what a network and objects add to it."""
-    menu = run.menu or {}
+def menu_signal_table(
+    menu: Plain | None, models: Sequence[str], targets_khz: Sequence[float], where: str = ""
+) -> Table | None:
+    """Return what the menu keeps and what networks and objects add to it.
+
+    Parameters
+    ----------
+    menu
+        ``signals``, ``pure_efficiencies`` and ``pure_working_points``.
+    models, targets_khz
+        Columns and rows, those of which something is known.
+    where
+        The condition, if there are several.
+    """
+    menu = menu or {}
     gains = {
         (str(one["signal"]), str(one["model"]), float(one["target_khz"])): one
         for one in menu.get("pure_efficiencies", ())
@@ -67,10 +81,10 @@ def menu_signal_table(run: RunResults) -> Table | None:
         (str(one["model"]), float(one["target_khz"])): one
         for one in menu.get("pure_working_points", ())
     }
-    models = [model for model in run.models if any(key[0] == model for key in points)]
+    models = [model for model in models if any(key[0] == model for key in points)]
     rows = []
     for kept in menu.get("signals", ()):
-        for target in run.targets_khz:
+        for target in targets_khz:
             found = [gains.get((str(kept["signal"]), model, target)) for model in models]
             ranked = [bool(points[model, target]["for_ranking"]) for model in models]
             known = [
@@ -89,7 +103,7 @@ def menu_signal_table(run: RunResults) -> Table | None:
             )
             rows.append([Cell(str(kept["signal"])), Cell(khz(target)), alone, *cells])
     return make_table(
-        "Pure efficiencies, per cent: what each signal gains if the model is added to the menu and "
+        f"Pure efficiencies{_in(where)}, per cent: what each signal gains if the model is added to the menu and "
         "fires at this rate where no seed of the menu accepts. Below: 68 % interval with the error of "
         "the threshold. The largest gain of a row is marked; in brackets: the pure rate has more than "
         "20 % error, not for ranking.",
@@ -97,6 +111,10 @@ def menu_signal_table(run: RunResults) -> Table | None:
         rows,
         heads=2,
     )
+
+
+def _in(where: str) -> str:
+    return f" ({where})" if where else ""
 
 
 def _gain_cell(one: Plain | None, best: float, *, ranked: bool) -> Cell:

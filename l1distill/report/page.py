@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from emulator.files import replace_file
-from l1distill.report import cost_tables, menu_tables, tables
+from l1distill.report import cost_tables, dependence_parts, menu_tables, tables
 from l1distill.report.summary import summary
 
 if TYPE_CHECKING:
@@ -133,14 +133,18 @@ def _sections(run: RunResults, plots: Mapping[str, SavedPlot]) -> list[Section]:
             ((tables.efficiency_table(run), "No signal was evaluated."),),
             "There are no curves of efficiency against rate.",
         ),
+        *_dependence(run, named("groups_", "turn_on_")),
         _section(
             "menu",
             "The menu, and what the network adds",
             (),
             (
-                (menu_tables.menu_signal_table(run), "No menu was rated."),
-                (menu_tables.menu_table(run), ""),
-                (menu_tables.overlap_table(run), ""),
+                (
+                    menu_tables.menu_signal_table(run.menu, run.models, run.targets_khz),
+                    "No menu was rated.",
+                ),
+                (menu_tables.menu_table(run.menu), ""),
+                (menu_tables.overlap_table(run.menu), ""),
             ),
         ),
         _section(
@@ -197,6 +201,16 @@ def _sections(run: RunResults, plots: Mapping[str, SavedPlot]) -> list[Section]:
             ),
         ),
     ]
+
+
+def _dependence(run: RunResults, plots: tuple[SavedPlot, ...]) -> list[Section]:
+    """Return the section if it was asked for."""
+    rates, turn_ons = run.records("rates_in_groups"), run.records("turn_ons")
+    if not rates and not turn_ons:
+        return []
+    found = (dependence_parts.group_table(rates), dependence_parts.turn_on_table(turn_ons))
+    present = tuple(table for table in found if table is not None)
+    return [Section("dependence", "Runs, pile-up and turn-on curves", plots, present)]
 
 
 def _not_hot(run: RunResults) -> str:

@@ -46,6 +46,8 @@ _OPTIONAL = {
     "training": ("stage", "epochs", "best_epoch", "stopped_early"),
     "samples": ("name",),
     "reports": ("flow", "clock_period_ns", "figures", "complaints"),
+    "rates_in_groups": ("quantity", "model", "target_khz", "n_total", "rate_khz", "low_khz"),
+    "turn_ons": ("signal", "quantity", "model", "target_khz", "n_total", "efficiency", "low"),
 }
 _PARTS = {
     "menu": ("seeds", "overlap_khz", "signals", "pure_working_points", "pure_efficiencies"),

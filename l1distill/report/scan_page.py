@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from emulator.model import model_from_text
 from firmware.cost import analytic_figures
+from l1distill.report import menu_tables
+from l1distill.report.dependence_parts import dependence_plots, group_table, turn_on_table
 from l1distill.report.figures import (
     Plot,
     label_log_axis,
@@ -17,7 +19,7 @@ from l1distill.report.figures import (
     slug,
 )
 from l1distill.report.page import Section, render
-from l1distill.report.summary import Statement
+from l1distill.report.summary import NOT_COMPARED, Statement
 from l1distill.report.tables import Cell, Table, make_table, number_cell
 from l1distill.report.words import count, khz, listing, number, percent, span, with_error
 
@@ -27,6 +29,11 @@ if TYPE_CHECKING:
 
     from emulator.rates import Efficiency
     from emulator.scan import Scan
+    from l1distill.report.figures import SavedPlot
+
+
+#: Lines of a statement of the summary; tables have the rest.
+_MOST_LINES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +106,10 @@ def write_scan_report(
     """Write ``report.html`` of a scan, and the plots in it, into its run folder."""
     groups = candidates(done)
     with plot_style():
-        saved = [save_plot(plot, folder / "plots") for plot in _plots(done, groups)]
+        saved, depending = (
+            [save_plot(plot, folder / "plots") for plot in plots]
+            for plots in (_plots(done, groups), _dependence_plots(done))
+        )
     first = done.plan.conditions[0].scenario
     page = render(
         folder / "report.html",
@@ -118,10 +128,77 @@ def write_scan_report(
             Section("rates", "Working points", tables=_present([_points(done)])),
             Section("efficiencies", "Efficiencies", tables=_present([_efficiencies(done)])),
             Section("pairs", "Pair by pair", tables=_present([_comparisons(done)])),
+            *_menu_section(done),
+            *_dependence_section(done, depending),
             Section("samples", "Samples", tables=_present([_samples(done), _scenarios(done)])),
+            Section("networks", "Networks", tables=_present([_networks(done)])),
         ],
     )
-    return [page, *(file for plot in saved for file in plot.files)]
+    return [page, *(file for plot in (*saved, *depending) for file in plot.files)]
+
+
+def _menu_of(done: Scan, condition: str) -> dict[str, Any]:
+    """Return a condition's menu as a study's results have it."""
+    found = done.result.conditions[condition]
+    overlap: dict[str, dict[str, float]] = {}
+    for pair in found.overlaps:
+        overlap.setdefault(pair.other, {})[pair.seed] = pair.rate_khz
+    return {
+        "seeds": [each.as_dict() for each in found.seeds],
+        "overlap_khz": overlap,
+        "signals": [each.as_dict() for each in found.menu_efficiencies],
+        "pure_working_points": [each.as_dict() for each in found.pure_working_points],
+        "pure_efficiencies": [each.as_dict() for each in found.pure_efficiencies],
+    }
+
+
+def _menu_section(done: Scan) -> list[Section]:
+    """Return the section if a menu was scanned."""
+    if done.plan.counting.menu is None:
+        return []
+    tables: list[Table | None] = []
+    targets = sorted(done.plan.targets_khz)
+    for name in done.result.conditions:
+        menu = _menu_of(done, name)
+        tables += [
+            menu_tables.menu_signal_table(menu, done.plan.counting.scorers, targets, name),
+            menu_tables.menu_table(menu, name),
+            menu_tables.overlap_table(menu, name),
+        ]
+    notes = tuple(f"{note}." for each in done.result.conditions.values() for note in each.notes)
+    title = "The menu, and what each adds to it"
+    return [Section("menu", title, tables=_present(tables), missing=notes)]
+
+
+def _dependence_plots(done: Scan) -> list[Plot]:
+    models = list(done.plan.counting.models)
+    return [
+        plot
+        for name, found in done.result.conditions.items()
+        for plot in dependence_plots(
+            found.rates_in_groups, found.turn_ons, prefix=slug(name), models=models
+        )
+    ]
+
+
+def _dependence_section(done: Scan, plots: list[SavedPlot]) -> list[Section]:
+    """Return the section if quantities were asked for."""
+    tables: list[Table | None] = []
+    for found in done.result.conditions.values():
+        tables += [group_table(found.rates_in_groups), turn_on_table(found.turn_ons)]
+    present = _present(tables)
+    title = "Runs, pile-up and turn-on curves"
+    return [Section("dependence", title, tuple(plots), present)] if present else []
+
+
+def _networks(done: Scan) -> Table | None:
+    rows = []
+    for name, text in done.plan.counting.models.items():
+        model = model_from_text(text, where=name)
+        rows.append([Cell(name), Cell(model.network_sha256, look="hash")])
+    return make_table(
+        "Networks, and the hashes of what they compute.", ("Network", "SHA-256"), rows
+    )
 
 
 def _said(caveats: Sequence[str]) -> list[Statement]:
@@ -232,6 +309,7 @@ def _summary(done: Scan, groups: dict[tuple[str, str, float], list[Candidate]]) 
     ]
     if lines:
         statements.append(Statement(f"Which are worth their LUTs at {khz(top)}?", tuple(lines)))
+    statements += [_rated(done), *_menu_statement(done), NOT_COMPARED]
     lost = [f"{each.condition}/{each.sample}: {each.problem}" for each in result.lost]
     lost += [
         f"{each.condition}/{each.sample}: {each.n_events} crossings come more than once"
@@ -240,6 +318,49 @@ def _summary(done: Scan, groups: dict[tuple[str, str, float], list[Candidate]]) 
     if lost:
         statements.append(Statement("What is missing, or twice?", tuple(lost), "open"))
     return statements
+
+
+def _rated(done: Scan) -> Statement:
+    """Say how often each network fires, at the highest target."""
+    top = max(done.plan.targets_khz)
+    lines = [
+        f"{point.model} ({condition}): threshold {point.threshold:,}, "
+        f"{with_error(point.rate_khz, point.error_khz)} kHz"
+        f"{'' if point.for_ranking else '; not for ranking'}."
+        for condition, point in done.result.working_points
+        if point.target_khz == top and point.model in done.plan.counting.models
+    ]
+    more = len(lines) - _MOST_LINES
+    if more > 0:
+        lines = [*lines[:_MOST_LINES], f"{count(more, 'working point')} more are in the table."]
+    return Statement(f"How often do they fire, at {khz(top)}?", tuple(lines))
+
+
+def _menu_statement(done: Scan) -> list[Statement]:
+    """Say which network adds most to the menu, at the highest pure rate."""
+    top = max(done.plan.targets_khz)
+    lines = []
+    for name, found in done.result.conditions.items():
+        if not found.seeds:
+            continue
+        whole = found.seeds[-1]
+        lines.append(
+            f"The menu ({name}) accepts {with_error(whole.rate_khz, whole.error_khz)} kHz."
+        )
+        for kept in found.menu_efficiencies:
+            gains = [
+                one
+                for one in found.pure_efficiencies
+                if (one.signal, one.target_khz) == (kept.signal, top)
+            ]
+            if gains:
+                most = max(gains, key=lambda one: one.efficiency)
+                lines.append(
+                    f"{kept.signal} ({name}): {percent(kept.efficiency)} % by the menu, and "
+                    f"{percent(most.efficiency)} % more by {most.model}."
+                )
+    title = f"What is gained on top of the menu, at a pure rate of {khz(top)}?"
+    return [Statement(title, tuple(lines))] if lines else []
 
 
 def _front_table(groups: dict[tuple[str, str, float], list[Candidate]]) -> Table | None:

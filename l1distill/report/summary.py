@@ -35,6 +35,19 @@ class Statement:
     mood: Mood = "plain"
 
 
+#: For pages of what only the engine ran: whoever delivers a network wants more than its word.
+NOT_COMPARED = Statement(
+    "Is it bit-exact?",
+    (
+        (
+            "All decisions are the integer engine's, which was compared with nothing here: `l1distill "
+            "compare MODEL.json FILE --with reference,csim` does, event by event."
+        ),
+    ),
+    "open",
+)
+
+
 def summary(run: RunResults) -> list[Statement]:
     """Return the summary of a run."""
     found = cases(run)
@@ -47,6 +60,20 @@ def summary(run: RunResults) -> list[Statement]:
         _cost(run),
         _baselines(found),
         _distillation(run),
+        _not_for_ranking(run),
+        _caveats(run),
+    ]
+    return [statement for statement in statements if statement is not None]
+
+
+def rates_summary(run: RunResults) -> list[Statement]:
+    """Return the summary of what was rated and not compared: ``l1distill rates``."""
+    statements = [
+        _rates(run),
+        _kept(run),
+        _menu(run),
+        _baselines(cases(run)),
+        NOT_COMPARED,
         _not_for_ranking(run),
         _caveats(run),
     ]

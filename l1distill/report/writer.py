@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from l1distill.report.anatomy_plots import anatomy_plots
+from l1distill.report.dependence_parts import dependence_plots
 from l1distill.report.efficiency_plots import efficiency_plots, overview_plot
 from l1distill.report.figures import plot_style, save_plot
 from l1distill.report.page import write_page
@@ -51,6 +52,7 @@ def _plots(run: RunResults) -> list[Plot]:
         *rate_plots(run),
         *efficiency_plots(run),
         *(plot for plot in single if plot is not None),
+        *dependence_plots(run.records("rates_in_groups"), run.records("turn_ons")),
         *anatomy_plots(run),
     ]
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from emulator.objects.lumi_mask import load_lumi_mask
 from l1distill.study.roles import MEASURING, SETTING, TRAINING
 from l1distill.study.selection import Selection, selected_chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import awkward as ak
+    from numpy.typing import NDArray
 
     from emulator.objects.chunks import Order, Source
+    from emulator.objects.quantities import Binning
     from l1distill.console import Reporter
     from l1distill.study.settings import FileSet, Study
 
@@ -78,9 +80,17 @@ class SampleFiles:
 
     def chunks(self, sample: str, order: Order) -> Iterator[ak.Array]:
         """Yield the crossings of a role or signal, chunk by chunk, those that are selected."""
+        return (events for events, _ in self.binned_chunks(sample, order, ()))
+
+    def binned_chunks(
+        self, sample: str, order: Order, binnings: Sequence[Binning]
+    ) -> Iterator[tuple[ak.Array, dict[str, NDArray[Any]]]]:
+        """Yield the same with quantities of the crossings, see `selected_chunks`."""
         paths = {**self.zero_bias, **self.signals}[sample]
         selection = self.selections.get(sample, Selection())
-        return selected_chunks(sample, paths, selection, source=self.source, order=order)
+        return selected_chunks(
+            sample, paths, selection, source=self.source, order=order, binnings=binnings
+        )
 
     def evaluated(self) -> dict[str, tuple[str | Path, ...]]:
         """Return all samples that are scored, by name."""

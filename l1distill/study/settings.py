@@ -18,6 +18,7 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
@@ -36,6 +37,7 @@ from emulator.errors import L1Error, SettingsError
 from emulator.features import FeatureLayout, load_layout
 from emulator.fixed import FixedFormat
 from emulator.objects.file_access import is_remote
+from emulator.objects.quantities import Binning
 from emulator.samples import load_tier
 from firmware.hls.settings import HlsSettings, Strategy
 from firmware.rtl.settings import RtlSettings
@@ -420,6 +422,27 @@ class Rates(Section):
     replicas: Annotated[int, Field(ge=20, le=2000)] = 200
     float_fraction_bits: Annotated[int, Field(ge=0, le=30)] = 12
     menu: str = MINI
+    by: list[str] = Field(default_factory=list)
+    turn_on: list[str] = Field(default_factory=list)
+
+    def binnings(self, sample: str) -> tuple[Binning, ...]:
+        """Return the quantities in whose bins a sample is rated."""
+        if sample == SETTING:
+            return ()
+        texts = self.by if sample == MEASURING else self.turn_on
+        return tuple(Binning.parse(text) for text in texts)
+
+    @field_validator("by", "turn_on")
+    @classmethod
+    def _quantities(cls, texts: list[str]) -> list[str]:
+        try:
+            names = [Binning.parse(text).name for text in texts]
+        except SettingsError as error:
+            raise ValueError(str(error)) from error
+        if twice := {name for name in names if names.count(name) > 1}:
+            msg = f"two quantities are called {min(twice)!r}"
+            raise ValueError(msg)
+        return texts
 
     @model_validator(mode="after")
     def _each_target_once(self) -> Rates:

@@ -11,9 +11,9 @@ import uproot
 from damage import some_events, write_l1ntuple
 
 from emulator.errors import InputFileError, MissingNameError, SettingsError
-from emulator.objects.quantities import read_quantity
+from emulator.objects.quantities import Binning, read_quantity
 from emulator.rates import WorkingPoint, load_scenario
-from l1distill.dependence import Binning, rates_in_groups, read_binned, turn_ons
+from l1distill.dependence import column_of, rates_in_groups, read_binned, turn_ons
 from l1distill.evaluation import Bootstrap
 from l1distill.score_table import ScoreTable
 
@@ -29,7 +29,7 @@ def some_table(scores: list[int], runs: list[int], pileup: list[float]) -> Score
     identity: dict[str, np.ndarray] = {
         "event": np.arange(len(scores)),
         "run": np.array(runs, dtype=np.uint32),
-        PILEUP.column: np.array(pileup),
+        column_of(PILEUP): np.array(pileup),
     }
     return ScoreTable(identity, {"m": np.array(scores)})
 

@@ -43,7 +43,7 @@ def test_every_way_to_decide(tmp_path: Path, small_model: Model, make_events: Ma
         },
         algorithms="algos.json",
     )
-    menu = load_rated_menu(path, small_model)
+    menu = load_rated_menu(path, [small_model])
     assert menu.reads_bits
     assert menu.column.prescales[1] == Fraction(23, 10)
     assert plain_prescales(menu.column) == {
@@ -57,7 +57,7 @@ def test_every_way_to_decide(tmp_path: Path, small_model: Model, make_events: Ma
     stored = np.random.default_rng(1).random(200) < 0.5
     chunk = Chunk("a.root", "", 0, 200, events, bits=SeedBits(("7",), stored[:, None]))
     scores = np.arange(200) * 10
-    found = menu.decisions(chunk, scores)
+    found = menu.decisions(chunk, {"small": scores})
     assert found.dtype == np.bool_
     htt = np.array([sum(each) for each in events["htt", "pt"].tolist()])
     jet = np.array([max(each, default=0) for each in events["jet", "pt"].tolist()])
@@ -71,25 +71,25 @@ def test_every_way_to_decide(tmp_path: Path, small_model: Model, make_events: Ma
 def test_decisions_that_a_file_does_not_store(
     tmp_path: Path, small_model: Model, make_events: MakeEvents
 ) -> None:
-    menu = load_rated_menu(write(tmp_path, {"L1_A": {"bit": "L1_A"}}), small_model)
+    menu = load_rated_menu(write(tmp_path, {"L1_A": {"bit": "L1_A"}}), [small_model])
     events, scores = make_events(3, 1), np.zeros(3, dtype=np.int64)
     with pytest.raises(
         InputFileError, match=r"a\.root: holds no decisions .* seed 'L1_A' asks for"
     ):
-        menu.decisions(Chunk("a.root", "", 0, 3, events), scores)
+        menu.decisions(Chunk("a.root", "", 0, 3, events), {"small": scores})
     bits = SeedBits(("L1_B",), np.zeros((3, 1), dtype=bool))
     with pytest.raises(MissingNameError, match=r"a\.root: no decision 'L1_A'; nearest: L1_B"):
-        menu.decisions(Chunk("a.root", "", 0, 3, events, bits=bits), scores)
+        menu.decisions(Chunk("a.root", "", 0, 3, events, bits=bits), {"small": scores})
 
 
 def test_seeds_that_the_events_cannot_decide(
     tmp_path: Path, small_model: Model, make_events: MakeEvents
 ) -> None:
     menu = load_rated_menu(
-        write(tmp_path, {"L1_A": {"expression": "MU5[MU-QLTY_SNGL]"}}), small_model
+        write(tmp_path, {"L1_A": {"expression": "MU5[MU-QLTY_SNGL]"}}), [small_model]
     )
     with pytest.raises(L1Error, match=r"a\.root: seed 'L1_A': "):
-        menu.decisions(Chunk("a.root", "", 0, 3, make_events(3, 1)), np.zeros(3, dtype=np.int64))
+        menu.decisions(Chunk("a.root", "", 0, 3, make_events(3, 1)), {})
 
 
 @pytest.mark.parametrize(
@@ -110,13 +110,13 @@ def test_menus_that_are_refused(
     tmp_path: Path, small_model: Model, seeds: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(L1Error) as caught:
-        load_rated_menu(write(tmp_path, seeds), small_model)
+        load_rated_menu(write(tmp_path, seeds), [small_model])
     assert sentence in str(caught.value)
     assert "menu.yaml" in str(caught.value)
 
 
 def test_missing_algorithms(tmp_path: Path, small_model: Model) -> None:
     with pytest.raises(InputFileError, match=r"none\.json: no such menu file"):
-        load_rated_menu(write(tmp_path, {"L1_A": 1}, algorithms="none.json"), small_model)
+        load_rated_menu(write(tmp_path, {"L1_A": 1}, algorithms="none.json"), [small_model])
     with pytest.raises(InputFileError, match=r"none\.yaml: no such menu file"):
-        load_rated_menu(tmp_path / "none.yaml", small_model)
+        load_rated_menu(tmp_path / "none.yaml", [small_model])

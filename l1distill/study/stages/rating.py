@@ -9,7 +9,8 @@ import pandas as pd
 
 from emulator.files import replace_file
 from emulator.model import NamedThreshold, load_model, save_model
-from emulator.results import table
+from emulator.results import plain_rows, table
+from l1distill.dependence import rates_in_groups, turn_ons
 from l1distill.evaluation import Bootstrap, compare_models, evaluate
 from l1distill.menu_file import load_rated_menu
 from l1distill.menu_rating import rate_menu
@@ -65,8 +66,24 @@ def run(context: Context) -> list[Path]:
         # Nobody asked for a menu: one that leaves nothing on small samples is no reason to stop.
         strict=False,
     )
+    # Baselines have no turn-on of their own here: the student's is what the study is about.
+    points = [point for point in evaluation.working_points if point.model == EMULATOR]
+    groups = rates_in_groups(
+        measuring,
+        points,
+        study.rates.binnings(MEASURING),
+        scenario=study.scenario,
+        bootstrap=bootstrap,
+    )
+    turning = next((study.rates.binnings(signal) for signal in signals), ())
+    curves = turn_ons(signals, points, turning, bootstrap=bootstrap)
     tables = {
         **menu.tables(),
+        **{
+            name: frame
+            for name, frame in (("rates_in_groups", groups), ("turn_ons", curves))
+            if len(frame)
+        },
         "working_points": table(evaluation.working_points),
         "efficiencies": table(evaluation.efficiencies),
         "paired": table(paired),
@@ -89,6 +106,8 @@ def run(context: Context) -> list[Path]:
             "efficiencies": [record.as_dict() for record in evaluation.efficiencies],
             "paired": [record.as_dict() for record in paired],
             "menu": menu.as_dict(),
+            "rates_in_groups": plain_rows(groups),
+            "turn_ons": plain_rows(curves),
         }
         temporary.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
     return written

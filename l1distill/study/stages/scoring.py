@@ -52,15 +52,18 @@ def run(context: Context) -> list[Path]:
     for sample in context.files.evaluated():
         parts: list[ScoreTable] = []
         rows: list[NDArray[np.int16]] = []
-        for events in context.files.chunks(sample, scorer.model.layout.order):
+        binnings = context.study.rates.binnings(sample)
+        for events, columns in context.files.binned_chunks(
+            sample, scorer.model.layout.order, binnings
+        ):
             rows.append(feature_rows(events, scorer.model.layout))
             networks_say = _network_scores(context, trained, scorer, rows[-1])
             scores = {**networks_say, **baseline_scores(events)}
             parts.append(
                 ScoreTable(
-                    identity_columns(events),
+                    {**identity_columns(events), **columns},
                     scores,
-                    menu.decisions_of(events, scores[EMULATOR], sample),
+                    menu.rules.of_events(events, sample),
                     menu.column.seeds,
                 )
             )
@@ -89,7 +92,7 @@ def _menu(context: Context) -> tuple[RatedMenu, dict[str, str]]:
         for sample in context.files.evaluated():
             # A chunk of the first file tells which fields there are.
             for events in context.files.chunks(sample, "pt"):
-                left_out |= menu.unsupported(events[:100])
+                left_out |= menu.rules.unsupported(events[:100])
                 break
     return menu.without(left_out), left_out
 

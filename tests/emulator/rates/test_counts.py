@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from itertools import pairwise
+from functools import reduce
+from itertools import pairwise, permutations
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulator.rates import CountsError, EventRange, ScoreCounts, merge_all, multiplicities
+from emulator.rates import (
+    CountsError,
+    Crossings,
+    EventRange,
+    Passing,
+    ScoreCounts,
+    Tail,
+    load_scenario,
+    merge_all,
+    multiplicities,
+    rate_curve,
+    threshold_at,
+)
+from emulator.rates.exact import added
 
 UNIT = 2**32
 SCORES = st.integers(-(2**62) + 1, 2**62 - 1) | st.integers(-3, 3)
@@ -177,9 +191,9 @@ def test_the_same_crossings_share_replicas_whatever_their_scores() -> None:
 
 
 def test_unweighted_means_equal_weights() -> None:
-    assert ScoreCounts.from_scores([1, 2]).is_unweighted
-    assert ScoreCounts.from_scores([1, 2], weights=[7, 7]).is_unweighted
-    assert not ScoreCounts.from_scores([1, 2], weights=[UNIT, UNIT + 1]).is_unweighted
+    assert ScoreCounts.from_scores([1, 2]).total.is_unweighted
+    assert ScoreCounts.from_scores([1, 2], weights=[7, 7]).total.is_unweighted
+    assert not ScoreCounts.from_scores([1, 2], weights=[UNIT, UNIT + 1]).total.is_unweighted
 
 
 def test_effective_number_by_hand() -> None:
@@ -291,3 +305,50 @@ def test_the_same_events_are_not_added_twice() -> None:
 def test_nothing_to_add() -> None:
     with pytest.raises(CountsError, match="there are no counts to add"):
         merge_all([])
+
+
+def tail_of_very_many(part: int, n_crossings: int) -> ScoreCounts:
+    """Counts of a chunk of very many crossings of weight one, two of which lie above the floor."""
+    crossings = Crossings.of(2, stream="zb", first_event=2 * part, replicas=4)
+    replicas = [n_crossings * UNIT + part + replica for replica in range(4)]
+    return ScoreCounts.from_tail(
+        Tail.of([7, 9], crossings, floor=5),
+        Passing(n_crossings, n_crossings * UNIT, n_crossings * UNIT**2, np.array(replicas, object)),
+        floor=5,
+        seed=0,
+        has_pools=False,
+        ranges=crossings.ranges,
+    )
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4)))[::5])
+def test_sums_of_all_crossings_have_no_limit(order: tuple[int, ...]) -> None:
+    # 1e11 crossings in all.
+    n = 25_000_000_000
+    parts = [tail_of_very_many(part, n) for part in range(4)]
+    counts = merge_all(parts[place] for place in order)
+    assert counts == merge_all(parts)
+    assert (counts.total.entries, counts.total.weight) == (4 * n, 4 * n * UNIT)
+    assert counts.total.weight > 2**66
+    assert counts.total.replicas.tolist() == [4 * n * UNIT + 6 + 4 * r for r in range(4)]
+    assert counts.passing(9).weight == 4 * UNIT
+    run3 = load_scenario("run3")
+    khz_per_crossing = run3.crossing_rate_khz / (4 * n)
+    found = threshold_at(counts, 5 * khz_per_crossing, run3)
+    assert found.threshold == 9
+    assert found.rate_khz == pytest.approx(4 * khz_per_crossing, rel=1e-12)
+    assert rate_curve(counts, run3)["rate_khz"].tolist() == pytest.approx(
+        [8 * khz_per_crossing, 4 * khz_per_crossing], rel=1e-12
+    )
+    with pytest.raises(CountsError, match="count again with a lower floor"):
+        threshold_at(counts, 1000.0, run3)
+    assert counts.completed() is counts, "a row does not hold so many"
+
+
+def test_sums_are_of_one_type_for_one_value() -> None:
+    parts = [np.array([2**61, 3]) for _ in range(5)]
+    total = reduce(added, parts)
+    assert total.tolist() == [5 * 2**61, 15]
+    other = added(reduce(added, parts[2:]), reduce(added, parts[:2]))
+    assert (total.dtype, total.tolist()) == (other.dtype, other.tolist())
+    assert reduce(added, parts[:2]).dtype == np.int64

@@ -20,6 +20,7 @@ from emulator.rates import (
     MenuCounts,
     PrescaleColumn,
     RateScenario,
+    clopper_pearson,
     garwood,
     load_scenario,
     multiplicities,
@@ -262,3 +263,32 @@ def test_unknown_seeds_name_the_nearest() -> None:
 def test_decisions_that_are_refused(decisions: Any, sentence: str) -> None:
     with pytest.raises(CountsError, match=sentence):
         MenuCounts.from_decisions(decisions, COLUMN, Crossings.of(4))
+
+
+def test_what_a_prescaled_menu_keeps_lies_in_its_interval() -> None:
+    # All 200 crossings fire, one of ten is accepted: no number of entries says that.
+    column = PrescaleColumn.of({"A": 10})
+    decisions = np.ones((200, 1), dtype=bool)
+    decisions[100:] = False
+    found = MenuCounts.from_decisions(decisions, column, Crossings.of(200, stream="s")).efficiency()
+    assert found[0] == pytest.approx(0.05, rel=1e-9)
+    assert 0.03 < found[1] < found[0] < found[2] < 0.07
+    whole = PrescaleColumn.of({"A": 1})
+    exact = MenuCounts.from_decisions(decisions, whole, Crossings.of(200, stream="s")).efficiency()
+    assert exact == (0.5, *clopper_pearson(100, 200))
+
+
+def test_sums_of_a_menu_have_no_limit() -> None:
+    # The weights of one chunk, added a thousand times: 1e10 crossings of weight one.
+    crossings = Crossings.of(2, weights=[2**57, 2**56], pool_ids=[1, 2], replicas=3)
+    part = MenuCounts.from_decisions([[1], [1]], PrescaleColumn.of({"A": 1}), crossings)
+    total = part
+    for _ in range(999):
+        total += part
+    assert total.passing("A").weight == 1000 * (2**57 + 2**56) > 2**66
+    assert total.passing("A").replicas.tolist() == [
+        1000 * int(each) for each in part.passing("A").replicas
+    ]
+    assert total.overlaps.tolist() == [[1000 * (2**57 + 2**56)]]
+    (rate, _) = total.rates(ONE_BUNCH)
+    assert rate.rate_khz == pytest.approx(ONE_BUNCH.crossing_rate_khz)

@@ -22,7 +22,7 @@ from emulator.rates import (
     threshold_at,
     working_point,
 )
-from emulator.rates.crossings import sum_of_squares
+from emulator.rates.exact import sum_of_squares
 from emulator.rates.working_points import replica_thresholds
 
 RUN3 = load_scenario("run3")
@@ -195,7 +195,7 @@ def test_pure_rate_and_pure_efficiency_by_hand() -> None:
 def test_whole_vetoes_leave_unweighted_crossings_unweighted() -> None:
     crossings = Crossings.of(4, stream="s")
     pure = ScoreCounts.from_crossings([5, 5, 5, 1], crossings, kept=np.array([1.0, 0.0, 1.0, 1.0]))
-    assert pure.is_unweighted
+    assert pure.total.is_unweighted
     assert pure.passing(5).entries == 2
 
 

@@ -8,15 +8,38 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 from small_samples import draw_events, make_small_model, write_events
 
+from emulator.menu import SeedRules, parse_expression
 from emulator.model import model_text
-from emulator.rates import RateScenario
-from emulator.scan import MEASURING, SETTING, Condition, Counting, Retries, ScanPlan
+from emulator.objects.quantities import Binning
+from emulator.rates import PrescaleColumn, RateScenario
+from emulator.scan import (
+    MEASURING,
+    SETTING,
+    Condition,
+    Counting,
+    Retries,
+    ScannedMenu,
+    ScanPlan,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 #: So few crossings in an orbit that targets of some kHz lie among some hundred crossings.
 SMALL = RateScenario("small", 13.6, 1, 60.0, 78.58, "test")
+
+#: A menu of an expression, a fraction and a network; and quantities of the crossings.
+SEEDS = SeedRules(
+    ("L1_HTT", "L1_Jet", "ML"),
+    {"L1_HTT": parse_expression("HTT150"), "L1_Jet": parse_expression("JET60")},
+    {},
+    {"ML": ("other", 1500)},
+)
+EVERYTHING: dict[str, Any] = {
+    "menu": ScannedMenu(PrescaleColumn.of({"L1_HTT": 1, "L1_Jet": "2.5", "ML": 3}), SEEDS),
+    "by": (Binning("run"), Binning("jet", "Events/L1Jet_pt", (0.0, 20.0, 40.0, 500.0))),
+    "turn_ons": (Binning("jet", "Events/L1Jet_pt", (0.0, 20.0, 40.0, 500.0)),),
+}
 
 OBJECTS = {"HTT": ("htt", 0, "pt"), "third muon": ("mu", 2, "pt")}
 

@@ -11,6 +11,7 @@ import pytest
 
 from emulator.scan import Dask, Processes, ScanError, Serial, engine_for, run_scan
 from emulator.scan.plan import Condition
+from tests.emulator.scan.conftest import EVERYTHING
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +34,8 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_to_the_last_bit(
     plan = make_plan(
         conditions=tuple(
             Condition(f"pu{n}", condition.scenario, condition.samples) for n in (30, 45, 60)
-        )
+        ),
+        counting=EVERYTHING,
     )
     serial = run_scan(plan, tmp_path / "serial")
     with (
@@ -59,6 +61,8 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_to_the_last_bit(
     assert killed == [10]
     assert found.result == serial.result
     assert (found.n_worked, found.n_kept) == (15, 0)
+    assert len(serial.result.all_of("seeds")) == 12
+    assert serial.result.all_of("turn_ons")
 
 
 def test_a_scheduler_that_does_not_answer() -> None:

@@ -29,7 +29,7 @@ from emulator.scan import (
     run_scan,
 )
 from emulator.scan.run import find_floors
-from tests.emulator.scan.conftest import SMALL
+from tests.emulator.scan.conftest import EVERYTHING, SMALL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -91,8 +91,9 @@ def test_resolving_the_tail_only_changes_nothing(make_plan: MakePlan, tmp_path: 
 
 
 def test_processes_give_the_same_to_the_last_bit(make_plan: MakePlan, tmp_path: Path) -> None:
-    serial = run_scan(make_plan(), tmp_path / "serial")
-    processes = run_scan(make_plan(), tmp_path / "processes", engine=Processes(2))
+    plan = make_plan(counting=EVERYTHING)
+    serial = run_scan(plan, tmp_path / "serial")
+    processes = run_scan(plan, tmp_path / "processes", engine=Processes(2))
     assert processes.result == serial.result
     assert (processes.n_worked, processes.n_kept) == (5, 0)
 
@@ -121,7 +122,7 @@ class StopsAfter:
 def test_an_interrupted_scan_goes_on_to_the_same_end(
     make_plan: MakePlan, tmp_path: Path, resolve: Any
 ) -> None:
-    plan = make_plan(resolve=resolve, targets_khz=(0.05, 0.1))
+    plan = make_plan(resolve=resolve, targets_khz=(0.05, 0.1), counting=EVERYTHING)
     whole = run_scan(plan, tmp_path / "whole")
     for n in (2, 1):
         with pytest.raises(Interrupted):
@@ -247,14 +248,19 @@ def test_files_are_tried_again(
 
 
 def test_duplicate_events_are_reported(make_plan: MakePlan, tmp_path: Path) -> None:
-    again = concatenate([draw_events(700, 0)[:30], draw_events(700, 10)[:5]])
-    write_events(tmp_path / "again.root", again)
-    found = run_scan(with_file(make_plan(), SETTING, tmp_path / "again.root"), tmp_path / "run")
+    # Crossings without pools, which would be refused as shared in both sets of zero bias.
+    parts = {name: draw_events(300, seed, weighted=False) for seed, name in enumerate("ab")}
+    again = concatenate([parts["a"][:30], parts["b"][:5]])
+    for name, events in {**parts, "again": again}.items():
+        write_events(tmp_path / f"{name}.root", events)
+    places = {name: str(tmp_path / f"{name}.root") for name in ("a", "b", "again")}
+    samples = {SETTING: (places["a"], places["again"]), MEASURING: (places["b"],)}
+    plan = make_plan(conditions=(Condition("pu60", SMALL, samples),))
+    found = run_scan(plan, tmp_path / "run")
     counted = {each.sample: each.n_events for each in found.result.duplicates}
     assert counted == {SETTING: 30, f"{SETTING} + {MEASURING}": 5}
-    ignoring = make_plan(counting={"duplicates": "ignore"})
-    plan = with_file(ignoring, SETTING, tmp_path / "again.root")
-    assert run_scan(plan, tmp_path / "ignore").result == replace(found.result, duplicates=())
+    ignoring = replace(plan, counting=replace(plan.counting, duplicates="ignore"))
+    assert run_scan(ignoring, tmp_path / "ignore").result == replace(found.result, duplicates=())
 
 
 def test_a_file_that_is_listed_twice_is_refused(make_plan: MakePlan, tmp_path: Path) -> None:
@@ -317,7 +323,7 @@ def cut(plan: ScanPlan, n_parts: int) -> ScanPlan:
 def test_files_may_be_cut_anywhere(
     make_plan: MakePlan, tmp_path: Path, n_parts: int, resolve: Literal["all", "tail"]
 ) -> None:
-    plan = make_plan(resolve=resolve)
+    plan = make_plan(resolve=resolve, counting=EVERYTHING)
     whole = run_scan(plan, tmp_path / "whole")
     parts = run_scan(cut(plan, n_parts), tmp_path / "parts")
     assert parts.result == whole.result

@@ -41,7 +41,7 @@ def test_selection(events: ak.Array, tmp_path: Path) -> None:
     for selection, places in cases:
         numbers = events["event"].to_numpy()[places].tolist()
         assert selection.of(events)["event"].tolist() == numbers
-        parts = list(selected_chunks("setting", [path], selection))
+        parts = [part for part, _ in selected_chunks("setting", [path], selection)]
         assert [number for part in parts for number in part["event"].tolist()] == numbers
     assert Selection((5,), mask).as_dict() == {
         "runs": [5],
