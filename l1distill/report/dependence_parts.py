@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
+
 from l1distill.report.figures import Plot, new_figure, plain, unique_slugs
 from l1distill.report.tables import Cell, Table, make_table, number_cell
 from l1distill.report.words import count, khz, number, percent, span
@@ -18,6 +20,9 @@ _MOST_ROWS = 200
 
 #: So many models are drawn in a plot; tables have all.
 _MOST_MODELS = 4
+
+#: More runs than this have no tick each.
+_MOST_TICKS = 5
 
 _COLORS = ("#bd1f01", "#3f90da", "#832db6", "#717581")
 _MARKERS = ("o", "s", "^", "D")
@@ -73,13 +78,15 @@ def _place(row: Row) -> tuple[float, float]:
 
 def _draw(axes: Any, series: Mapping[str, list[Row]], value: str, scale: float) -> None:
     low, high = ("low_khz", "high_khz") if value == "rate_khz" else ("low", "high")
+    # Side by side within a bin, whose width the first of them shows; runs have a distance of one.
+    shifts = [(place - (len(series) - 1) / 2) / max(len(series), 4) for place in range(len(series))]
     for number_of, (model, rows) in enumerate(series.items()):
         places = [_place(row) for row in rows]
         values = [scale * float(row[value]) for row in rows]
         axes.errorbar(
-            [place for place, _ in places],
+            [place + shifts[number_of] * (half or 0.5) for place, half in places],
             values,
-            xerr=[half for _, half in places],
+            xerr=[half for _, half in places] if len(series) == 1 else None,
             yerr=[
                 [
                     max(v - scale * float(row[low]), 0.0)
@@ -97,6 +104,17 @@ def _draw(axes: Any, series: Mapping[str, list[Row]], value: str, scale: float) 
             linestyle="none",
             label=plain(model),
         )
+    edges = sorted(
+        {
+            _place(row)[0] + sign * _place(row)[1]
+            for rows in series.values()
+            for row in rows
+            for sign in (-1, 1)
+            if _place(row)[1]
+        }
+    )
+    for edge in edges:
+        axes.axvline(edge, color="0.85", linewidth=1, zorder=0)
 
 
 def _rate_plot(name: str, quantity: str, rows: Sequence[Row], models: Sequence[str]) -> Plot:
@@ -108,9 +126,14 @@ def _rate_plot(name: str, quantity: str, rows: Sequence[Row], models: Sequence[s
     axes.set_xlabel(plain(quantity))
     axes.set_ylabel(f"Rate at the {target} threshold (kHz)")
     axes.set_ylim(bottom=0)
-    if quantity in {"run", "lumi"}:
+    if "group" in rows[0]:
         axes.ticklabel_format(axis="x", useOffset=False, style="plain")
-        axes.locator_params(axis="x", integer=True, nbins=6)
+        numbers = sorted({int(row["group"]) for row in rows})
+        axes.set_xlim(numbers[0] - 0.8, numbers[-1] + 0.8)
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_locator(
+            FixedLocator(numbers) if len(numbers) <= _MOST_TICKS else MaxNLocator(4, integer=True)
+        )
     figure.legend(loc="outside lower center", ncols=2)
     return Plot(
         name=name,

@@ -337,7 +337,7 @@ def _rated(done: Scan) -> Statement:
 
 
 def _menu_statement(done: Scan) -> list[Statement]:
-    """Say which network adds most to the menu, at the highest pure rate."""
+    """Say which network and which object add most to the menu, at the highest pure rate."""
     top = max(done.plan.targets_khz)
     lines = []
     for name, found in done.result.conditions.items():
@@ -347,18 +347,30 @@ def _menu_statement(done: Scan) -> list[Statement]:
         lines.append(
             f"The menu ({name}) accepts {with_error(whole.rate_khz, whole.error_khz)} kHz."
         )
+        ranked = {
+            one.model
+            for one in found.pure_working_points
+            if one.target_khz == top and one.for_ranking
+        }
         for kept in found.menu_efficiencies:
             gains = [
                 one
                 for one in found.pure_efficiencies
-                if (one.signal, one.target_khz) == (kept.signal, top)
+                if (one.signal, one.target_khz) == (kept.signal, top) and one.model in ranked
             ]
-            if gains:
-                most = max(gains, key=lambda one: one.efficiency)
-                lines.append(
-                    f"{kept.signal} ({name}): {percent(kept.efficiency)} % by the menu, and "
-                    f"{percent(most.efficiency)} % more by {most.model}."
+            best = [
+                max(some, key=lambda one: one.efficiency)
+                for some in (
+                    [one for one in gains if one.model in done.plan.counting.models],
+                    [one for one in gains if one.model in done.plan.counting.objects],
                 )
+                if some
+            ]
+            more = listing(f"{percent(one.efficiency)} % more by {one.model}" for one in best)
+            lines.append(
+                f"{kept.signal} ({name}): {percent(kept.efficiency)} % by the menu"
+                f"{', and ' if more else ''}{more}."
+            )
     title = f"What is gained on top of the menu, at a pure rate of {khz(top)}?"
     return [Statement(title, tuple(lines))] if lines else []
 

@@ -89,3 +89,19 @@ def look_at(page: Path, folder: Path, *, width: int) -> Seen:
     assert found[1], "the page was not loaded"
     text = found[1].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     return Seen(json.loads(text), _CONSOLE.findall(ended.stderr))
+
+
+def faults_at(page: Path, folder: Path, *, width: int) -> list[str]:
+    """Open a page at some width and return what is wrong with it: nothing, if all is well."""
+    seen = look_at(page, folder, width=width)
+    found = seen.values
+    faults = [f"console: {line}" for line in seen.console]
+    faults += [f"too wide: {each}" for each in found["too_wide"]]
+    if not found["scroll_width"] <= found["client_width"] <= width:
+        faults.append(f"scrolls sideways: {found['scroll_width']} in {found['client_width']}")
+    faults += [
+        f"{found[name]} {name.replace('_', ' ')}"
+        for name in ("broken_images", "links", "small_text")
+        if found[name]
+    ]
+    return faults

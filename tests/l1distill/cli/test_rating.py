@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from browser import faults_at
 
 from emulator.model import load_model
 from emulator.objects import write_nano
@@ -88,11 +90,39 @@ def test_tables(program: Program, words: tuple[object, ...], tmp_path: Path) -> 
     points = pd.read_csv(tmp_path / "out" / "working_points.csv")
     efficiencies = pd.read_csv(tmp_path / "out" / "efficiencies.csv")
     assert len(points) == len(efficiencies) == 16
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+    names = {path.name for path in (tmp_path / "out").iterdir() if path.is_file()}
+    assert names == {"report.html", "results.json"} | {
         f"{name}.{kind}"
         for name in ("efficiencies", "efficiency_curves", "rate_curves", "working_points")
         for kind in ("csv", "parquet")
-    ]
+    }
+    plain = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert len(plain["working_points"]) == 16
+    page = tmp_path / "out" / "report.html"
+    assert faults_at(page, tmp_path, width=390) == []
+    assert page.read_text(encoding="utf-8").count("<img") >= 3
+
+
+def test_any_object_is_rated(
+    program: Program, refused: Refused, words: tuple[object, ...], make_events: MakeEvents
+) -> None:
+    found = program(*words, "--object", "fourth jet=jet[3].pt", "--json").json
+    points = [each for each in found["working_points"] if each["model"] == "fourth jet"]
+    measuring = make_events(300, 2, weighted=False)
+    jets = np.array([(each + [0] * 4)[3] for each in measuring["jet", "pt"].tolist()])
+    for point in points:
+        expected = float((jets >= point["threshold"]).mean())
+        assert point["rate_khz"] == pytest.approx(
+            expected * load_scenario("run3").crossing_rate_khz, rel=1e-12
+        )
+    assert len(points) == 2
+    for text, sentence in (
+        ("jet[0].pt", "--object takes NAME=COLLECTION[SLOT].FIELD"),
+        ("HTT=htt[0].pt", "with a name of its own"),
+        ("x=jet", "--object x: write an object as 'jet[0].pt', not 'jet'"),
+        ("x=jett[0].pt", "no object 'jett'; nearest: jet"),
+    ):
+        assert sentence in refused(*words, "--object", text)
 
 
 def test_without_other_crossings_halves_are_taken(

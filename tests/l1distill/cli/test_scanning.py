@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 import yaml
+from browser import faults_at
 from small_samples import make_small_model
 
 from emulator.errors import InputFileError, SettingsError
@@ -48,6 +49,9 @@ def scan_file(tmp_path: Path, model_file: Path, write_sample: WriteSample) -> Pa
         "objects": {"HTT": "htt[0].pt"},
         "targets_khz": [0.5, 1],
         "reference": "HTT",
+        "menu": "menu.yaml",
+        "by": ["run", "jet=Events/L1Jet_pt:0,20,40,500"],
+        "turn_on": ["jet=Events/L1Jet_pt:0,20,40,500"],
         "bootstrap": {"replicas": 40},
         "retries": {"tries": 1},
         "conditions": {
@@ -59,6 +63,15 @@ def scan_file(tmp_path: Path, model_file: Path, write_sample: WriteSample) -> Pa
             }
         },
     }
+    menu = {
+        "schema": "l1distill-menu/1",
+        "seeds": {
+            "L1_HTT": {"expression": "HTT150"},
+            "L1_Jet": {"expression": "JET60", "prescale": 2.5},
+            "ML": {"threshold": "tight", "model": "small", "prescale": 0},
+        },
+    }
+    (tmp_path / "menu.yaml").write_text(yaml.safe_dump(menu))
     path = tmp_path / "scan.yaml"
     path.write_text(yaml.safe_dump(content))
     return path
@@ -90,6 +103,14 @@ def test_a_scan(program: Program, scan_file: Path, tmp_path: Path) -> None:
     best = max(each["efficiency"] for each in pareto["points"])
     for each in pareto["points"]:
         assert each["on_front"] == (each["efficiency"] == best), "both cost the same"
+    assert results["prescales"] == {"L1_HTT": 1, "L1_Jet": "5/2", "ML": 0}
+    assert [each["seed"] for each in results["seeds"]] == ["L1_HTT", "L1_Jet", "ML", "any seed"]
+    assert len(results["pure_efficiencies"]) == 6
+    assert {each["quantity"] for each in results["rates_in_groups"]} == {"run", "jet"}
+    assert {each["model"] for each in results["turn_ons"]} == {"small", "other", "HTT"}
+    assert page.count("<img") == 4, "a front, rates by run and jet, a turn-on"
+    for width in (390, 1280):
+        assert faults_at(tmp_path / "run" / "report.html", tmp_path, width=width) == []
     tables = {path.name for path in (tmp_path / "run" / "tables").iterdir()}
     assert {"working_points.csv", "working_points.parquet", "lost.csv"} <= tables
     points = pd.read_parquet(tmp_path / "run" / "tables" / "working_points.parquet")
@@ -200,6 +221,8 @@ CONDITION = {"scenario": "run3", "setting": ["a.root"], "measuring": ["b.root"]}
         ({"objects": {"X": "jet[12].pt"}}, "slot 12 of 'jet'"),
         ({"objects": {"X": "jett[0].pt"}}, "no object 'jett'; nearest: jet"),
         ({"objects": {"small": "jet[0].pt"}}, "objects: 'small' is the name of a model"),
+        ({"by": ["runs"]}, "by: a quantity is run, lumi or NAME=TREE/BRANCH:EDGE,EDGE"),
+        ({"turn_on": ["run", "run"]}, "turn_on: two quantities are called 'run'"),
         ({"reference": "none"}, "reference: 'none' is none of small, other, HTT"),
         ({"targets_khz": [0]}, "targets_khz.0: input should be greater than 0, found 0"),
         ({"targets_khz": [12]}, "targets_khz: at most the 11.2 kHz of crossings in 'pu60'"),
@@ -234,5 +257,7 @@ def test_scan_files_that_are_refused(
 def test_missing_files_of_a_scan(scan_file: Path, tmp_path: Path) -> None:
     with pytest.raises(InputFileError, match="no such scan file"):
         load_scan(tmp_path / "none.yaml")
+    with pytest.raises(InputFileError, match=r"none\.yaml: no such menu file"):
+        load_scan(changed(scan_file, menu="none.yaml"))
     with pytest.raises(InputFileError, match=r"none\.json: no such model file"):
         load_scan(changed(scan_file, models=["none.json"]))

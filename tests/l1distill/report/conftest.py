@@ -12,10 +12,12 @@ import pandas as pd
 import pytest
 from small_samples import draw_events
 
+from emulator.objects.quantities import Binning
 from emulator.rates import PrescaleColumn, load_scenario
-from emulator.results import table
+from emulator.results import plain_rows, table
 from l1distill.anatomy import ACCEPTED, ALL, PURE, Anatomy, find_hot_spots
 from l1distill.baselines import BASELINES
+from l1distill.dependence import rates_in_groups, turn_ons
 from l1distill.evaluation import Bootstrap, compare_models, evaluate
 from l1distill.menu_rating import rate_menu
 from l1distill.report import write_report
@@ -107,6 +109,9 @@ def make_run(
         {name: with_menu(one) for name, one in tables.items()},
         **options,
     )
+    points = [point for point in found.working_points if point.model == "emulator"]
+    quantities, bootstrap = [Binning("run")], Bootstrap(replicas, 1)
+    groups = rates_in_groups(measuring, points, quantities, scenario=scenario, bootstrap=bootstrap)
     curves = {
         **menu.tables(),
         "rate_curves": pd.concat(
@@ -138,6 +143,8 @@ def make_run(
         "efficiencies": [record.as_dict() for record in found.efficiencies],
         "paired": [record.as_dict() for record in paired],
         "menu": menu.as_dict(),
+        "rates_in_groups": plain_rows(groups),
+        "turn_ons": plain_rows(turn_ons(tables, points, quantities, bootstrap=bootstrap)),
         "anatomy": anatomy,
         "comparisons": [make_comparison("reference"), make_comparison("csim")],
         "export": {"n_events": 6_000, "n_mismatch": 0, "first": []},

@@ -19,7 +19,7 @@ def test_the_page_fits_and_complains_about_nothing(
     assert seen.console == []
     assert seen.values["scroll_width"] <= seen.values["client_width"] <= width
     assert seen.values["too_wide"] == []
-    assert seen.values["images"] == 14
+    assert seen.values["images"] == 17
     assert seen.values["broken_images"] == 0
     assert seen.values["links"] == 0, "links of the contents that lead nowhere"
     assert seen.values["small_text"] == 0

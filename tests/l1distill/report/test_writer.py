@@ -36,6 +36,9 @@ PLOTS = {
     "anatomy_map_all",
     "anatomy_map_accepted",
     "anatomy_map_pure",
+    "groups_run",
+    "turn_on_A-to-4l-run",
+    "turn_on_HV-Zprime-run",
 }
 
 
