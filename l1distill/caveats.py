@@ -14,7 +14,7 @@ from emulator.objects import open_file
 from emulator.scan import MEASURING, SETTING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from emulator.objects.reader import Reader
     from emulator.rates import RateScenario
@@ -25,7 +25,11 @@ _POOL_KEYS = ("maker", "generator_sha256", "seed", "role", "process")
 
 
 def sample_caveats(
-    files: Mapping[str, Sequence[str | Path]], scenario: RateScenario, *, background: Iterable[str]
+    files: Mapping[str, Sequence[str | Path]],
+    scenario: RateScenario,
+    *,
+    background: Iterable[str],
+    skip_unreadable: bool = False,
 ) -> tuple[str, ...]:
     """Return what a reader of the rates must know, one sentence each.
 
@@ -37,6 +41,8 @@ def sample_caveats(
         What the rates are quoted for.
     background
         The keys of ``files`` that must be independent of each other.
+    skip_unreadable
+        Pass over files that cannot be opened, which are told elsewhere; else they are errors.
 
     Returns
     -------
@@ -44,7 +50,9 @@ def sample_caveats(
     ``background`` that were made from the same Pythia events. Empty if all is well, or if the
     files do not say.
     """
-    readers = {name: [(path, open_file(path)) for path in paths] for name, paths in files.items()}
+    readers = {
+        name: list(_opened(paths, skip_unreadable=skip_unreadable)) for name, paths in files.items()
+    }
     notes = {
         name: [(Path(path), reader.provenance()) for path, reader in named]
         for name, named in readers.items()
@@ -61,13 +69,14 @@ def sample_caveats(
 
 def condition_caveats(conditions: Iterable[Condition]) -> tuple[str, ...]:
     """Return the same for the conditions of a scan; files that cannot be read are told elsewhere."""
-    found: list[str] = []
-    for condition in conditions:
-        readable = {
-            name: [path for path in paths if _can_be_opened(path)]
-            for name, paths in condition.samples.items()
-        }
-        found += sample_caveats(readable, condition.scenario, background=(SETTING, MEASURING))
+    zero_bias = (SETTING, MEASURING)
+    found = [
+        sentence
+        for each in conditions
+        for sentence in sample_caveats(
+            each.samples, each.scenario, background=zero_bias, skip_unreadable=True
+        )
+    ]
     return tuple(dict.fromkeys(found))
 
 
@@ -85,12 +94,15 @@ def float_caveats(paths: Iterable[str | Path]) -> tuple[str, ...]:
     return _from_floats((path, open_file(path)) for path in files)
 
 
-def _can_be_opened(path: str) -> bool:
-    try:
-        open_file(path)
-    except L1Error:
-        return False
-    return True
+def _opened(
+    paths: Iterable[str | Path], *, skip_unreadable: bool
+) -> Iterator[tuple[str | Path, Reader]]:
+    for path in paths:
+        try:
+            yield path, open_file(path)
+        except L1Error:
+            if not skip_unreadable:
+                raise
 
 
 def _from_floats(readers: Iterable[tuple[str | Path, Reader]]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,15 +20,18 @@ from emulator.rates import (
     GroupedCounts,
     MenuCounts,
     ScoreCounts,
+    Tail,
     bin_of,
     efficiency_at,
     working_point,
 )
 from emulator.rates.groups import labelled
 from emulator.results import plain_rows
-from emulator.scan import MEASURING, SETTING, ScanResult, run_scan
+from emulator.scan import MEASURING, SETTING, ScanResult, counted, run_scan
 from emulator.scan.counted import n_excess, n_shared
 from emulator.scan.results import menu_efficiency
+from emulator.scan.store import PieceFiles, StoredPiece, save_piece
+from emulator.scan.work import PieceResult
 from tests.emulator.scan.conftest import EVERYTHING, SEEDS, SMALL
 
 if TYPE_CHECKING:
@@ -214,8 +218,6 @@ def test_sets_that_share_pool_events_are_refused(make_plan: MakePlan, tmp_path: 
 
 
 def test_sorted_numbers_are_compared_range_by_range(monkeypatch: pytest.MonkeyPatch) -> None:
-    from emulator.scan import counted
-
     rng = np.random.default_rng(1)
     numbers = rng.integers(0, 1 << 63, 3_000).astype(np.uint64) * np.uint64(2)
     first, second = np.sort(numbers[:2_000]), np.sort(numbers[1_500:])
@@ -226,3 +228,31 @@ def test_sorted_numbers_are_compared_range_by_range(monkeypatch: pytest.MonkeyPa
         assert n_excess([first, second]) == 500
         assert n_excess([twice]) == 7
         assert n_excess([]) == 0
+
+
+def test_merging_needs_memory_for_one_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n_entries = 20_000
+    monkeypatch.setattr(counted, "_ENTRIES", n_entries)
+    none = np.zeros(0, dtype=np.uint64)
+
+    def stored(number: int) -> StoredPiece:
+        crossings = Crossings.of(n_entries, stream="s", first_event=number * n_entries, replicas=20)
+        tail = Tail.of(np.arange(n_entries) % 50, crossings, floor=0)
+        result = PieceResult(
+            n_entries, crossings.total, crossings.ranges, False, (), {"m": tail}, {}, {"m": 0}, none, none
+        )  # fmt: skip
+        return save_piece(PieceFiles(tmp_path, number), result, "plan")
+
+    pieces = [stored(number) for number in range(16)]
+    peaks = []
+    for n_pieces in (2, 16):  # the first time warms up
+        tracemalloc.start()
+        counts = counted.score_counts(pieces[:n_pieces], "m", floor=0, seed=0)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert counts.total.entries == 16 * n_entries
+    assert counts.passing(0).entries == 16 * n_entries
+    assert peaks[1] < 1.3 * peaks[0]
+    assert peaks[1] < 16 * 32 * n_entries / 2, "half of all tails together"
