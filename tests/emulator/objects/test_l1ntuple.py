@@ -280,3 +280,31 @@ def test_a_tree_without_entries_is_refused(tmp_path: Path) -> None:
         InputFileError, match=r"the tree l1UpgradeTree/L1UpgradeTree has no entries"
     ):
         open_file(write(tmp_path / "a.root", []))
+
+
+def test_each_of_five_crossings_has_its_own_objects(tmp_path: Path) -> None:
+    """As the unpacked trees of data: crossings -2 to 2, the earliest first, sums in the same order."""
+    bxs = [-2, -1, 0, 1, 2]
+    order = [0, 16, 11, 1, 12, 2, 13, 3, 14, 8, 20, 21]
+    entry: dict[str, Any] = {
+        "egIEt": [20 + bx for bx in bxs for _ in range(3)], "egBx": [bx for bx in bxs for _ in range(3)],
+        "jetIEt": [50 + bx for bx in bxs], "jetBx": bxs,
+        "muonIEt": [10 + bx for bx in bxs], "muonBx": bxs,
+        "sumType": order * 5, "sumBx": [bx for bx in bxs for _ in order],
+        "sumIEt": [
+            place if code in range(11, 15) else 100 + 10 * bx + place
+            for bx in bxs for place, code in enumerate(order)
+        ],
+    }  # fmt: skip
+    path = write(tmp_path / "a.root", [entry] * 3)
+    events = read_events(path, crossings=bxs)
+    assert events.crossing.tolist() == bxs * 3
+    assert events.eg.pt.tolist() == [[20 + bx] * 3 for bx in bxs] * 3
+    assert events.jet.pt.tolist() == [[50 + bx] for bx in bxs] * 3
+    assert events.mu.pt.tolist() == [[10 + bx] for bx in bxs] * 3
+    for name, code in (("ett", 0), ("htt", 1), ("etm", 2), ("htm", 3), ("etmhf", 8), ("htmhf", 20)):
+        expected = [[100 + 10 * bx + order.index(code)] for bx in bxs]
+        assert events[name].pt.tolist() == expected * 3, name
+    assert read_events(path).eg.pt.tolist() == [[20] * 3] * 3, "crossing 0 unless it is asked for"
+    shown = {each.crossing: each.entries for each in open_file(path).describe().crossings}
+    assert shown == dict.fromkeys(bxs, 3)
