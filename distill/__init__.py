@@ -34,7 +34,8 @@ if TYPE_CHECKING:
         to_integer_grid,
     )
     from distill.students import FloatStudent, QuantStudent, StudentSpec
-    from distill.teachers import Autoencoder, LogTarget, TeacherSpec
+    from distill.targets import LogTarget
+    from distill.teachers import Autoencoder, TeacherSpec, VariationalAutoencoder
     from distill.training import Epoch, History, TrainingSettings, fit
     from distill.widths import BitWidths, quantize_after_training
 
@@ -53,7 +54,8 @@ _HOMES = {
     "scaling": ("FloatScaling", "InputScaling"),
     "scores": ("float_student_scores", "quantized_scores", "teacher_scores", "to_integer_grid"),
     "students": ("FloatStudent", "QuantStudent", "StudentSpec"),
-    "teachers": ("Autoencoder", "LogTarget", "TeacherSpec"),
+    "targets": ("LogTarget",),
+    "teachers": ("Autoencoder", "TeacherSpec", "VariationalAutoencoder"),
     "training": ("Epoch", "History", "TrainingSettings", "fit"),
     "widths": ("BitWidths", "quantize_after_training"),
 }
@@ -88,6 +90,7 @@ __all__ = [
     "TrainingDataError",
     "TrainingError",
     "TrainingSettings",
+    "VariationalAutoencoder",
     "cotrain",
     "distill",
     "export_graph",

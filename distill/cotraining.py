@@ -18,9 +18,9 @@ from distill.recipe import (
     new_teacher,
     quantize_student,
     row_tensor,
-    teacher_loss,
 )
-from distill.teachers import TARGET_OF_REFERENCE, Autoencoder, LogTarget
+from distill.targets import TARGET_OF_REFERENCE, LogTarget
+from distill.teachers import Autoencoder, teacher_loss
 from distill.training import Trainer, torch_threads
 from emulator.errors import SettingsError
 

@@ -75,6 +75,11 @@ def export_graph(student: QuantStudent) -> Graph:
         If a parameter is not finite, or a sum could exceed the 53 bits of a double, so that torch
         could not be compared exactly.
     """
+    return Graph(tuple(network_nodes(student, SCORE, student.spec.score_format)), (SCORE,))
+
+
+def network_nodes(student: QuantStudent, name: str, target: FixedFormat) -> list[Node]:
+    """Return the nodes of `export_graph`; the last layer has this name, and its sums take this type."""
     spec = student.spec
     nodes: list[Node] = [
         Input("x", (), ROW_FORMAT, size=len(student.scaling)),
@@ -86,8 +91,8 @@ def export_graph(student: QuantStudent) -> Graph:
         nodes.append(_dense(nodes, f"dense_{place}", layer, None, inputs))
         nodes += _activation(nodes[-1], place, spec)
         inputs = None
-    nodes.append(_dense(nodes, SCORE, last, spec.score_format, inputs))
-    return Graph(tuple(nodes), (SCORE,))
+    nodes.append(_dense(nodes, name, last, target, inputs))
+    return nodes
 
 
 def _activation(sums: Node, place: int, spec: StudentSpec) -> list[Node]:

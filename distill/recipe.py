@@ -11,13 +11,14 @@ from distill.learned import Granularity, LearnedStudent
 from distill.losses import RegressionLoss
 from distill.scaling import InputScaling
 from distill.students import FloatStudent, QuantStudent, StudentSpec
-from distill.teachers import TARGET_OF_REFERENCE, Autoencoder, LogTarget, TeacherSpec
+from distill.targets import TARGET_OF_REFERENCE, LogTarget
+from distill.teachers import Autoencoder, TeacherSpec, make_teacher, teacher_loss
 from distill.training import Epoch, History, TrainingSettings, fit, torch_seed, torch_threads
 from distill.widths import BitWidths, calibrated_spec, quantize_after_training, widths_of
 from emulator.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     from torch import Tensor, nn
@@ -312,14 +313,9 @@ def train_teacher(background: Drawn, recipe: Recipe, stages: Stages) -> tuple[Au
 def new_teacher(common: TrainingData, recipe: Recipe) -> Autoencoder:
     """Return a teacher at its start, its scaling fitted on natural background."""
     with torch_seed(recipe.seed):
-        teacher = Autoencoder(len(common.layout), recipe.teacher)
+        teacher = make_teacher(len(common.layout), recipe.teacher)
     teacher.scaling.fit(common, recipe.teacher.field_weights)
     return teacher
-
-
-def teacher_loss(teacher: Autoencoder, batch: Sequence[Tensor]) -> Tensor:
-    """Return the teacher's loss on a batch of rows."""
-    return teacher.training_loss(batch[0])
 
 
 def new_student(common: TrainingData, recipe: StudentRecipe) -> FloatStudent:

@@ -289,6 +289,10 @@ class FloatScaling(nn.Module):
             self.weight[column] = 0.0 if feature.field == "zero" else known
         self.presence_column.copy_(torch.tensor(presence_columns(data.layout)))
 
+    def shown(self, rows: Tensor) -> Tensor:
+        """Return which features a network sees as they are, boolean (crossings, features)."""
+        return (rows[:, self.presence_column] != 0) | self.shown_absent
+
     def forward(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Return scaled features and their weights in the reconstruction error.
 

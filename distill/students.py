@@ -215,20 +215,22 @@ class _Student(nn.Module):
 
     spec: StudentSpec
     scaling: InputScaling
+    layers: nn.ModuleList
 
-    def __init__(self, spec: StudentSpec, scaling: InputScaling) -> None:
+    def __init__(self, spec: StudentSpec, scaling: InputScaling, n_outputs: int = 1) -> None:
         super().__init__()
         if spec.inputs is not None and spec.inputs[-1] >= len(scaling):
             msg = f"the student uses input {spec.inputs[-1]}, but there are {len(scaling)}"
             raise SettingsError(msg)
         self.spec = spec
         self.scaling = scaling
+        self.n_outputs = n_outputs
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """Number of inputs, of units in each hidden layer, and of outputs."""
         n_inputs = len(self.scaling) if self.spec.inputs is None else len(self.spec.inputs)
-        return (n_inputs, *self.spec.widths, 1)
+        return (n_inputs, *self.spec.widths, self.n_outputs)
 
     def used(self, scaled: Tensor) -> Tensor:
         """Return the columns (crossings, inputs) that are used of all features."""
@@ -238,9 +240,22 @@ class _Student(nn.Module):
         """Return the inputs of the network from hardware integers (as floats)."""
         raise NotImplementedError
 
-    def regress(self, inputs: Tensor) -> Tensor:
-        """Return what is trained to equal the target: the scores before their cast."""
+    def hidden(self, inputs: Tensor) -> Tensor:
+        """Return what the last hidden layer passes on (crossings, units)."""
         raise NotImplementedError
+
+    def outputs(self, inputs: Tensor) -> Tensor:
+        """Return the sums of the last layer (crossings, outputs)."""
+        sums: Tensor = self.layers[-1](self.hidden(inputs))
+        return sums
+
+    def regress(self, inputs: Tensor) -> Tensor:
+        """Return what is trained to equal the target: the scores before the cast to their type.
+
+        Training leaves that cast out: the fine grid of scores changes nothing, but a score that is cut
+        off at 0 would stop learning.
+        """
+        return self.outputs(inputs)[:, 0]
 
     def network(self, inputs: Tensor) -> Tensor:
         """Return scores (crossings,) from scaled inputs."""
@@ -260,10 +275,12 @@ class FloatStudent(_Student):
         Layers; the types are not used.
     scaling
         Offsets and shifts of the inputs, applied without rounding.
+    n_outputs
+        Sums of the last layer; a student that is to be exported has one, its score.
     """
 
-    def __init__(self, spec: StudentSpec, scaling: InputScaling) -> None:
-        super().__init__(spec, scaling)
+    def __init__(self, spec: StudentSpec, scaling: InputScaling, n_outputs: int = 1) -> None:
+        super().__init__(spec, scaling, n_outputs)
         self.layers = nn.ModuleList(nn.Linear(n_in, n_out) for n_in, n_out in pairwise(self.sizes))
 
     def scale(self, rows: Tensor) -> Tensor:
@@ -274,13 +291,12 @@ class FloatStudent(_Student):
         """Return what a hidden layer passes on."""
         return torch.relu(sums) if self.spec.activation == RELU else torch.clamp(sums, -1.0, 1.0)
 
-    def regress(self, inputs: Tensor) -> Tensor:
-        """Return what is trained to equal the target: the scores."""
+    def hidden(self, inputs: Tensor) -> Tensor:
+        """Return what the last hidden layer passes on (crossings, units)."""
         x = inputs
         for layer in self.layers[:-1]:
             x = self.activate(layer(x))
-        scores: Tensor = self.layers[-1](x)[:, 0]
-        return scores
+        return x
 
 
 class QuantStudent(_Student):
@@ -292,6 +308,8 @@ class QuantStudent(_Student):
         Layers and types.
     scaling
         Offsets and shifts of the inputs; its type must be that of the specification.
+    n_outputs
+        Sums of the last layer; a student that is to be exported has one, its score.
 
     Raises
     ------
@@ -299,8 +317,8 @@ class QuantStudent(_Student):
         If the input types of specification and scaling differ.
     """
 
-    def __init__(self, spec: StudentSpec, scaling: InputScaling) -> None:
-        super().__init__(spec, scaling)
+    def __init__(self, spec: StudentSpec, scaling: InputScaling, n_outputs: int = 1) -> None:
+        super().__init__(spec, scaling, n_outputs)
         if spec.input_format != scaling.format:
             msg = f"the student reads {spec.input_format}, its scaling gives {scaling.format}"
             raise SettingsError(msg)
@@ -323,7 +341,7 @@ class QuantStudent(_Student):
         spec
             Types, if they are not those of the float student's own specification.
         """
-        quantized = cls(spec or student.spec, student.scaling)
+        quantized = cls(spec or student.spec, student.scaling, student.n_outputs)
         state = {
             name.replace(".weight", ".linear.weight").replace(".bias", ".linear.bias"): value
             for name, value in student.state_dict().items()
@@ -342,17 +360,12 @@ class QuantStudent(_Student):
         )
         return activated
 
-    def regress(self, inputs: Tensor) -> Tensor:
-        """Return the scores before the cast to their type, which training leaves out.
-
-        The fine grid of scores changes nothing, but a score that is cut off at 0 would stop
-        learning.
-        """
+    def hidden(self, inputs: Tensor) -> Tensor:
+        """Return what the last hidden layer passes on (crossings, units)."""
         x = inputs
         for place, layer in enumerate(self.layers[:-1]):
             x = self.activate(layer(x), place)
-        scores: Tensor = self.layers[-1](x)[:, 0]
-        return scores
+        return x
 
     def network(self, inputs: Tensor) -> Tensor:
         """Return scores (crossings,) from scaled inputs (crossings, inputs)."""

@@ -255,6 +255,7 @@ class Search:
         *,
         worker: int = 0,
         tell: Callable[[FrozenTrial], None] | None = None,
+        max_passes: int | None = None,
     ) -> None:
         """Run trials until the study has so many that are finished (pruned ones count).
 
@@ -268,12 +269,21 @@ class Search:
             Number of this worker: two that start together must not choose alike.
         tell
             Called after each trial.
+        max_passes
+            Begin no trial that could bring the event-passes of all of them above this.
         """
         callbacks = [] if tell is None else [lambda _, trial: tell(trial)]
-        while count_finished(study) < n_trials:
+        affordable = math.inf if max_passes is None else max_passes - self.passes_of_a_trial()
+        while count_finished(study) < n_trials and spent_passes(study) <= affordable:
             number = count_finished(study)
             study.sampler = self._sampler(number, worker)
             study.optimize(self.objective, n_trials=1, callbacks=callbacks)
+
+    def passes_of_a_trial(self) -> int:
+        """Return the event-passes of a trial that neither stops early nor is hopeless."""
+        floating = self.base.training.epochs if self.base.training is not None else 0
+        quantized = self.base.quantized_training.epochs if self.settings.order == "aware" else 0
+        return (floating + quantized) * len(self.lesson.rows)
 
     def _sampler(self, number: int, worker: int) -> optuna.samplers.BaseSampler:
         library = _optuna()
@@ -301,8 +311,7 @@ class Search:
         cost = self._cost(student)
         self._constrain(trial, cost)
         value = self._value(judged)
-        passes = sum(len(history.epochs) for history in histories) * len(self.lesson.rows)
-        trial.set_user_attr("event_passes", passes)
+        self._note_passes(trial, histories)
         trial.set_user_attr("ebops", cost.ebops)
         self._keep(trial, judged, value)
         return value, cost.luts, cost.latency_ns
@@ -317,11 +326,17 @@ class Search:
                 "float-student", floating, self.lesson, recipe, recipe.training, Stages()
             )
             histories = (history,)
+            # Noted now, since a trial that is stopped has used them too.
+            self._note_passes(trial, histories)
             self._stop_if_hopeless(trial, recipe, floating)
         if self.settings.order == "float":
             return floating, self._rounded(recipe, floating), histories
         student, quantizing = quantize_student(floating, self.lesson, recipe, Stages())
         return student, student, (*histories, *quantizing)
+
+    def _note_passes(self, trial: Trial, histories: tuple[History, ...]) -> None:
+        passes = sum(len(history.epochs) for history in histories) * len(self.lesson.rows)
+        trial.set_user_attr("event_passes", passes)
 
     def _keep(self, trial: Trial, judged: FloatStudent | QuantStudent, value: float) -> None:
         """Store the student: a model file, or the parameters of one that is still in floats."""
@@ -419,6 +434,12 @@ def count_finished(study: Study) -> int:
     states = _optuna().trial.TrialState
     ended = (states.COMPLETE, states.PRUNED)
     return len(study.get_trials(deepcopy=False, states=ended))
+
+
+def spent_passes(study: Study) -> int:
+    """Return crossings times epochs that all trials have seen, those that were stopped included."""
+    trials = study.get_trials(deepcopy=False)
+    return sum(int(trial.user_attrs.get("event_passes", 0)) for trial in trials)
 
 
 def finished(study: Study) -> list[FrozenTrial]:

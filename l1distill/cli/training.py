@@ -65,24 +65,86 @@ def search(
     )
 
 
-def teacher(study_file: StudyFile, output: Output, *, jobs: Jobs = PROCESSORS) -> None:
-    """Train the teacher alone.
+def teacher(
+    study_file: StudyFile,
+    output: Output,
+    *,
+    scores: Annotated[
+        bool,
+        typer.Option(
+            "--scores", help="Compare all scores of both kinds of teachers on all signals."
+        ),
+    ] = False,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="With --scores: so many seeds, from the study's on.")
+    ] = 3,
+    jobs: Jobs = PROCESSORS,
+    as_json: AsJson = False,
+) -> None:
+    """Train the teacher alone, or compare the scores that teachers have.
 
-    Example:
-
+    Examples
+    --------
         l1distill train teacher studies/quick.yaml -o runs/quick
+
+        l1distill train teacher studies/quick.yaml -o runs/quick --scores
     """
     from distill.recipe import Stages, train_teacher
     from l1distill.study.stages.training import background, say_losses
 
     context = _context(study_file, output, jobs)
+    if scores:
+        _compare_scores(context, seeds, as_json=as_json)
+        return
     context.run.checkpoints.mkdir(parents=True, exist_ok=True)
     common, _ = background(context)
     stages = Stages(context.run.checkpoints, resume=True, progress=say_losses(context))
     _, history = train_teacher(common, context.study.recipe(), stages)
+    if as_json:
+        print_json(history.as_dict())
+        return
     typer.echo(
         f"loss {history.best_loss:.4g} on validation background; checkpoint: {context.run.checkpoints / 'teacher.pt'}"
     )
+
+
+def _compare_scores(context: Context, n_seeds: int, *, as_json: bool) -> None:
+    from l1distill.console import print_table
+    from l1distill.report.words import percent, span
+    from l1distill.study.teacher_scores import compare_scores
+
+    found, ended = compare_scores(context, n_seeds)
+    if as_json:
+        print_json(
+            {
+                "scores": [one.as_dict() for one in found],
+                "convergence": [one.as_dict() for one in ended],
+            }
+        )
+        return
+    rows = [
+        [
+            f"{one.kind} {one.score}",
+            one.signal,
+            f"{one.target_khz:g}",
+            percent(one.efficiency),
+            span(one.low, one.high, scale=100),
+            percent(one.mean),
+            "–" if one.spread is None else percent(one.spread),
+            (one.broken and f"BROKEN: {one.broken}")
+            or ("" if one.for_ranking else "not for ranking"),
+        ]
+        for one in found
+    ]
+    columns = ("score", "signal", "kHz", "%", "68 %", "mean of seeds", "spread", "")
+    print_table(columns, rows, "Efficiencies in per cent")
+    for each in ended:
+        losses = ", ".join(f"{loss:.4g}" for loss in each.losses)
+        typer.echo(
+            f"{each.kind}: validation losses {losses}; spread {100 * each.spread:.2g} %, fell by "
+            f"{100 * each.still_falling:.2g} % over the last two epochs: "
+            f"{'converged' if each.converged else 'NOT converged'}"
+        )
 
 
 def cotrain(
@@ -126,3 +188,41 @@ def student(study_file: StudyFile, output: Output, *, jobs: Jobs = PROCESSORS) -
 
     context = run_until(load_study(study_file), output, "training", jobs=jobs, resume=True)
     typer.echo(f"model file: {context.run.exported(context.study.distillation.student.name)}")
+
+
+def orders(
+    orders_file: Annotated[
+        Path, typer.Argument(help="The file of the comparison.", metavar="ORDERS.yaml")
+    ],
+    output: Output,
+    *,
+    max_units: Annotated[
+        int | None,
+        typer.Option(min=0, help="Stop after so many units; the same command goes on later."),
+    ] = None,
+    jobs: Jobs = PROCESSORS,
+    as_json: AsJson = False,
+) -> None:
+    """Compare quantization before and after the search, co-training, and controls, at equal budget.
+
+    Runs each arm of each seed once, goes on where it was interrupted, and writes a report of what is
+    there. Example:
+
+        l1distill train orders studies/seed_study.yaml -o runs/seed_study
+    """
+    import json
+
+    from l1distill.console import Reporter
+    from l1distill.orders.report import write_orders_report
+    from l1distill.orders.run import run_orders
+    from l1distill.orders.settings import load_orders
+
+    settings, study = load_orders(orders_file)
+    units, n_units = run_orders(
+        settings, study, output, jobs=jobs, max_units=max_units, reporter=Reporter()
+    )
+    page, _, record, *_ = write_orders_report(settings, study, units, n_units, output)
+    if as_json:
+        print_json(json.loads(record.read_text(encoding="utf-8")))
+        return
+    typer.echo(f"{len(units)} of {n_units} units are done; report: {page}")

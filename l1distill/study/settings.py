@@ -30,7 +30,7 @@ from distill.recipe import Recipe, StudentRecipe
 from distill.search.space import SearchSpace
 from distill.search.trials import SearchSettings
 from distill.students import MAX_BITS, StudentSpec
-from distill.teachers import TeacherSpec
+from distill.teachers import TeacherKind, TeacherScore, TeacherSpec
 from distill.training import TrainingSettings
 from distill.widths import BitWidths
 from emulator.errors import L1Error, SettingsError
@@ -193,10 +193,25 @@ class Training(Section):
 
 
 class Teacher(Section):
-    """The autoencoder that defines what is anomalous."""
+    """The autoencoder that defines what is anomalous; see `distill.teachers.TeacherSpec`."""
 
+    kind: TeacherKind = "autoencoder"
+    score: TeacherScore = "mse"
+    beta: Annotated[float, Field(ge=0)] = 0.5
     widths: Widths = (128, 64, 12, 64, 128)
     training: Training = Training()
+
+    @model_validator(mode="after")
+    def _possible(self) -> Teacher:
+        try:
+            self.spec()
+        except L1Error as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    def spec(self) -> TeacherSpec:
+        """Return the teacher as the training code takes it."""
+        return TeacherSpec(self.widths, kind=self.kind, score=self.score, beta=self.beta)
 
 
 class Quantization(Section):
@@ -552,7 +567,7 @@ class Study(Section):
             raise SettingsError(msg)
         return Recipe(
             student=student.recipe(layout, self.seed),
-            teacher=TeacherSpec(widths=teacher.widths),
+            teacher=teacher.spec(),
             teacher_training=teacher.training.settings(self.seed),
             seed=self.seed,
         )

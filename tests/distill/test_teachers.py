@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from distill.teachers import Autoencoder, LogTarget, TeacherSpec
+from distill.targets import LogTarget
+from distill.teachers import SCORES, Autoencoder, TeacherSpec, VariationalAutoencoder, make_teacher
 from distill.training import torch_seed
 from emulator.errors import SettingsError
 
@@ -83,13 +84,93 @@ def test_target_is_the_logarithm_of_the_score() -> None:
 
 
 def test_plain_values_round_trip() -> None:
-    spec = TeacherSpec((8, 2), {"pt": 2.0}, 1.5)
+    spec = TeacherSpec((8, 2), {"pt": 2.0}, 1.5, "variational", "rz", 0.25)
     assert TeacherSpec.from_dict(json.loads(json.dumps(spec.as_dict()))) == spec
+
+
+@pytest.fixture(scope="module")
+def variational(background: TrainingData) -> VariationalAutoencoder:
+    spec = TeacherSpec((16, 4, 16), kind="variational", score="mu2")
+    with torch_seed(2):
+        network = make_teacher(57, spec)
+    network.scaling.fit(background, spec.field_weights)
+    assert isinstance(network, VariationalAutoencoder)
+    return network
+
+
+def test_scores_of_a_variational_teacher_are_those_of_its_latent_gaussian(
+    variational: VariationalAutoencoder, background: TrainingData
+) -> None:
+    rows = torch.from_numpy(background.rows[:50].astype(np.float32))
+    with torch.no_grad():
+        means, logs = (
+            part.double().numpy() for part in variational.latent(variational.scaling(rows)[0])
+        )
+        found = {name: variational.score_of(name, rows).numpy() for name in SCORES["variational"]}
+        assert torch.equal(variational(rows), variational.score_of("mu2", rows))
+    assert means.shape == (50, 4)
+    variances = np.exp(logs)
+    gaussian = 0.5 * (variances + means**2 - 1 - np.log(variances)).sum(axis=1)
+    np.testing.assert_allclose(found["kl"], gaussian, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found["mu2"], (means**2).sum(axis=1), rtol=1e-4)
+    np.testing.assert_allclose(found["rz"], (means**2 / variances).sum(axis=1), rtol=1e-4)
+    for values in found.values():
+        assert (values >= 0).all()
+        assert np.ptp(values) > 0
+
+
+def test_noise_of_a_variational_teacher_follows_its_counter(
+    variational: VariationalAutoencoder, background: TrainingData
+) -> None:
+    rows = torch.from_numpy(background.rows[:50].astype(np.float32))
+    state = {name: value.clone() for name, value in variational.state_dict().items()}
+    first, second = (float(variational.training_loss(rows).detach()) for _ in range(2))
+    assert first != second
+    variational.load_state_dict(state)
+    assert float(variational.training_loss(rows).detach()) == first
+    with torch.no_grad():
+        assert variational.training_loss(rows) == variational.training_loss(rows)
+
+
+def test_divergence_has_the_weight_beta(background: TrainingData) -> None:
+    rows = torch.from_numpy(background.rows[:50].astype(np.float32))
+    losses = []
+    for beta in (0.0, 1.0, 2.0):
+        spec = TeacherSpec((16, 4, 16), kind="variational", beta=beta)
+        with torch_seed(2):
+            network = make_teacher(57, spec)
+        network.scaling.fit(background, spec.field_weights)
+        with torch.no_grad():
+            losses.append(float(network.training_loss(rows)))
+            mean = float(network.score_of("kl", rows).mean())
+            scale = float(network.scaling.weight.sum())
+    assert losses[1] - losses[0] == pytest.approx(2 * mean / scale, rel=1e-3)
+    assert losses[2] - losses[1] == pytest.approx(2 * mean / scale, rel=1e-3)
+
+
+def test_distance_in_feature_space_ignores_what_is_not_there(teacher: Autoencoder) -> None:
+    rows = torch.zeros(2, 57)
+    rows[0, 0], rows[1, 0] = 40.0, 40.0
+    # An angle of an absent object is seen by nobody.
+    rows[1, 4] = 11.0
+    with torch.no_grad():
+        first, second = teacher.score_of("feature", rows).tolist()
+        scaled, _ = teacher.scaling(rows[:1])
+        again = teacher.network(scaled) * teacher.scaling.shown(rows[:1])
+        layers = zip(teacher.encoded(scaled), teacher.encoded(again), strict=True)
+        by_hand = np.mean([float(((a - b) ** 2).sum()) for a, b in layers])
+    assert first == second == pytest.approx(by_hand, rel=1e-5)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (
+            {"kind": "convolutional"},
+            "kind 'convolutional' is unknown; known: autoencoder, variational",
+        ),
+        ({"score": "kl"}, "has no score 'kl'; it has mse, feature"),
+        ({"beta": -1.0}, "beta not negative"),
         ({"widths": ()}, "at least one unit"),
         ({"widths": (8, 0, 8)}, "at least one unit"),
         ({"field_weights": {"pt": -1.0}}, "cannot be negative"),
