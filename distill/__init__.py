@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from distill.data import TrainingData, load_training_data
     from distill.errors import CheckpointError, ExportError, TrainingDataError, TrainingError
     from distill.export import ExportProof, Mismatch, export_graph, export_model, prove_export
+    from distill.foreign_teachers import GivenScores, ModuleTeacher
     from distill.inputs import select_inputs
     from distill.learned import LearnedStudent
     from distill.losses import RegressionLoss
@@ -46,6 +47,7 @@ _HOMES = {
     "errors": ("CheckpointError", "ExportError", "TrainingDataError", "TrainingError"),
     "export": ("ExportProof", "Mismatch", "export_graph", "export_model", "prove_export"),
     "quantizers": ("QuantDense", "fake_quantize"),
+    "foreign_teachers": ("GivenScores", "ModuleTeacher"),
     "inputs": ("select_inputs",),
     "learned": ("LearnedStudent",),
     "losses": ("RegressionLoss",),
@@ -73,11 +75,13 @@ __all__ = [
     "ExportProof",
     "FloatScaling",
     "FloatStudent",
+    "GivenScores",
     "History",
     "InputScaling",
     "LearnedStudent",
     "LogTarget",
     "Mismatch",
+    "ModuleTeacher",
     "QuantDense",
     "QuantStudent",
     "Quantization",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
@@ -43,6 +43,10 @@ class TrainingData:
         share a key are not independent.
     layout
         What the columns are.
+    places
+        Number of each crossing in the sample that was read, int64 (crossings,), whatever was drawn of it
+        since; -1 where a crossing was made up. Says where a number that is not finite came from, and which
+        of the scores in a file are a crossing's.
 
     Raises
     ------
@@ -54,10 +58,14 @@ class TrainingData:
     weights: NDArray[np.int64]
     pool_ids: NDArray[np.uint64]
     layout: FeatureLayout
+    places: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def __post_init__(self) -> None:
         _check_rows(self.rows, len(self.layout.features))
+        if not len(self.places):
+            object.__setattr__(self, "places", np.arange(len(self.rows), dtype=np.int64))
         for name, column, dtype in (
+            ("places", self.places, np.int64),
             ("weights", self.weights, np.int64),
             ("pool_ids", self.pool_ids, np.uint64),
         ):
@@ -89,6 +97,7 @@ class TrainingData:
         *,
         weights: ArrayLike | None = None,
         pool_ids: ArrayLike | None = None,
+        places: NDArray[np.int64] | None = None,
     ) -> TrainingData:
         """Build the data from arrays in memory.
 
@@ -103,6 +112,8 @@ class TrainingData:
             Whole numbers; equal for all crossings if absent.
         pool_ids
             Keys; each crossing is its own if absent.
+        places
+            Where each crossing stands in a sample; as here if absent.
 
         Raises
         ------
@@ -118,6 +129,7 @@ class TrainingData:
             weights=unit if weights is None else _integers(weights, np.int64, "weights"),
             pool_ids=own if pool_ids is None else _integers(pool_ids, np.uint64, "pool_ids"),
             layout=layout,
+            places=np.arange(count, dtype=np.int64) if places is None else places,
         )
 
     @classmethod
@@ -165,12 +177,17 @@ class TrainingData:
             np.concatenate([self.weights, other.weights]),
             np.concatenate([self.pool_ids, other.pool_ids]),
             self.layout,
+            np.concatenate([self.places, other.places]),
         )
 
     def take(self, where: NDArray[np.integer] | NDArray[np.bool_]) -> TrainingData:
         """Return the crossings at some places, in this order; weights are kept."""
         return TrainingData(
-            self.rows[where], self.weights[where], self.pool_ids[where], self.layout
+            self.rows[where],
+            self.weights[where],
+            self.pool_ids[where],
+            self.layout,
+            self.places[where],
         )
 
 

@@ -10,7 +10,20 @@ class TrainingDataError(L1Error):
 
 
 class TrainingError(L1Error):
-    """A training cannot go on; the message names the stage, the epoch and the batch."""
+    """A training cannot go on; the message names the stage, the epoch and the batch.
+
+    Attributes
+    ----------
+    stage
+        Which training; empty if no batch is to blame.
+    crossings
+        Places of the batch among what the stage trains on.
+    """
+
+    def __init__(self, message: str, *, stage: str = "", crossings: tuple[int, ...] = ()) -> None:
+        super().__init__(message)
+        self.stage = stage
+        self.crossings = crossings
 
 
 class CheckpointError(L1Error):

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import torch
 
+from distill.foreign_teachers import scores_of
 from distill.learned import Granularity, LearnedStudent
 from distill.losses import RegressionLoss
 from distill.scaling import InputScaling
 from distill.students import FloatStudent, QuantStudent, StudentSpec
 from distill.targets import TARGET_OF_REFERENCE, LogTarget
-from distill.teachers import Autoencoder, TeacherSpec, make_teacher, teacher_loss
+from distill.teachers import TeacherSpec, make_teacher, teacher_loss
 from distill.training import Epoch, History, TrainingSettings, fit, torch_seed, torch_threads
 from distill.widths import BitWidths, calibrated_spec, quantize_after_training, widths_of
 from emulator.errors import SettingsError
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from distill.data import TrainingData
+    from distill.foreign_teachers import Teacher
     from distill.sampling import Drawn
+    from distill.teachers import Autoencoder
 
     Progress = Callable[[str, Epoch], None]
 
@@ -159,7 +162,7 @@ class Recipe:
 class Distilled:
     """Trained networks and how they got there."""
 
-    teacher: Autoencoder
+    teacher: Teacher
     target: LogTarget
     float_student: FloatStudent
     student: QuantStudent
@@ -196,14 +199,14 @@ class Lesson:
 
     @classmethod
     def by(
-        cls, teacher: Autoencoder, background: Drawn, seen: Drawn, *, threads: int = 1
+        cls, teacher: Teacher, background: Drawn, seen: Drawn, *, threads: int = 1
     ) -> tuple[LogTarget, Lesson]:
         """Let a teacher score crossings.
 
         Parameters
         ----------
         teacher
-            Trained teacher.
+            Trained teacher, or one that was not trained here, see `distill.foreign_teachers`.
         background
             Naturally distributed: the target's reference is a common crossing.
         seen
@@ -213,8 +216,9 @@ class Lesson:
         """
         rows, checks = row_tensor(seen.training), row_tensor(seen.validation)
         with torch.no_grad(), torch_threads(threads):
-            target = LogTarget.fit(teacher(row_tensor(background.training)))
-            goals, check_goals = target(teacher(rows)), target(teacher(checks))
+            target = LogTarget.fit(scores_of(teacher, background.training))
+            goals = target(scores_of(teacher, seen.training))
+            check_goals = target(scores_of(teacher, seen.validation))
         return target, cls(background.training, rows, goals, checks, check_goals)
 
 
@@ -258,6 +262,7 @@ def distill(
     *,
     for_student: Drawn | None = None,
     stages: Stages | None = None,
+    teacher: Teacher | None = None,
 ) -> Distilled:
     """Train a teacher, a float student on its log-score, and make it a student of integers.
 
@@ -276,6 +281,8 @@ def distill(
         same.
     stages
         Checkpoints, one for each stage, and progress.
+    teacher
+        Something that scores crossings already (see `distill.foreign_teachers`): no teacher is trained.
 
     Raises
     ------
@@ -283,7 +290,10 @@ def distill(
         If the data are constant, a loss is not finite, or a checkpoint does not fit.
     """
     steps = stages or Stages()
-    teacher, history = train_teacher(background, recipe, steps)
+    histories: tuple[History, ...] = ()
+    if teacher is None:
+        teacher, history = train_teacher(background, recipe, steps)
+        histories = (history,)
     threads = recipe.student.quantized_training.threads
     target, lesson = Lesson.by(teacher, background, for_student or background, threads=threads)
     trained = train_student(lesson, recipe.student, steps)
@@ -292,7 +302,7 @@ def distill(
         target,
         trained.float_student,
         trained.student,
-        (history, *trained.histories),
+        (*histories, *trained.histories),
     )
 
 

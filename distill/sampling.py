@@ -59,7 +59,7 @@ def natural_sample(data: TrainingData, n_crossings: int, *, seed: int) -> Traini
     upper = np.cumsum(data.weights)
     ticket = np.random.default_rng(seed).integers(0, upper[-1], size=n_crossings)
     drawn = np.searchsorted(upper, ticket, side="right")
-    return TrainingData.from_arrays(data.rows[drawn], data.layout, pool_ids=data.pool_ids[drawn])
+    return _drawn(data, drawn)
 
 
 def flattened_sample(
@@ -110,7 +110,7 @@ def flattened_sample(
     upper = np.cumsum(np.where(data.weights > 0, data.weights.astype(np.float64) ** power, 0.0))
     ticket = np.random.default_rng(seed).random(n_crossings) * upper[-1]
     drawn = np.searchsorted(upper, ticket, side="right")
-    return TrainingData.from_arrays(data.rows[drawn], data.layout, pool_ids=data.pool_ids[drawn])
+    return _drawn(data, drawn)
 
 
 def mixed_outliers(data: TrainingData, n_crossings: int, *, seed: int) -> TrainingData:
@@ -153,7 +153,18 @@ def mixed_outliers(data: TrainingData, n_crossings: int, *, seed: int) -> Traini
                 up = np.minimum(values * factors, max(largest, 0)).astype(np.int16)
                 values = np.where(boosted == number, np.maximum(up, values), values)
             rows[:, column] = values
-    return TrainingData.from_arrays(rows, data.layout)
+    made_up = np.full(n_crossings, -1, dtype=np.int64)
+    return TrainingData.from_arrays(rows, data.layout, places=made_up)
+
+
+def _drawn(data: TrainingData, places: NDArray[np.integer]) -> TrainingData:
+    """Return crossings at some places; all count the same from now on."""
+    return TrainingData.from_arrays(
+        data.rows[places],
+        data.layout,
+        pool_ids=data.pool_ids[places],
+        places=data.places[places],
+    )
 
 
 def _require_some(n_crossings: int) -> None:

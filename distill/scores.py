@@ -12,15 +12,15 @@ from emulator.errors import RangeError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+    from torch import nn
 
     from distill.students import FloatStudent, QuantStudent
-    from distill.teachers import Autoencoder
 
 # Crossings at a time; fits the cache with the widest teacher layer.
 _CHUNK = 8192
 
 
-def teacher_scores(teacher: Autoencoder, rows: NDArray[np.int16]) -> NDArray[np.float64]:
+def teacher_scores(teacher: nn.Module, rows: NDArray[np.int16]) -> NDArray[np.float64]:
     """Return the teacher's score (not its logarithm) of each crossing.
 
     Evaluated in doubles, so that other threads or batches move a score by 1e-15 of its value and
@@ -53,9 +53,7 @@ def quantized_scores(student: QuantStudent, rows: NDArray[np.int16]) -> NDArray[
     return _scores(student, rows)
 
 
-def _scores(
-    network: Autoencoder | FloatStudent | QuantStudent, rows: NDArray[np.int16]
-) -> NDArray[np.float64]:
+def _scores(network: nn.Module, rows: NDArray[np.int16]) -> NDArray[np.float64]:
     doubles = deepcopy(network).double()
     result = np.empty(len(rows), dtype=np.float64)
     with torch.no_grad():
@@ -103,3 +101,27 @@ def to_integer_grid(scores: ArrayLike, fraction_bits: int) -> NDArray[np.int64]:
         msg = f"a score of {np.abs(scores).max()} needs more than 53 bits on a grid of 2**-{fraction_bits}"
         raise RangeError(msg)
     return np.rint(numbers).astype(np.int64)
+
+
+def log_grid(
+    scores: NDArray[np.float64], fraction_bits: int, *, floor: float | None = None
+) -> NDArray[np.int64]:
+    """Put the logarithm of a teacher's scores on an integer grid, as students learn it.
+
+    Parameters
+    ----------
+    scores
+        Finite numbers, any shape.
+    fraction_bits
+        See `to_integer_grid`.
+    floor
+        Lowest score, from which the logarithm counts; the lowest of these if it is negative, else 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> log_grid(np.array([0.0, 1.0]), 10), log_grid(np.array([-3.0, 0.0]), 10)
+    (array([  0, 710]), array([   0, 1420]))
+    """
+    lowest = min(float(scores.min(initial=0.0)), 0.0) if floor is None else floor
+    return to_integer_grid(np.log1p(np.maximum(scores - lowest, 0.0)), fraction_bits)

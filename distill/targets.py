@@ -27,7 +27,9 @@ class LogTarget:
     Parameters
     ----------
     reference
-        Score of a typical crossing, the median on background.
+        Score of a typical crossing above the floor, the median on background.
+    floor
+        Score that becomes 0, as anything below it; 0 unless a foreign teacher has negative scores.
 
     Examples
     --------
@@ -36,6 +38,7 @@ class LogTarget:
     """
 
     reference: float
+    floor: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.reference > 0.0:
@@ -44,15 +47,17 @@ class LogTarget:
 
     @classmethod
     def fit(cls, scores: Tensor) -> LogTarget:
-        """Take the median of background scores as the reference.
+        """Take the median of background scores as the reference, and the lowest negative one as floor.
 
         Raises
         ------
         SettingsError
             If the median is 0: the teacher reconstructs half of all crossings perfectly.
         """
-        return cls(float(scores.median()))
+        floor = min(float(scores.min()), 0.0)
+        return cls(float(scores.median()) - floor, floor)
 
     def __call__(self, scores: Tensor) -> Tensor:
         """Return the targets of scores, same shape."""
-        return torch.log1p(scores / self.reference)
+        above = scores - self.floor if self.floor else scores
+        return torch.log1p(above.clamp(min=0.0) / self.reference)

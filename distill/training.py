@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
     from torch import Tensor, nn
 
     # (network, tensors of one batch) -> mean loss over the batch
@@ -285,7 +286,9 @@ class Trainer:
                 f"{self.stage}: the loss is {batch_loss} in epoch {epoch}, batch {place}, "
                 f"{_origin(batch)}"
             )
-            raise TrainingError(msg)
+            size = self.settings.batch_size
+            picked = self._order(epoch)[place * size : (place + 1) * size]
+            raise TrainingError(msg, stage=self.stage, crossings=tuple(picked.tolist()))
         self.optimizer.zero_grad(set_to_none=True)
         value.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -293,13 +296,14 @@ class Trainer:
 
     def batches_of(self, epoch: int) -> Iterator[list[Tensor]]:
         """Yield the batches of an epoch; their order depends on seed and epoch alone."""
-        order = torch.from_numpy(
-            np.random.default_rng([self.settings.seed, epoch]).permutation(self.n_crossings)
-        ).to(self.device)
+        order = torch.from_numpy(self._order(epoch)).to(self.device)
         size = self.settings.batch_size
         for picked in torch.split(order, size * _GATHERED_BATCHES):
             gathered = [torch.split(tensor[picked], size) for tensor in self.training]
             yield from (list(batch) for batch in zip(*gathered, strict=True))
+
+    def _order(self, epoch: int) -> NDArray[np.int64]:
+        return np.random.default_rng([self.settings.seed, epoch]).permutation(self.n_crossings)
 
     def _train(self) -> float:
         epoch = len(self.epochs)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from distill.errors import TrainingDataError
-from distill.scores import float_student_scores, quantized_scores, teacher_scores, to_integer_grid
+from distill.foreign_teachers import exact_scores_of
+from distill.scores import (
+    float_student_scores,
+    log_grid,
+    quantized_scores,
+    to_integer_grid,
+)
 from distill.students import FloatStudent
 from emulator.rates import Crossings, ScoreCounts
 from emulator.rates.working_points import threshold_at
@@ -18,11 +22,12 @@ from firmware.cost import analytic_figures
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from distill.data import TrainingData
+    from distill.foreign_teachers import Teacher
     from distill.students import QuantStudent
-    from distill.teachers import Autoencoder
     from emulator.graph import Graph
     from emulator.rates import RateScenario
     from firmware.cost import CostFigure
@@ -90,6 +95,7 @@ class Judge:
 
     Examples
     --------
+    >>> import numpy as np
     >>> accepted = np.array([True, True, False]), np.array([True, False, False])
     >>> overlap(*accepted, weights=np.array([3, 1, 9]))
     0.75
@@ -97,7 +103,7 @@ class Judge:
 
     def __init__(
         self,
-        teacher: Autoencoder,
+        teacher: Teacher,
         background: TrainingData,
         *,
         target_khz: float,
@@ -108,7 +114,7 @@ class Judge:
         self.target_khz = target_khz
         self.scenario = scenario
         self.signals = dict(signals or {})
-        scores = to_integer_grid(np.log1p(teacher_scores(teacher, background.rows)), _GRID_BITS)
+        scores = log_grid(exact_scores_of(teacher, background), _GRID_BITS)
         self._crossings = Crossings.of(
             len(background), weights=background.weights, stream="judging", replicas=2
         )

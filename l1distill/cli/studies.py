@@ -18,6 +18,9 @@ def study(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted training.")
     ] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write learning curves to RUN/tensorboard too.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say which stages would run.")
     ] = False,
@@ -41,7 +44,7 @@ def study(
             for stage, state in states.items():
                 typer.echo(f"{stage}: {state}")
         return 0
-    outcome = run_study(settings, output, jobs=jobs, resume=resume)
+    outcome = run_study(settings, output, jobs=jobs, resume=resume, tensorboard=tensorboard)
     if as_json:
         typer.echo((output / "results.json").read_text(encoding="utf-8"))
     else:

@@ -107,6 +107,7 @@ class Context:
     reporter: Reporter
     jobs: int
     resume: bool = False
+    tensorboard: bool = False
 
     @property
     def files(self) -> SampleFiles:

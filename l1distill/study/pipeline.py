@@ -85,6 +85,7 @@ def run_study(
     *,
     jobs: int = 2,
     resume: bool = False,
+    tensorboard: bool = False,
     reporter: Reporter | None = None,
 ) -> StudyOutcome:
     """Run a study, or what of it is not up to date.
@@ -100,6 +101,8 @@ def run_study(
     resume
         Go on from the checkpoints of an interrupted training instead of starting it again. Pythia
         pools that are finished are kept in any case.
+    tensorboard
+        Write learning curves for TensorBoard too.
     reporter
         Where progress is shown.
 
@@ -108,7 +111,15 @@ def run_study(
     L1Error
         If something that the user gave is wrong; what is finished stays for the next run.
     """
-    context = run_until(study, folder, STAGES[-1].name, jobs=jobs, resume=resume, reporter=reporter)
+    context = run_until(
+        study,
+        folder,
+        STAGES[-1].name,
+        jobs=jobs,
+        resume=resume,
+        tensorboard=tensorboard,
+        reporter=reporter,
+    )
     comparisons = json.loads(context.run.part("comparisons").read_text(encoding="utf-8"))
     export = json.loads(context.run.part("export").read_text(encoding="utf-8"))
     return StudyOutcome(
@@ -125,10 +136,11 @@ def run_until(
     *,
     jobs: int = 2,
     resume: bool = False,
+    tensorboard: bool = False,
     reporter: Reporter | None = None,
 ) -> Context:
     """Run the stages of a study up to one, or what of them is not up to date; see `run_study`."""
-    context = Context(study, RunFolder(folder), reporter or Reporter(), jobs, resume)
+    context = Context(study, RunFolder(folder), reporter or Reporter(), jobs, resume, tensorboard)
     _require_given_files(study)
     manifest = _manifest_of(study, folder)
     _write_study(study, folder)
@@ -210,6 +222,10 @@ def _key(stage: Stage, study: Study, manifest: Manifest, sources: str) -> str:
         given = study.samples.files
         if given is not None and given.lumi_mask is not None:
             depends["lumi_mask"] = file_sha256(given.lumi_mask)
+    given_scores = study.distillation.teacher.given
+    if stage.name in {"training", "scoring"} and given_scores is not None:
+        paths = [path for each in given_scores.files().values() for path in each]
+        depends["given scores"] = {path: content_sha256(path) for path in paths}
     if stage.name == "scoring":
         # So may the menu.
         depends["menu"] = repr(load_rated_menu(study.rates.menu))
@@ -229,6 +245,10 @@ def _given_files(study: Study) -> list[str]:
 
 
 def _require_given_files(study: Study) -> None:
+    scores = study.distillation.teacher.given
+    for path in [] if scores is None else [one for each in scores.files().values() for one in each]:
+        if not Path(path).is_file():
+            raise InputFileError(path, "there is no such file of scores")
     for path in _given_files(study):
         local = [each for each in expand_paths(path) if not is_remote(each)]
         if not all(Path(split_dataset(each)[0]).exists() for each in local):

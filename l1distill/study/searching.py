@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from optuna.trial import FrozenTrial
 
+    from distill.foreign_teachers import Teacher
     from distill.search.trials import Found
     from l1distill.study.settings import Study
 
@@ -114,7 +115,9 @@ def prepared(context: Context, models: Path) -> tuple[Search, str]:
     context.run.checkpoints.mkdir(parents=True, exist_ok=True)
     # A teacher that is trained already is read; there is nothing to start anew about it.
     stages = Stages(context.run.checkpoints, resume=True, progress=training.say_losses(context))
-    teacher, _ = train_teacher(common, study.recipe(), stages)
+    teacher: Teacher | None = training.given_teacher(context)
+    if teacher is None:
+        teacher, _ = train_teacher(common, study.recipe(), stages)
     _, lesson = Lesson.by(teacher, common, seen)
     data = TrainingData.from_chunks(context.files.chunks(TRAINING, layout.order), layout)
     _, judged = split(data, study.distillation.validation_fraction, seed=study.seed)

@@ -192,8 +192,32 @@ class Training(Section):
         return TrainingSettings(**self.model_dump(), seed=seed)
 
 
+ScoreFiles = Annotated[list[str], Field(min_length=1)]
+
+
+class GivenScores(Section):
+    """Scores of somebody else's teacher in Parquet files: nothing of it is run, and none is trained.
+
+    Each file holds ``run``, ``lumi``, ``event``, ``crossing`` and the column, as ``l1distill emulate``
+    writes them; every crossing of the samples must be there.
+    """
+
+    column: str = "score"
+    training: ScoreFiles
+    setting: ScoreFiles
+    measuring: ScoreFiles
+    signals: dict[SignalName, ScoreFiles]
+
+    def files(self) -> dict[str, list[str]]:
+        """Return the files by sample."""
+        roles = {TRAINING: self.training, SETTING: self.setting, MEASURING: self.measuring}
+        return {**roles, **self.signals}
+
+
 class Teacher(Section):
     """The autoencoder that defines what is anomalous; see `distill.teachers.TeacherSpec`."""
+
+    given: GivenScores | None = None
 
     kind: TeacherKind = "autoencoder"
     score: TeacherScore = "mse"
@@ -358,6 +382,18 @@ class Distillation(Section):
     cotraining: Cotraining = Cotraining()
     n_crossings: PositiveInt = 200_000
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+
+    @model_validator(mode="after")
+    def _given_scores_are_fixed(self) -> Distillation:
+        if self.teacher.given is None:
+            return self
+        if self.cotraining.mode != "none":
+            msg = "a teacher whose scores are given in files cannot be trained together with a student"
+            raise ValueError(msg)
+        if self.student.outlier_fraction:
+            msg = "outliers that are made up have no given score; set student.outlier_fraction to 0"
+            raise ValueError(msg)
+        return self
 
 
 def _range(value: Any) -> Any:
@@ -640,6 +676,17 @@ def _with_absolute_files(study: Study, folder: Path) -> Study:
         menu = str((folder / study.rates.menu).resolve())
         rates = study.rates.model_copy(update={"menu": menu})
         study = study.model_copy(update={"rates": rates})
+    given = study.distillation.teacher.given
+    if given is not None:
+        named = {
+            name: [str((folder / path).resolve()) for path in paths]
+            for name, paths in given.files().items()
+        }
+        roles = {role: named.pop(role) for role in (TRAINING, SETTING, MEASURING)}
+        scores = given.model_copy(update={**roles, "signals": named})
+        teacher = study.distillation.teacher.model_copy(update={"given": scores})
+        distillation = study.distillation.model_copy(update={"teacher": teacher})
+        study = study.model_copy(update={"distillation": distillation})
     files = study.samples.files
     if files is None:
         return study

@@ -18,6 +18,7 @@ from emulator.results import Record, table
 from l1distill.evaluation import Bootstrap, evaluate
 from l1distill.score_table import ScoreTable, identity_columns
 from l1distill.study.roles import MEASURING, SETTING
+from l1distill.study.soundness import Convergence, convergence
 from l1distill.study.stages import training
 
 if TYPE_CHECKING:
@@ -34,11 +35,6 @@ if TYPE_CHECKING:
 # Float scores become integers on a grid this fine; see `distill.scores.to_integer_grid`.
 _GRID_BITS = 20
 _CHUNK = 8192
-#: A teacher has converged if its loss has fallen by no more than this over the last epochs ...
-SETTLED = 0.01
-#: ... so many of them, and if the losses of several seeds spread by no more than `ALIKE`.
-LAST_EPOCHS = 2
-ALIKE = 0.05
 #: A signal tells whether a score works if so many of its crossings are accepted.
 _ENOUGH = 10
 
@@ -74,45 +70,6 @@ class ScoreEfficiency(Record):
     spread: float | None
     for_ranking: bool
     broken: str
-
-
-@dataclass(frozen=True, slots=True)
-class Convergence(Record):
-    """Whether teachers of several seeds end alike.
-
-    Parameters
-    ----------
-    kind
-        Of the teachers.
-    losses
-        Best loss of each seed on the validation background.
-    still_falling
-        Largest relative fall of a seed's loss over the last two epochs.
-    spread
-        Relative standard deviation of the losses.
-    converged
-        Whether both are small, with at least three seeds.
-    """
-
-    kind: str
-    losses: tuple[float, ...]
-    still_falling: float
-    spread: float
-    converged: bool
-
-
-def convergence(kind: str, histories: Sequence[History]) -> Convergence:
-    """Judge the trainings of one kind of teacher with several seeds."""
-    losses = tuple(history.best_loss for history in histories)
-    falls = []
-    for history in histories:
-        values = np.minimum.accumulate([epoch.validation_loss for epoch in history.epochs])
-        before = values[max(len(values) - 1 - LAST_EPOCHS, 0)]
-        falls.append(float((before - values[-1]) / abs(before)) if before else 0.0)
-    mean = float(np.mean(losses))
-    spread = float(np.std(losses, ddof=1) / abs(mean)) if len(losses) > 1 and mean else 0.0
-    settled = max(falls) <= SETTLED and spread <= ALIKE and len(losses) >= 3
-    return Convergence(kind, losses, max(falls), spread, settled)
 
 
 def broken_score(points: Sequence[WorkingPoint], kept: Sequence[Efficiency]) -> str:

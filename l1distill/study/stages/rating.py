@@ -15,6 +15,7 @@ from l1distill.evaluation import Bootstrap, compare_models, evaluate
 from l1distill.menu_file import load_rated_menu
 from l1distill.menu_rating import rate_menu
 from l1distill.score_table import ScoreTable
+from l1distill.study.grid import grid_steps, step_words
 from l1distill.study.roles import MEASURING, SETTING
 from l1distill.study.stages.scoring import EMULATOR, TEACHER
 
@@ -99,6 +100,7 @@ def run(context: Context) -> list[Path]:
         path for name, frame in tables.items() for path in _write_table(context, name, frame)
     ]
     written.append(_write_model(context, evaluation.working_points))
+    written.append(_write_grid(context, setting))
     written.append(context.run.part("rates"))
     with replace_file(context.run.part("rates")) as temporary:
         plain = {
@@ -111,6 +113,20 @@ def run(context: Context) -> list[Path]:
         }
         temporary.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
     return written
+
+
+def _write_grid(context: Context, setting: ScoreTable) -> Path:
+    """Note how much a step of each network's score moves the rate, and say where it is too much."""
+    study = context.study
+    networks = [name for name in (TEACHER, EMULATOR) if name in setting.scores]
+    steps = grid_steps(setting, networks, study.rates.targets_khz, study.scenario)
+    notes = step_words(steps)
+    for note in notes:
+        context.reporter.say(f"  note: {note}")
+    with replace_file(context.run.part("grid")) as temporary:
+        plain = {"steps": [one.as_dict() for one in steps], "notes": notes}
+        temporary.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
+    return context.run.part("grid")
 
 
 def scored_column(context: Context, scored: ScoreTable) -> PrescaleColumn:

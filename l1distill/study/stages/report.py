@@ -42,8 +42,8 @@ def _results(context: Context) -> dict[str, Any]:
     parts = {
         name: json.loads(context.run.part(name).read_text(encoding="utf-8"))
         for name in (
-            *("samples", "caveats", "training", "export", "rates", "anatomy"),
-            *("comparisons", "estimates"),
+            *("samples", "caveats", "training", "training_notes", "export", "rates", "grid"),
+            *("anatomy", "comparisons", "estimates"),
         )
     }
     model = load_model(context.run.model(study.distillation.student.name))
@@ -56,6 +56,7 @@ def _results(context: Context) -> dict[str, Any]:
     costs = model_costs(
         model, parts["comparisons"], estimates=parts.pop("estimates"), reports=reports
     )
+    grid = parts.pop("grid")
     bits = study.rates.float_fraction_bits
     score_bits = model.graph.tensors[model.score].format.fraction
     return {
@@ -67,6 +68,8 @@ def _results(context: Context) -> dict[str, Any]:
         },
         "models": _models(model, costs),
         **parts.pop("rates"),
+        "grid_steps": grid["steps"],
+        "grid_notes": grid["notes"],
         "score_fraction": {
             TEACHER: bits,
             FLOAT_STUDENT: bits,

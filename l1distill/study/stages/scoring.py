@@ -6,9 +6,16 @@ import json
 from typing import TYPE_CHECKING
 
 import numpy as np
+from torch import nn
 
 from distill.export import ExportProof, prove_export
-from distill.scores import float_student_scores, quantized_scores, teacher_scores, to_integer_grid
+from distill.scores import (
+    float_student_scores,
+    log_grid,
+    quantized_scores,
+    teacher_scores,
+    to_integer_grid,
+)
 from emulator.errors import SettingsError
 from emulator.features import feature_rows
 from emulator.files import replace_file
@@ -18,6 +25,7 @@ from l1distill.baselines import baseline_scores
 from l1distill.emulation import Scorer
 from l1distill.menu_file import MINI, load_rated_menu, plain_prescales
 from l1distill.score_table import ScoreTable, identity_columns
+from l1distill.study.given_scores import ScoreFile
 from l1distill.study.roles import MEASURING
 from l1distill.study.stages.training import networks
 
@@ -47,6 +55,8 @@ def run(context: Context) -> list[Path]:
         load_model(context.run.exported(context.study.distillation.student.name)),
         threads=context.jobs,
     )
+    its = context.study.distillation.teacher.given
+    given = {name: ScoreFile(its, name) for name in context.files.evaluated()} if its else {}
     menu, left_out = _menu(context)
     written = [_write_menu(context, menu, left_out)]
     for sample in context.files.evaluated():
@@ -57,7 +67,12 @@ def run(context: Context) -> list[Path]:
             sample, scorer.model.layout.order, binnings
         ):
             rows.append(feature_rows(events, scorer.model.layout))
-            networks_say = _network_scores(context, trained, scorer, rows[-1])
+            taught = (
+                teacher_scores(trained.teacher, rows[-1])
+                if isinstance(trained.teacher, nn.Module)
+                else given[sample].of(identity_columns(events))
+            )
+            networks_say = _network_scores(context, trained, scorer, rows[-1], taught)
             scores = {**networks_say, **baseline_scores(events)}
             parts.append(
                 ScoreTable(
@@ -106,12 +121,16 @@ def _write_menu(context: Context, menu: RatedMenu, left_out: Mapping[str, str]) 
 
 
 def _network_scores(
-    context: Context, trained: Distilled, scorer: Scorer, rows: NDArray[np.int16]
+    context: Context,
+    trained: Distilled,
+    scorer: Scorer,
+    rows: NDArray[np.int16],
+    taught: NDArray[np.float64],
 ) -> dict[str, NDArray[np.int64]]:
     bits = context.study.rates.float_fraction_bits
     score_format = scorer.model.graph.tensors[scorer.model.score].format
     return {
-        TEACHER: to_integer_grid(np.log1p(teacher_scores(trained.teacher, rows)), bits),
+        TEACHER: log_grid(taught, bits, floor=trained.target.floor),
         FLOAT_STUDENT: to_integer_grid(float_student_scores(trained.float_student, rows), bits),
         # Exact: every score is a value of the type.
         QUANTIZED_STUDENT: quantize(quantized_scores(trained.student, rows), score_format),

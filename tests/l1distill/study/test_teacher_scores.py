@@ -14,7 +14,8 @@ from emulator.rates import load_scenario
 from l1distill.cli.main import run
 from l1distill.evaluation import Bootstrap, evaluate
 from l1distill.score_table import ScoreTable
-from l1distill.study.teacher_scores import broken_score, convergence
+from l1distill.study.soundness import convergence
+from l1distill.study.teacher_scores import broken_score
 
 if TYPE_CHECKING:
     from collections.abc import Callable
