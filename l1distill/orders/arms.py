@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from distill.controls import ControlKind
     from distill.cotraining import CoMode
     from distill.search.trials import Found
+    from distill.teachers import Autoencoder
     from distill.training import TrainingSettings
     from l1distill.orders.bench import Bench
     from l1distill.orders.settings import Order
@@ -103,7 +104,7 @@ def _together(bench: Bench, mode: str, seed: int) -> Outcome:
     return Outcome(
         [Candidate(mode, export_graph(pair.student))],
         passes,
-        bench.measure(bench.teacher_scores(pair.teacher)),
+        bench.measure(bench.teacher_scores(cast("Autoencoder", pair.teacher))),
     )
 
 

@@ -58,7 +58,7 @@ class ScoreFile:
             raise InputFileError(
                 self.paths[0], f"holds {len(keys) - len(places)} crossings of {sample} twice"
             )
-        self._values = values[places]
+        self._values: NDArray[np.float64] = values[places]
 
     def of(self, identity: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
         """Return the score of each crossing, float64 (crossings,).
@@ -76,7 +76,8 @@ class ScoreFile:
             named = ", ".join(f"{name} {value}" for name, value in first.items())
             problem = f"has no score for {lacking.sum()} crossings of {self.sample}, first {named}"
             raise InputFileError((self.paths or [""])[0], problem)
-        return self._values[places]
+        found: NDArray[np.float64] = self._values[places]
+        return found
 
 
 def _read(path: str, column: str) -> dict[str, NDArray[Any]]:
@@ -105,8 +106,11 @@ def _read(path: str, column: str) -> dict[str, NDArray[Any]]:
 
 def _keys(identity: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
     """Return one comparable key for each crossing."""
-    columns = [np.asarray(identity[name]).astype(np.int64) for name in KEYS]
-    return np.rec.fromarrays(columns, names=list(KEYS)).view(np.ndarray)
+    count = len(identity[KEYS[0]])
+    keys = np.zeros(count, dtype=[(name, np.int64) for name in KEYS])
+    for name in KEYS:
+        keys[name] = identity[name]
+    return keys
 
 
 def training_scores(context: Context, given: Given) -> GivenScores:

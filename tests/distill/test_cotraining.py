@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
@@ -21,6 +21,8 @@ from emulator.errors import SettingsError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from torch import nn
 
     from distill.data import TrainingData
     from distill.recipe import Distilled
@@ -56,7 +58,7 @@ def trained(halves: Drawn) -> dict[str, Distilled]:
 def follows(distilled: Distilled, halves: Drawn) -> float:
     rows = halves.validation.rows
     pair = (
-        teacher_scores(distilled.teacher, rows),
+        teacher_scores(cast("nn.Module", distilled.teacher), rows),
         float_student_scores(distilled.float_student, rows),
     )
     ranks = [np.argsort(np.argsort(scores)) for scores in pair]

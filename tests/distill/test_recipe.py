@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
@@ -31,6 +31,8 @@ from emulator.errors import SettingsError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from torch import nn
 
     from distill.recipe import Distilled
 
@@ -66,7 +68,7 @@ def ranks(scores: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 def test_students_follow_the_teacher(distilled: Distilled, halves: Drawn) -> None:
     rows = halves[1].rows
-    teacher = teacher_scores(distilled.teacher, rows)
+    teacher = teacher_scores(cast("nn.Module", distilled.teacher), rows)
     floating = float_student_scores(distilled.float_student, rows)
     quantized = quantized_scores(distilled.student, rows)
     assert np.corrcoef(ranks(floating), ranks(teacher))[0, 1] > 0.8
@@ -122,7 +124,8 @@ def test_student_may_learn_on_other_crossings_than_the_teacher(
     # The teacher and all scaling are those of the natural sample.
     rows = halves.validation.rows
     np.testing.assert_array_equal(
-        teacher_scores(found.teacher, rows), teacher_scores(distilled.teacher, rows)
+        teacher_scores(cast("nn.Module", found.teacher), rows),
+        teacher_scores(cast("nn.Module", distilled.teacher), rows),
     )
     assert found.target == distilled.target
     assert found.student.scaling == distilled.student.scaling

@@ -18,6 +18,7 @@ from emulator.model import save_model
 from emulator.objects import expand_paths, open_file
 from l1distill.study.given_scores import training_scores
 from l1distill.study.roles import TRAINING
+from l1distill.study.selection import Selection
 from l1distill.study.soundness import training_notes
 from l1distill.study.tensorboard import LossLog
 
@@ -119,7 +120,8 @@ def _entries(context: Context, places: NDArray[np.int64]) -> str:
                 shown.setdefault(name, []).append(place - start)
                 break
             start = end
-    selected = " of those that are selected" if context.files.selections else ""
+    chosen = context.files.selections.get(TRAINING, Selection()) != Selection()
+    selected = ", counted among those that are selected" if chosen else ""
     return "; ".join(
         f"entries {', '.join(str(one) for one in sorted(entries)[:_SHOWN])}"
         f"{', …' if len(entries) > _SHOWN else ''} of {name}{selected}"
