@@ -6,6 +6,7 @@ import hashlib
 import zipfile
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from itertools import chain, count
 from typing import TYPE_CHECKING
 
 from emulator.errors import InputFileError, ModelFileError, SettingsError
@@ -22,11 +23,16 @@ from firmware.foreign import (
     read_serialised,
     read_types,
 )
+from l1distill.input_scaling import read_scaling
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
+    from distill.scaling import InputScaling
     from emulator.features import FeatureLayout
+    from emulator.fixed import FixedFormat
+    from emulator.graph import Node
     from firmware.foreign import ForeignModel, Proof
 
 #: What a foreign network reads unless another layout is named.
@@ -43,6 +49,8 @@ class ImportOptions(Record):
         Name or YAML file of the features that the network takes.
     types
         File of types, for a torch module.
+    scaling
+        File of offsets and shifts of the inputs; see `read_scaling`.
     score
         The output that is the score; may be left out if there is one.
     n_events
@@ -53,6 +61,7 @@ class ImportOptions(Record):
 
     layout: str | Path = DEFAULT_LAYOUT
     types: Path | None = None
+    scaling: Path | None = None
     score: str | None = None
     n_events: int = EVENTS
     threads: int = 2
@@ -135,7 +144,10 @@ def import_foreign(path: Path, kind: str, options: ImportOptions) -> tuple[Model
         needs = "needs --types" if kind == "torch" else "states its own types, --types is for torch"
         msg = f"{path}: {needs}"
         raise SettingsError(msg)
-    foreign = _read(path, kind, layout, options.types)
+    given = layout.format
+    if kind == "qonnx" and options.scaling is not None:
+        given = read_scaling(options.scaling, layout, None).format
+    foreign = _read(path, kind, given, options.types)
     size = foreign.graph.input.size
     if size != len(layout):
         msg = (
@@ -143,6 +155,9 @@ def import_foreign(path: Path, kind: str, options: ImportOptions) -> tuple[Model
             "--layout FILE.yaml says what they are"
         )
         raise ModelFileError(msg)
+    scaling = None
+    if options.scaling is not None:
+        scaling = read_scaling(options.scaling, layout, foreign.graph.input.format)
     score = options.score or foreign.graph.outputs[0]
     if options.score is None and len(foreign.graph.outputs) > 1:
         msg = f"{path}: --score must say which output: {', '.join(foreign.graph.outputs)}"
@@ -150,7 +165,7 @@ def import_foreign(path: Path, kind: str, options: ImportOptions) -> tuple[Model
     model = Model(
         name=path.stem,
         layout=layout,
-        graph=with_hardware_input(foreign.graph, layout),
+        graph=with_hardware_input(foreign.graph, layout, scaling),
         score=score,
         provenance={
             "imported_from": foreign.kind,
@@ -172,11 +187,11 @@ def import_foreign(path: Path, kind: str, options: ImportOptions) -> tuple[Model
     return model, proof
 
 
-def _read(path: Path, kind: str, layout: FeatureLayout, types: Path | None) -> ForeignModel:
+def _read(path: Path, kind: str, given: FixedFormat, types: Path | None) -> ForeignModel:
     if kind == "keras":
         return read_keras(path)
     if kind == "qonnx":
-        return read_qonnx(path, layout.format)
+        return read_qonnx(path, given)
     if kind == "hls4ml":
         return read_serialised(path)
     if types is None:
@@ -189,10 +204,12 @@ def _read(path: Path, kind: str, layout: FeatureLayout, types: Path | None) -> F
     return read_sequential(path, module, typed)
 
 
-def with_hardware_input(graph: Graph, layout: FeatureLayout) -> Graph:
-    """Feed a network with hardware integers, which are cast to the type of its own input.
+def with_hardware_input(
+    graph: Graph, layout: FeatureLayout, scaling: InputScaling | None = None
+) -> Graph:
+    """Feed a network with hardware integers, scaled or as they are, cast to the type of its own input.
 
-    That is what its C-simulation does with the numbers that it is given.
+    Casting is what its C-simulation does with the numbers that it is given.
 
     Examples
     --------
@@ -203,15 +220,21 @@ def with_hardware_input(graph: Graph, layout: FeatureLayout) -> Graph:
     ['Input', 'Quantize']
     """
     source = graph.input
-    if source.format == layout.format:
+    if source.format == layout.format and scaling is None:
         return graph
     names = {node.name for node in graph.nodes}
-    name = next(name for name in ("features", *_numbered("features")) if name not in names)
-    hardware = replace(source, name=name, format=layout.format)
-    cast = Quantize(source.name, (name,), source.format)
+    features, scaled = (_free(name, names) for name in ("features", "scaled"))
+    hardware = replace(source, name=features, format=layout.format)
+    cast = Quantize(source.name, (features,), source.format)
+    first: list[Node] = [hardware, cast]
+    if scaling is not None:
+        first = [hardware, scaling.node(scaled, features), replace(cast, inputs=(scaled,))]
+        if scaling.format == source.format:  # a second cast would change nothing
+            first = [hardware, scaling.node(source.name, features)]
     nodes = [node for node in graph.nodes if not isinstance(node, Input)]
-    return Graph((hardware, cast, *nodes), graph.outputs)
+    return Graph((*first, *nodes), graph.outputs)
 
 
-def _numbered(name: str) -> list[str]:
-    return [f"{name}_{number}" for number in range(10_000)]
+def _free(name: str, taken: Collection[str]) -> str:
+    numbered = (f"{name}_{number}" for number in count())
+    return next(one for one in chain([name], numbered) if one not in taken)

@@ -156,9 +156,13 @@ def _followed(steps: Path, n_stages: int, progress: Progress | None) -> Iterator
     ended = Event()
 
     def follow() -> None:
+        told = None
         while not ended.wait(POLL_SECONDS):
             text = steps.read_text(errors="replace") if steps.exists() else ""
-            progress(*steps_done(text, n_stages))
+            now = steps_done(text, n_stages)
+            if now != told:
+                progress(*now)
+                told = now
 
     follower = Thread(target=follow, daemon=True)
     follower.start()

@@ -59,7 +59,9 @@ def require(name: str, extra: str = "foreign") -> ModuleType:
         raise MissingToolError(msg) from error
 
 
-def convert(path: Path, kind: str, make: Callable[[], Any]) -> ForeignModel:
+def convert(
+    path: Path, kind: str, make: Callable[[], Any], check: Callable[[Any], None] = lambda _: None
+) -> ForeignModel:
     """Let hls4ml convert a model, quietly, and read the graph from the result.
 
     Parameters
@@ -70,6 +72,8 @@ def convert(path: Path, kind: str, make: Callable[[], Any]) -> ForeignModel:
         Its form, in words.
     make
         Returns hls4ml's ``ModelGraph``.
+    check
+        Refuses what of it may not be read.
 
     Raises
     ------
@@ -81,6 +85,7 @@ def convert(path: Path, kind: str, make: Callable[[], Any]) -> ForeignModel:
     load_extension()
     with one_sentence(path, f"hls4ml cannot convert this {kind}"), quiet_hls4ml():
         model = make()
+    check(model)
     return ForeignModel(kind, read_model_graph(model), model)
 
 

@@ -81,9 +81,10 @@ def rtl(
             f"{clock:g} ns a clock; a new crossing every "
             f"{project.timing.initiation_interval_clocks} clock (measured in the RTL simulation)"
         )
+    size = project.estimate
     typer.echo(
-        f"size: {project.estimate.luts} LUTs and {project.estimate.ffs} flip-flops "
-        f"(estimate of {project.estimate.source})"
+        f"size: {size.luts:,} LUTs and {size.ffs:,} flip-flops, good to a factor of two "
+        f"(estimate of {size.source})"
     )
     return 0
 

@@ -86,6 +86,13 @@ def import_network(
         Path | None,
         typer.Option(help="Types of the layers of a torch nn.Sequential, YAML.", metavar="FILE"),
     ] = None,
+    scaling: Annotated[
+        Path | None,
+        typer.Option(
+            help="Offsets and shifts between hardware integers and the inputs of a foreign network, YAML.",
+            metavar="FILE",
+        ),
+    ] = None,
     score: Annotated[
         str | None, typer.Option(help="The output that is the score, if there are several.")
     ] = None,
@@ -126,12 +133,16 @@ def import_network(
         options = ImportOptions(
             layout=layout or DEFAULT_LAYOUT,
             types=types,
+            scaling=scaling,
             score=score,
             n_events=EVENTS if events is None else events,
             threads=jobs,
         )
         return _import_foreign(source, output, kind, options, as_json=as_json)
-    for name, value in (("layout", layout), ("types", types), ("score", score), ("events", events)):
+    for name, value in (
+        *(("layout", layout), ("types", types), ("scaling", scaling)),
+        *(("score", score), ("events", events)),
+    ):
         if value is not None:
             msg = f"{source}: the JSON form says all itself, --{name} is for networks of other programs"
             raise SettingsError(msg)

@@ -60,6 +60,11 @@ def search(
         typer.echo(
             f"{one.number:5d}  {one.agreement:9.3f}  {one.luts:6.0f}  {one.latency_ns:10.1f}  {one.ebops:6.0f}"
         )
+    search = context.study.search
+    typer.echo(
+        f"LUTs ({search.flow}, {search.stage}) and latency are quick estimates from published networks, good to "
+        "a factor of two; `firmware estimate` gives each one's range and source"
+    )
     typer.echo(
         f"tables and model files: {outcome.folder}; database: {outcome.storage.split('@')[-1]}"
     )

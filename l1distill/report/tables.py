@@ -259,7 +259,8 @@ def model_table(run: RunResults) -> Table | None:
         if model["kind"] != "baseline"
     ]
     return make_table(
-        f"Networks. {UNKNOWN} stands for what nobody has estimated.",
+        f"Networks. {UNKNOWN} stands for what nobody has estimated. LUTs and latency are good to a factor "
+        "of two where they are estimates; the table of costs has their ranges and sources.",
         (
             *("Name", "Kind", "Multiplications", "EBOPs", "LUTs (estimate)"),
             *("Latency (ns, estimate)", "SHA-256 of the network"),

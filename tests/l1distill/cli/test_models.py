@@ -13,6 +13,7 @@ from network_forms import autoencoder_form
 from small_samples import make_small_model
 from torch import nn
 
+from emulator.engine import evaluate
 from emulator.features import feature_rows
 from emulator.fixed import FixedFormat
 from emulator.graph import Dense, Graph, count_overflows, graph_cost, total_ebops
@@ -172,6 +173,36 @@ def test_import_of_a_foreign_network(
     assert again["imported_from"] == "torch nn.Sequential"
     said = program(*words, "-o", tmp_path / "again.json", "--events", 0).out
     assert "not compared with hls4ml's C-simulation, as asked" in said
+
+
+def test_inputs_of_a_foreign_network_are_scaled(
+    program: Program, refused: Refused, sequence: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    state, types, layout = sequence
+    scaling, target = tmp_path / "scaling.yaml", tmp_path / "model.json"
+    scaling.write_text("{offset: [100, 30, 0, 20], shift: {pt: 2}}")
+    words = ("model", "import", state, "--types", types, "--layout", layout, "--events", 0)
+    assert program(*words, "--scaling", scaling, "-o", target).code == 0
+    graph = load_model(target).graph
+    assert [type(node).__name__ for node in graph.nodes] == ["Input", "OffsetShift", "Dense"]
+    row = [104, 39, -8, 27]
+    plain = program(*words, "-o", tmp_path / "plain.json")
+    assert plain.code == 0
+    unscaled = load_model(tmp_path / "plain.json").graph
+    # (104 - 100) / 4, and so on; the network's own input has no fraction bits.
+    assert evaluate(graph, row)["linear_0"] == evaluate(unscaled, [1, 2, -2, 1])["linear_0"]
+    for text, message in (
+        ("shift: {et: 2}", "shift: the layout has no field 'et'; it has pt"),
+        ("shift: [1, 2]", "shift: has 2 numbers for 4 features"),
+        ("offset: 0.5", "offset: 0.5 is no integer"),
+        ("scale: 2", "takes the keys format, offset, shift, found scale"),
+        ("format: float", "format: "),
+        ("shift: 30", "shifts must lie between 0 and 23"),
+        ("[", "is no valid YAML"),
+    ):
+        scaling.write_text(text)
+        assert message in refused(*words, "--scaling", scaling, "-o", tmp_path / "none.json")
+    assert "cannot be read" in refused(*words, "--scaling", "none.yaml", "-o", target)
 
 
 def test_foreign_networks_are_refused_in_one_sentence(
