@@ -63,3 +63,39 @@ def test_every_scaling_of_16_bits(rounding: Rounding, overflow: Overflow) -> Non
             ran[kernel] += 1
     assert ran["dot16"] > 1
     assert ran["dot8"] > 1 or not HAS_QUADS
+
+
+def test_bits_that_were_floored_stay_cleared_where_bytes_saturate() -> None:
+    """All results of the ends are saturated, so that only those between tell."""
+    target = FixedFormat(8, 3, rounding="RND", overflow="SAT")
+    x = Input("x", (), SOURCE, 1)
+    fourth, inner = FixedFormat(16, 12), FixedFormat(40, 37)
+    scaled = OffsetShift("s", ("x",), target, (5,), fourth, (2,), inner)
+    total, one = FixedFormat(32, 27), FixedFormat(3, 3)
+    graph = Graph((x, scaled, Dense("d", ("s",), total, ((1,),), one, (0,), one, total)), ("d",))
+    rows = np.arange(-60, 60, dtype=np.int16).reshape(-1, 1)
+    emulator = Emulator(graph, threads=1)
+    assert emulator.plan.nodes[1].kernel == "scale16"
+    np.testing.assert_array_equal(emulator.run(rows)["d"], evaluate_rows(graph, rows)["d"])
+
+
+@pytest.mark.parametrize(
+    ("target", "offset"),
+    [
+        (FixedFormat(7, 7, signed=False, overflow="SAT"), 3),
+        (FixedFormat(7, 7, overflow="SAT"), -32_768),
+    ],
+    ids=["below", "above"],
+)
+def test_types_that_saturate_before_bytes_do(target: FixedFormat, offset: int) -> None:
+    """On one side only: what is clipped on the other side does not show."""
+    x = Input("x", (), SOURCE, 1)
+    whole, inner = FixedFormat(17, 17), FixedFormat(20, 20)
+    scaled = OffsetShift("s", ("x",), target, (offset,), whole, (0,), inner)
+    total, one = FixedFormat(32, 32), FixedFormat(3, 3)
+    graph = Graph((x, scaled, Dense("d", ("s",), total, ((1,),), one, (0,), one, total)), ("d",))
+    numbers = [*range(-32_768, -32_600), *range(-200, 200), 32_767]
+    rows = np.array(numbers, dtype=np.int16).reshape(-1, 1)
+    emulator = Emulator(graph, threads=1)
+    assert emulator.plan.nodes[1].kernel == "scale16"
+    np.testing.assert_array_equal(emulator.run(rows)["d"], evaluate_rows(graph, rows)["d"])
