@@ -110,7 +110,8 @@ def _cell(figure: Figure) -> str:
     if figure.unit == "s":
         return _time(figure.value)
     if figure.unit.startswith("of "):
-        return f"{100 * figure.value:.0f} %"
+        percent = 100 * figure.value
+        return f"{percent:.0f} %" if percent >= 9.5 else f"{percent:.2g} %"
     return f"{figure.value:.4g}"
 
 
