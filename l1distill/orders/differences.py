@@ -67,8 +67,10 @@ class Difference(Record):
 
     @property
     def verdict(self) -> str:
-        """Return what can be said: ``first``, ``second``, or ``open`` if 1 lies in the 95 % interval."""
-        if self.low_95 is None or self.high_95 is None or self.low_95 <= 1.0 <= self.high_95:
+        """Return which keeps more, ``open`` if 1 lies in the 95 % interval, ``untold`` without one."""
+        if self.low_95 is None or self.high_95 is None:
+            return "untold"
+        if self.low_95 <= 1.0 <= self.high_95:
             return "open"
         return "first" if self.ratio > 1.0 else "second"
 

@@ -105,6 +105,7 @@ def _sentence(one: Difference) -> str:
         "first": f"{first} keeps more than {second}",
         "second": f"{first} keeps less than {second}",
         "open": f"{first} and {second} differ by no more than the errors",
+        "untold": f"{first} over {second} cannot be told from one seed",
     }[one.verdict]
     return f"{said}, {ratio_words(one)}"
 
@@ -174,6 +175,12 @@ def _controls(results: Results, orders: Orders) -> Statement | None:
         f"Of {count(len(verdicts), 'comparison')}, distillation wins {won}, the control {lost}, and "
         f"{verdicts.count('open')} are open (1 lies in the 95 % interval)."
     )
+    if "untold" in verdicts:
+        return Statement(
+            "Does distillation beat networks trained without a teacher?",
+            ("One seed cannot tell.", *lines),
+            "open",
+        )
     if lost >= won:
         first = f"Distillation does NOT beat the controls here. {first}"
     return Statement(

@@ -141,8 +141,13 @@ def _signals(results: Results) -> list[str]:
 
 
 def _difference_table(found: list[Difference], caption: str) -> Table | None:
-    looks = {"first": "good", "second": "bad", "open": "open"}
-    said = {"first": "more", "second": "less", "open": "within the errors"}
+    looks = {"first": "good", "second": "bad", "open": "open", "untold": "open"}
+    said = {
+        "first": "more",
+        "second": "less",
+        "open": "within the errors",
+        "untold": "one seed",
+    }
     rows = [
         [
             Cell(one.what),

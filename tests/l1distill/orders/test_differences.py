@@ -119,4 +119,4 @@ def test_one_seed_has_no_interval() -> None:
     results = Results(_units(np.random.default_rng(6), 1, 1.2, 0.1, 0.1))
     found = results.difference("first", "second", LIMIT, 10.0)
     assert found is not None
-    assert (found.low, found.spread, found.verdict) == (None, None, "open")
+    assert (found.low, found.spread, found.verdict) == (None, None, "untold")
