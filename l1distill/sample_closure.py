@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from emulator.errors import InputFileError
 from emulator.rates import load_scenario
 from emulator.samples import load_manifest
-from emulator.samples.closure import ClosureRow, closure
+from emulator.samples.closure import Closure, closure
 from emulator.samples.description import evaluation_pools, settings_of
 from emulator.samples.pileup import load_pileup, recorded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -24,7 +24,7 @@ def closure_of(
     scenario: str,
     seed: int,
     progress: Callable[[int, int, str], None] | None = None,
-) -> tuple[ClosureRow, ...]:
+) -> Closure:
     """Compare stratified with natural crossings from the pools of a folder of samples.
 
     Raises
@@ -53,15 +53,18 @@ def closure_of(
     )
 
 
-def closure_table(rows: Sequence[ClosureRow]) -> str:
-    """Return the rows as a Markdown table, with the sum of squared pulls below."""
+def closure_table(found: Closure) -> str:
+    """Return the rows as a Markdown table, with the sum of squared pulls and the speed below."""
     lines = ["| rate, kHz | stratified | natural | fired | pull |", "|---|---|---|---|---|"]
     lines += [
         f"| {row.name} | {row.stratified_khz:.2f} ± {row.stratified_error_khz:.2f} "
         f"| {row.natural_khz:.2f} ± {row.natural_error_khz:.2f} | {row.natural_firing} "
         f"| {row.pull:+.1f} |"
-        for row in rows
+        for row in found.rows
     ]
-    square = sum(row.pull**2 for row in rows)
-    lines.append(f"\nsum of squared pulls {square:.1f} for {len(rows)} observables")
+    square = sum(row.pull**2 for row in found.rows)
+    lines.append(
+        f"\nsum of squared pulls {square:.1f} for {len(found.rows)} observables; "
+        f"{found.crossings_per_second:,.0f} natural crossings per second of processor time"
+    )
     return "\n".join(lines)

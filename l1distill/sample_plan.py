@@ -17,7 +17,6 @@ from emulator.samples import load_manifest, load_tier
 from emulator.samples.planning import (
     ErrorBudget,
     SamplePlan,
-    error_budget,
     mean_budget,
     plan_sample,
     tier_sizes,
@@ -25,15 +24,16 @@ from emulator.samples.planning import (
 from emulator.samples.settings import packaged_generator
 from l1distill.baselines import BASELINES, baseline_scores
 from l1distill.emulation import Scorer
+from l1distill.sample_law import LawPoint, ScoredFile, joined, scaling_law
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import awkward as ak
     from numpy.typing import NDArray
 
-    from emulator.samples import SampleManifest
+    from emulator.samples import SampleFile, SampleManifest
 
 #: Data sets that rates are set on and measured on; the training set is too small to learn from.
 _ROLES = ("tune", "eval")
@@ -58,6 +58,8 @@ class ScorePlan(Record):
         The cheapest data set for the wanted error.
     tiers
         Error in percent that the evaluation set of a tier gives, by tier and scale.
+    law
+        Error measured in sets of one, two, four ... units of these samples; empty if it was not asked for.
     """
 
     score: str
@@ -66,6 +68,7 @@ class ScorePlan(Record):
     budget: ErrorBudget
     plan: SamplePlan
     tiers: Mapping[str, float]
+    law: tuple[LawPoint, ...] = ()
 
     def text(self) -> str:
         """Return the plan as text for a terminal."""
@@ -88,6 +91,7 @@ class ScorePlan(Record):
             f"tier {name}: {value:.1f} % in its evaluation set"
             for name, value in self.tiers.items()
         ]
+        lines += _law_lines(self.law)
         return "\n".join(lines)
 
 
@@ -99,6 +103,7 @@ def plan_for_score(
     rate_khz: float,
     error_percent: float,
     scenario: str,
+    law: bool = False,
 ) -> ScorePlan:
     """Measure where the error of a rate comes from, and plan a sample for a wanted error.
 
@@ -112,6 +117,8 @@ def plan_for_score(
         Rate of the threshold, and wanted error.
     scenario
         Name of the rate scenario.
+    law
+        Measure too how the error falls with the number of units, by block bootstrap.
 
     Raises
     ------
@@ -131,21 +138,27 @@ def plan_for_score(
     if not 0.0 < rate_khz < total_khz:
         msg = f"the rate must be between 0 and {total_khz:g} kHz (all crossings), not {rate_khz:g}"
         raise SettingsError(msg)
-    budgets, thresholds = [], []
-    for record in (record for role in _ROLES for record in manifest.files_of(role)):
-        events = read_events([samples / record.name])
-        weight, stratum, pool_id = (
-            np.asarray(events[field]) for field in ("weight", "stratum", "pool_id")
-        )
-        values = score_of(events)
-        threshold = _threshold(values, weight, rate_khz / total_khz)
-        thresholds.append(threshold)
-        budgets.append(
-            error_budget(
-                weight, stratum, pool_id, values >= threshold, record, generator, total_khz
-            )
-        )
-    budget = mean_budget(budgets)
+    share = rate_khz / total_khz
+    files = [
+        [_scored(samples / record.name, record, score_of) for record in manifest.files_of(role)]
+        for role in _ROLES
+    ]
+    # Units of one data set count together: what is told is the error in all of them.
+    sets = [joined(each) for each in files]
+    thresholds = [each.threshold(share) for each in sets]
+    budget = mean_budget(
+        [
+            each.budget(threshold, generator, total_khz)
+            for each, threshold in zip(sets, thresholds, strict=True)
+        ]
+    )
+    units = [unit for each in files for unit in each]
+    points: tuple[LawPoint, ...] = ()
+    if law:
+        if len(units) <= len(_ROLES):
+            raise InputFileError(samples, "has one unit: a law needs samples of at least two")
+        tier_units = load_tier(manifest.tier).units
+        points = scaling_law(units, share, generator, total_khz, tier_units)
     return ScorePlan(
         score=name,
         target_khz=rate_khz,
@@ -153,7 +166,39 @@ def plan_for_score(
         budget=budget,
         plan=plan_sample(budget, error_percent, generator),
         tiers=_tiers(budget, manifest),
+        law=points,
     )
+
+
+def _scored(
+    path: Path, record: SampleFile, score_of: Callable[[ak.Array], NDArray[np.int64]]
+) -> ScoredFile:
+    events = read_events([path])
+    columns = (np.asarray(events[field]) for field in ("weight", "stratum", "pool_id"))
+    return ScoredFile(*columns, score=score_of(events), record=record)
+
+
+def _law_lines(law: Sequence[LawPoint]) -> list[str]:
+    if not law:
+        return []
+    lines = [
+        "scale   units  sets  bootstrap  plan's terms  predicted from one unit  spread of sets"
+    ]
+    for point in law:
+        spread = "" if point.spread_percent is None else f"{point.spread_percent:.1f} %"
+        lines.append(
+            f"{point.scale:<7g} {point.units:5d} {point.sets:5d} {point.bootstrap_percent:8.1f} % "
+            f"{point.budget_percent:11.1f} % {point.predicted_percent:22.1f} % {spread:>15s}"
+        )
+    last = law[-1]
+    lines += [
+        f"extrapolated from {last.units} units: "
+        + ", ".join(
+            f"{last.bootstrap_percent * (last.scale / scale) ** 0.5:.1f} % at --scale {scale}"
+            for scale in (1, 3)
+        )
+    ]
+    return lines
 
 
 def require_tier(found: ScorePlan, tier: str, scale: float) -> None:
@@ -193,16 +238,6 @@ def _score(
     if score not in BASELINES:
         raise MissingNameError("score", score, list(BASELINES), "--score")
     return score, lambda events: baseline_scores(events)[score]
-
-
-def _threshold(scores: NDArray[np.int64], weight: NDArray[np.int64], share: float) -> int:
-    """Lowest threshold that does not exceed a share of all weight; the highest score at least."""
-    values, place = np.unique(scores, return_inverse=True)
-    sums = np.zeros(len(values), np.int64)
-    np.add.at(sums, place, weight)
-    above = np.cumsum(sums[::-1])[::-1]
-    allowed = np.flatnonzero(above <= share * int(weight.sum()))
-    return int(values[allowed[0]] if len(allowed) else values[-1])
 
 
 def _tiers(budget: ErrorBudget, manifest: SampleManifest) -> dict[str, Any]:

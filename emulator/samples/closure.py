@@ -7,6 +7,7 @@ sample knows nothing of strata: whole events of all processes, no muon forced, a
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -78,6 +79,14 @@ class ClosureRow(Record):
     pull: float
 
 
+@dataclass(frozen=True, slots=True)
+class Closure(Record):
+    """All rates that were compared, and natural crossings made per second of processor time."""
+
+    rows: tuple[ClosureRow, ...]
+    crossings_per_second: float
+
+
 def closure(
     pools: Mapping[str, Pool],
     generator: GeneratorSettings,
@@ -90,7 +99,7 @@ def closure(
     scales: str = "cms_run3",
     seed: int = 1,
     progress: Progress | None = None,
-) -> tuple[ClosureRow, ...]:
+) -> Closure:
     """Compare rates in stratified and in natural crossings of the same pools.
 
     Parameters
@@ -112,7 +121,7 @@ def closure(
 
     Returns
     -------
-    One row for each of `OBSERVABLES`.
+    One row for each of `OBSERVABLES`, and the speed.
     """
     ranks = generator.strata.ranks
     steps = len(ranks) + -(-crossings // _PIECE)
@@ -143,13 +152,16 @@ def closure(
     plain = build_overlays(pools, whole.strata, response.muons)
     plain_means = class_means(whole, {}, sigma_mb, pileup)
     natural: list[Crossings] = []
+    spent = time.process_time()
     for number, first in enumerate(range(0, crossings, _PIECE)):
         rng = np.random.default_rng(np.random.SeedSequence((seed, 1, number)))
         draw = draw_natural(plain, plain_means, min(_PIECE, crossings - first), rng)
         natural.append(simulate(plain, draw, ranks[0], response, hardware, rng, stratum=0))
         made("natural crossings")
+    spent = time.process_time() - spent
     views = [_view(each, scales) for each in (parts, natural)]
-    return tuple(_row(each, views[0], views[1], crossings, total_khz) for each in OBSERVABLES)
+    rows = tuple(_row(each, views[0], views[1], crossings, total_khz) for each in OBSERVABLES)
+    return Closure(rows, crossings / spent)
 
 
 def _view(parts: list[Crossings], scales: str) -> View:

@@ -113,7 +113,10 @@ def load_pileup(text: str | Path) -> PileupProfile:
         kind, colon, number = text.rpartition(":")
         if not colon and _is_number(text):
             return poisson(float(text))
-        if colon and kind in _KINDS[:2] and _is_number(number):
+        if colon and kind in _KINDS[:2]:
+            if not _is_number(number):
+                msg = f"the pile-up {text!r}: give a number behind {kind}:"
+                raise SettingsError(msg)
             profile = PileupProfile(text, kind, (float(number),))
             return _checked(profile, f"the pile-up {text!r}")
     content, where = read_yaml(text)

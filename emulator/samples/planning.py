@@ -134,6 +134,19 @@ class SamplePlan(Record):
     limited_by: tuple[str, ...]
 
 
+def rate_of_crossings(weight: NDArray[np.integer], total_khz: float) -> NDArray[np.float64]:
+    """Return the rate in kHz that each crossing stands for, from integer weights.
+
+    Examples
+    --------
+    >>> rate_of_crossings(np.array([1, 3]), 40.0).tolist()
+    [10.0, 30.0]
+    """
+    khz = weight / 2.0**WEIGHT_FRACTION_BITS
+    scaled: NDArray[np.float64] = khz * (total_khz / khz.sum())
+    return scaled
+
+
 def error_budget(
     weight: NDArray[np.int64],
     stratum: NDArray[np.integer],
@@ -166,8 +179,7 @@ def error_budget(
     if not fires.any():
         msg = f"{file.name}: no crossing fires, so there is no rate to plan for"
         raise SettingsError(msg)
-    khz = weight / 2.0**WEIGHT_FRACTION_BITS
-    khz = khz * (total_khz / khz.sum())
+    khz = rate_of_crossings(weight, total_khz)
     rate_of = np.where(fires, khz, 0.0)
     terms = _terms_of_crossings(khz, rate_of, stratum, file)
     terms += _terms_of_events(rate_of, pool_id, file, generator)

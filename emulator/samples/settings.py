@@ -359,9 +359,15 @@ def _check(settings: GeneratorSettings, where: str) -> None:
     if not 0 <= strata.importance_share < 1:
         msg = f"{where}: strata.importance_share must be 0 or more and less than 1"
         raise SettingsError(msg)
+    for name in strata.processes():
+        settings.process(name)
     expected = {*strata.processes(), *(name + MUON_SUFFIX for name in strata.forced_muons)}
     if set(strata.ranks) != expected or len(strata.ranks) != len(expected):
-        msg = f"{where}: strata.ranks must hold each process and each forced muon stratum once"
+        odd = sorted(set(strata.ranks) ^ expected) or sorted(strata.ranks)
+        msg = (
+            f"{where}: strata.ranks must hold each process, and each forced muon stratum, once; see "
+            f"{', '.join(odd)}"
+        )
         raise SettingsError(msg)
     for name in strata.processes():
         if settings.process(name).kind != "background":

@@ -28,6 +28,9 @@ def generate(
     part: Annotated[
         str, typer.Option(help="Make only part i of n, for a cluster.", metavar="i/n")
     ] = "1/1",
+    tiers: Annotated[
+        Path | None, typer.Option(help="YAML of tiers other than the packaged ones.")
+    ] = None,
     processes: Annotated[
         Path | None, typer.Option(help="YAML of processes other than the packaged one.")
     ] = None,
@@ -51,12 +54,12 @@ def generate(
         l1distill samples generate --pileup fixed:40 -o samples
     """
     from emulator.samples import generate as generate_samples
-    from emulator.samples import load_generator, load_response
+    from emulator.samples import load_generator, load_response, load_tier
     from emulator.samples.pileup import load_pileup
 
     with Reporter().progress("samples") as progress:
         manifest = generate_samples(
-            tier,
+            load_tier(tier, tiers) if tiers else tier,
             output,
             scenario_pileup=load_pileup(pileup),
             seed=seed,
@@ -93,6 +96,10 @@ def plan(
         str | None, typer.Option(help="Fail if this tier does not reach the wanted error.")
     ] = None,
     scale: Annotated[float, typer.Option(help="Scale of that tier.")] = 1.0,
+    law: Annotated[
+        bool,
+        typer.Option("--law", help="Measure how the error falls with the number of units."),
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Say how many pool events and crossings a wanted error takes, and what limits it.
@@ -102,6 +109,8 @@ def plan(
         l1distill samples plan samples --model student.json --rate 1 --error 10
 
         l1distill samples plan samples --score HTT --rate 1 --error 10 --tier release
+
+        l1distill samples plan samples --model student.json --rate 1 --error 10 --law
     """
     from l1distill.sample_plan import plan_for_score, require_tier
 
@@ -112,6 +121,7 @@ def plan(
         rate_khz=rate,
         error_percent=error,
         scenario=scenario,
+        law=law,
     )
     if tier is not None:
         require_tier(found, tier, scale)
@@ -187,7 +197,7 @@ def closure(
     from l1distill.sample_closure import closure_of, closure_table
 
     with Reporter().progress("closure") as progress:
-        rows = closure_of(
+        found = closure_of(
             samples,
             crossings=crossings,
             pileup=pileup,
@@ -196,9 +206,9 @@ def closure(
             progress=progress,
         )
     if as_json:
-        print_json({"rows": [row.as_dict() for row in rows]})
+        print_json(found.as_dict())
     else:
-        typer.echo(closure_table(rows))
+        typer.echo(closure_table(found))
     return 0
 
 

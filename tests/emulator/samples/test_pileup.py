@@ -42,6 +42,7 @@ def test_histogram_of_a_file(tmp_path: Path) -> None:
         ("nan", "must be between 0 and 1000, not nan"),
         ("fixed:2.5", "must be whole, not 2.5"),
         ("fixed:-1", "between 0 and 1000"),
+        ("fixed:x", "'fixed:x': give a number behind fixed:"),
         ("no_such", "no packaged settings of this name"),
         ("kind: flat", "kind must be one of poisson, fixed, histogram, not 'flat'"),
         ("kind: histogram\nedges: [1, 2]\nshares: [1, 2]", "2 edges do not belong to 2 shares"),
