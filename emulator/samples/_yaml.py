@@ -145,8 +145,11 @@ def section(
     fields: Mapping[str, Any] = kind.__annotations__
     refuse_unknown(raw, tuple(fields), place)
     values: dict[str, Any] = {}
+    defaults: Mapping[str, Any] = getattr(kind, "_field_defaults", {})
     for field, annotation in fields.items():
         text = str(annotation)
+        if field in defaults and field not in raw:
+            continue
         if "FloatArray" in text:
             values[field] = per_ring(take(raw, field, list, place), n_rings, f"{place}.{field}")
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +13,7 @@ from emulator.objects import load_scales
 from emulator.objects.reader import read_events
 from emulator.results import Record
 from emulator.samples import strata
+from emulator.samples.bands import rate_bands
 from emulator.samples.crossings import (
     Crossings,
     integer_weights,
@@ -30,7 +31,7 @@ from emulator.samples.seeds import STANDARD_SEEDS, View, fires
 from emulator.samples.settings import packaged_generator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import awkward as ak
     from numpy.typing import NDArray
@@ -95,6 +96,8 @@ class SampleDescription(Record):
         Of standard seeds, in the files, and again at other mean pile-ups from the same pools.
     performance
         Against generated objects. Empty without pools.
+    bands
+        Lowest and highest factor on the rate of each seed over `cards` cards drawn inside their bands.
     """
 
     manifest: SampleManifest
@@ -103,6 +106,8 @@ class SampleDescription(Record):
     multiplicities: dict[str, tuple[float, ...]]
     rates: tuple[PileupRates, ...]
     performance: tuple[Performance, ...]
+    bands: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    cards: int = 0
 
 
 def describe(
@@ -111,6 +116,7 @@ def describe(
     total_khz: float,
     pileups: Sequence[float] = (30.0, 40.0, 50.0, 60.0),
     crossings_per_stratum: int = 2000,
+    cards: int = 0,
     seed: int = 1,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> SampleDescription:
@@ -125,6 +131,8 @@ def describe(
         Rate of all crossings.
     pileups, crossings_per_stratum, seed
         Mean pile-ups to overlay the pools at, and how.
+    cards
+        Number of response cards to draw at random inside their bands.
     progress
         Called with steps done, steps in all, and what was done.
 
@@ -137,13 +145,14 @@ def describe(
     manifest = load_manifest(folder)
     made_with = settings_of(manifest)
     pools = evaluation_pools(folder, made_with[0]) if made_with else {}
-    total = 1 + (len(pileups) + 1 if pools else 0)
+    total = 1 + (len(pileups) + 1 + cards if pools else 0)
     say = progress or (lambda *_: None)
     events = read_events([folder / record.name for record in manifest.files_of("eval")])
     view = View(events)
     rates = [_rates(view, manifest.pileup, total_khz)]
     say(1, total, "rates in the files")
     performance: tuple[Performance, ...] = ()
+    bands: Mapping[str, tuple[float, float]] = {}
     if pools and made_with:
         generator, response = made_with
         for done, pileup in enumerate(pileups):
@@ -161,7 +170,23 @@ def describe(
             pileup=recorded(manifest.pileup, manifest.pileup_profile),
             seed=seed,
         )
-        say(total, total, "generated objects")
+        say(2 + len(pileups), total, "generated objects")
+        if cards:
+            bands = rate_bands(
+                lambda card: _overlaid(
+                    pools,
+                    generator,
+                    card,
+                    manifest,
+                    manifest.pileup,
+                    crossings_per_stratum // 2,
+                    seed,
+                ),
+                response,
+                cards,
+                seed,
+                lambda done: say(2 + len(pileups) + done, total, "cards inside their bands"),
+            )
     return SampleDescription(
         manifest=manifest,
         total_khz=total_khz,
@@ -169,6 +194,8 @@ def describe(
         multiplicities={name: _multiplicity(view, name) for name in COUNTED},
         rates=tuple(rates),
         performance=performance,
+        bands=bands,
+        cards=cards if bands else 0,
     )
 
 

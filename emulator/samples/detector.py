@@ -152,6 +152,8 @@ class MuonResponse(NamedTuple):
     quality_8: float
     bend_barrel_rad_gev: float
     bend_endcap_rad_gev: float
+    # 1: a curvature measured with the wrong sign is that of a muon of the other charge; 0: it saturates.
+    fold_curvature: int = 0
 
 
 class SumResponse(NamedTuple):
@@ -161,6 +163,9 @@ class SumResponse(NamedTuple):
     jet_max_eta_lsb: int
     tower_threshold_lsb: FloatArray
 
+
+#: Sections that decide what a pool holds.
+_POOL_PARTS: Final = ("geometry", "particles", "muon_candidates")
 
 _SECTIONS: Final[Mapping[str, type[Any]]] = {
     "particles": ParticleResponse,
@@ -248,10 +253,46 @@ def load_response(name_or_path: str | Path = "response_cms") -> ResponseSettings
     """
     raw, where = read_yaml(name_or_path)
     content, card = read_card(raw, where)
+    return _from_values(content, card, where)
+
+
+def drawn_response(response: ResponseSettings, rng: np.random.Generator) -> ResponseSettings:
+    """Return a card whose numbers of the Level-1 response are drawn flat inside their bands.
+
+    Numbers without a band stay, and so do those that decide what a pool holds.
+
+    Examples
+    --------
+    >>> card = load_response()
+    >>> other = drawn_response(card, np.random.default_rng(1))
+    >>> other.pool_sha256 == card.pool_sha256, 0.93 <= other.muons.efficiency <= 0.98
+    (True, True)
+    """
+    content: dict[str, Any] = {"name": f"{response.name} (drawn)"}
+    for number in response.card:
+        drawn = number.band is not None and number.section not in _POOL_PARTS
+        value = _drawn(number, rng) if drawn else number.value
+        content.setdefault(number.section, {})[number.name] = value
+    return _from_values(content, response.card, content["name"])
+
+
+def _drawn(number: CardNumber, rng: np.random.Generator) -> Any:
+    assert number.band is not None  # noqa: S101
+    low, high = number.band
+    if isinstance(number.value, list):
+        factor = float(rng.uniform(low, high))
+        return [{**group, "value": group["value"] * factor} for group in number.value]
+    if isinstance(number.value, int):
+        return int(rng.integers(int(low), int(high) + 1))
+    return float(rng.uniform(low, high))
+
+
+def _from_values(
+    content: Mapping[str, Any], card: tuple[CardNumber, ...], where: str
+) -> ResponseSettings:
     refuse_unknown(content, ("name", "geometry", *_SECTIONS), where)
     geometry = _geometry(content, where)
     rings = geometry.n_eta // 2
-    parts = ("geometry", "particles", "muon_candidates")
     return ResponseSettings(
         name=take(content, "name", str, where),
         geometry=geometry,
@@ -259,12 +300,12 @@ def load_response(name_or_path: str | Path = "response_cms") -> ResponseSettings
         card=card,
         sha256=content_sha256(content),
         # A pool holds towers and candidates, so it does not depend on the Level-1 response.
-        pool_sha256=content_sha256({part: content[part] for part in parts}),
+        pool_sha256=content_sha256({part: content[part] for part in _POOL_PARTS}),
     )
 
 
 #: Response cards that come with the package.
-PACKAGED_RESPONSES: Final = ("response_cms",)
+PACKAGED_RESPONSES: Final = ("response_cms", "response_cms_v2")
 
 
 def packaged_response(sha256: str) -> ResponseSettings | None:

@@ -141,6 +141,9 @@ def describe(
     pileups: Annotated[
         str, typer.Option(help="Mean pile-ups to overlay the pools at, comma-separated.")
     ] = "30,40,50,60",
+    cards: Annotated[
+        int, typer.Option(min=0, help="Response cards to draw at random inside their bands.")
+    ] = 8,
     scenario: Annotated[str, typer.Option(help="Rate scenario.")] = "run3_pu50",
     seed: Seed = 1,
     as_json: AsJson = False,
@@ -164,6 +167,7 @@ def describe(
             samples,
             total_khz=load_scenario(scenario).crossing_rate_khz,
             pileups=wanted,
+            cards=cards,
             seed=seed,
             progress=progress,
         )

@@ -54,6 +54,8 @@ def write_sample_card(description: SampleDescription, folder: Path) -> list[Path
         seeds=list(description.rates[0].seeds),
         rate=_rate,
         performance=description.performance,
+        bands=description.bands,
+        cards=description.cards,
         plots=plots,
         # A card of the package says nothing about samples made with another one.
         card=response.card if response else (),

@@ -222,6 +222,28 @@ def test_badly_measured_muons_are_the_tail(response: ResponseSettings, steps: St
     assert (badly[:, 0] > 51).mean() == pytest.approx(0.0885, abs=0.02)
 
 
+def test_curvature_of_the_wrong_sign_saturates_or_is_the_other_charge(
+    response: ResponseSettings, steps: Steps
+) -> None:
+    """Badly measured muons of the endcap: width 0.55 of the curvature, so one in 27 changes its sign."""
+    v2 = load_response("response_cms_v2")
+    assert v2.muons._replace(fold_curvature=0) == load_response().muons
+    old, new = (
+        _muons(each, steps, [10.0, 1.3, 0.0, 1.0, 1.0], 40_000, BADLY) for each in (response, v2)
+    )
+    wrong = old[:, 0] == steps.muon_max
+    assert wrong.mean() == pytest.approx(0.044, abs=0.004)
+    assert not old[:, 6].any()
+    # The same random numbers: what was measured well is the same, what was not has the other charge.
+    np.testing.assert_array_equal(new[~wrong], old[~wrong])
+    turned = new[:, 6] == 1
+    # The others were only nearly straight.
+    assert turned[wrong].mean() == pytest.approx(0.84, abs=0.03)
+    assert (new[turned, 0] < steps.muon_max).mean() > 0.75
+    # A muon that is turned looks as soft as its curvature is large: most are below 100 GeV.
+    assert np.median(new[turned, 0]) < 2 * 100
+
+
 def test_found_probability(response: ResponseSettings) -> None:
     rows = [[30.0, 0.5], [3.5, 0.5], [2.9, 0.5], [2.4, 1.3], [2.6, 1.3], [30.0, 2.45]]
     candidates = np.array([[pt, eta, 0.0, 1.0, 0.5] for pt, eta in rows], np.float32)
