@@ -69,10 +69,10 @@ def joined(files: Sequence[ScoredFile]) -> ScoredFile:
     records = [file.record for file in files]
     pools = {name: sum(record.pools[name] for record in records) for name in records[0].pools}
     return ScoredFile(
-        *(
-            np.concatenate([getattr(file, name) for file in files])
-            for name in ("weight", "stratum", "pool_id", "score")
-        ),
+        weight=np.concatenate([file.weight for file in files]),
+        stratum=np.concatenate([file.stratum for file in files]),
+        pool_id=np.concatenate([file.pool_id for file in files]),
+        score=np.concatenate([file.score for file in files]),
         record=replace(
             records[0], crossings=sum(record.crossings for record in records), pools=pools
         ),

@@ -155,8 +155,9 @@ def plan_for_score(
     units = [unit for each in files for unit in each]
     points: tuple[LawPoint, ...] = ()
     if law:
-        if len(units) <= len(_ROLES):
-            raise InputFileError(samples, "has one unit: a law needs samples of at least two")
+        if len({(unit.record.crossings, *unit.record.pools.items()) for unit in units}) > 1:
+            msg = "its tuning and evaluation files differ in size: a law needs a tier with units"
+            raise InputFileError(samples, msg)
         tier_units = load_tier(manifest.tier).units
         points = scaling_law(units, share, generator, total_khz, tier_units)
     return ScorePlan(
@@ -174,8 +175,10 @@ def _scored(
     path: Path, record: SampleFile, score_of: Callable[[ak.Array], NDArray[np.int64]]
 ) -> ScoredFile:
     events = read_events([path])
-    columns = (np.asarray(events[field]) for field in ("weight", "stratum", "pool_id"))
-    return ScoredFile(*columns, score=score_of(events), record=record)
+    weight, stratum, pool_id = (
+        np.asarray(events[field]) for field in ("weight", "stratum", "pool_id")
+    )
+    return ScoredFile(weight, stratum, pool_id, score_of(events), record)
 
 
 def _law_lines(law: Sequence[LawPoint]) -> list[str]:

@@ -72,8 +72,8 @@ def test_joined_units_count_all_events() -> None:
     assert both.rate_khz(threshold, TOTAL_KHZ) == pytest.approx(0.01 * TOTAL_KHZ, rel=0.01)
 
 
-def test_one_unit_makes_no_law() -> None:
-    with pytest.raises(InputFileError, match="has one unit: a law needs samples of at least two"):
+def test_files_of_different_sizes_make_no_law() -> None:
+    with pytest.raises(InputFileError, match="files differ in size: a law needs a tier with units"):
         plan_for_score(
             reference.FOLDER / "samples",
             model=None,
