@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -228,6 +230,18 @@ class _Steps:
             self._progress(self._done, self._total, text)
 
 
+def _end_with_parent() -> None:
+    """In a worker: end when the process that started it is killed, instead of waiting for ever."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 @contextmanager
 def _workers(
     jobs: int,
@@ -238,7 +252,7 @@ def _workers(
         return
     # Spawned, not forked: forking a process with threads (numba, pytest, a notebook) can hang.
     context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(jobs, mp_context=context)
+    executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_with_parent)
     try:
         yield lambda function, tasks: executor.map(function, *zip(*tasks, strict=True))
     finally:
