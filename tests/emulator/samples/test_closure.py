@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from emulator.samples import closure as closure_module
 from emulator.samples import generate, load_generator, load_manifest, load_response
 from emulator.samples.closure import OBSERVABLES, Closure, closure
 from emulator.samples.description import evaluation_pools
 from emulator.samples.pileup import load_pileup
+from emulator.samples.strata import class_probabilities
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,17 +63,16 @@ def test_wrong_probabilities_are_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Strata of muons with 0.7 times their probability, the rest with what they lack."""
-    right = closure_module.class_probabilities
 
     def wrong(means: ClassMeans) -> dict[str, float]:
-        found = right(means)
+        found = class_probabilities(means)
         for name in found:
             if name.endswith("_mu"):
                 found["minbias"] += 0.3 * found[name]
                 found[name] *= 0.7
         return found
 
-    monkeypatch.setattr(closure_module, "class_probabilities", wrong)
+    monkeypatch.setattr("emulator.samples.closure.class_probabilities", wrong)
     profile: PileupProfile = load_pileup("6")
     found = closure(
         pools, generator, response, SIGMA, pileup=profile, total_khz=26_000.0, crossings=12_000
