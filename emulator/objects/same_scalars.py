@@ -23,7 +23,7 @@ class SameScalars:
     >>> same.check("b.root", ["run"])
     Traceback (most recent call last):
         ...
-    emulator.errors.InputFileError: b.root: lacks weight, unlike a.root; do not mix such files
+    emulator.errors.InputFileError: b.root: its events have no weight, unlike those of a.root; do not mix such files
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,10 @@ class SameScalars:
         present = set(names) & set(OPTIONAL_SCALARS)
         first, expected = self._first = self._first or (fspath(path), present)
         if present != expected:
-            unlike = ", ".join(sorted(present ^ expected))
-            which = "has" if present > expected else "lacks"
-            problem = f"{which} {unlike}, unlike {first}; do not mix such files"
+            more, fewer = present - expected, expected - present
+            parts = [f"have {', '.join(sorted(more))}"] if more else []
+            parts += [f"have no {', '.join(sorted(fewer))}"] if fewer else []
+            problem = (
+                f"its events {' and '.join(parts)}, unlike those of {first}; do not mix such files"
+            )
             raise InputFileError(fspath(path), problem)

@@ -54,11 +54,11 @@ def test_weighted_and_unweighted_files_do_not_mix(tmp_path: Path, good: Path) ->
     weighted = events(1, weight=np.ones(1, int))
     write_nano(tmp_path / "w.root", [weighted], provenance={})
     with pytest.raises(
-        InputFileError, match=r"w\.root: has a weight for each event, unlike .*good"
+        InputFileError, match=r"w\.root: its events have weight, unlike those of .*good"
     ):
         read_events([good, tmp_path / "w.root"])
     with pytest.raises(
-        InputFileError, match=r"good\.root: has no weight for each event, unlike .*w\.root"
+        InputFileError, match=r"good\.root: its events have no weight, unlike those of .*w\.root"
     ):
         read_events([tmp_path / "w.root", good])
 

@@ -91,7 +91,9 @@ def test_codes_and_ranks_are_checked(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="codes of the processes must be different"):
         _changed(tmp_path, {"processes": twice})
     ranks = {**content["strata"], "ranks": ["minbias", "qcd20"]}
-    with pytest.raises(SettingsError, match="each forced muon stratum once"):
+    with pytest.raises(
+        SettingsError, match="each process, and each forced muon stratum, once; see minbias_mu"
+    ):
         _changed(tmp_path, {"strata": ranks})
     share = {**content["strata"], "importance_share": 1.0}
     with pytest.raises(SettingsError, match="importance_share must be 0 or more and less than 1"):

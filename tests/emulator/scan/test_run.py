@@ -274,7 +274,7 @@ def test_weighted_and_unweighted_files_are_not_mixed(make_plan: MakePlan, tmp_pa
     write_events(tmp_path / "plain.root", draw_events(50, 5, weighted=False))
     plan = with_file(make_plan(), SETTING, tmp_path / "plain.root")
     with pytest.raises(
-        InputFileError, match=r"plain\.root: lacks pool_id, stratum, weight, unlike"
+        InputFileError, match=r"plain\.root: its events have no pool_id, stratum, weight, unlike"
     ):
         run_scan(plan, tmp_path / "run")
 
