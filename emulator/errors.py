@@ -44,6 +44,20 @@ class MissingNameError(L1Error):
         return f"{self.where}: no {self.kind} {self.name!r}; nearest: {', '.join(near) or '(none at all)'}"
 
 
+class WorkerError(L1Error):
+    """A process that did part of the work died: it was killed, or memory was short."""
+
+    def __init__(self, work: str, advice: str) -> None:
+        super().__init__(work, advice)
+        self.work = work
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return (
+            f"a process of the {self.work} died (was it killed, or short of memory?); {self.advice}"
+        )
+
+
 class RangeError(L1Error):
     """An integer does not fit the range that its definition states."""
 

@@ -6,12 +6,13 @@ import multiprocessing
 import os
 import threading
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emulator.errors import InputFileError, SettingsError
+from emulator.errors import InputFileError, SettingsError, WorkerError
 from emulator.objects import load_scales
 from emulator.samples._optional import require
 from emulator.samples.detector import load_response
@@ -246,7 +247,13 @@ def _end_with_parent() -> None:
 def _workers(
     jobs: int,
 ) -> Iterator[_Run]:
-    """Give a function that maps tasks to results in order, here or in processes."""
+    """Give a function that maps tasks to results in order, here or in processes.
+
+    Raises
+    ------
+    WorkerError
+        If a process dies.
+    """
     if jobs == 1:
         yield lambda function, tasks: (function(*task) for task in tasks)
         return
@@ -255,6 +262,9 @@ def _workers(
     executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_with_parent)
     try:
         yield lambda function, tasks: executor.map(function, *zip(*tasks, strict=True))
+    except BrokenProcessPool as error:
+        advice = "finished pools are kept: start it again, with fewer jobs if memory was short"
+        raise WorkerError("production", advice) from error
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
 

@@ -15,12 +15,16 @@ UNKNOWN = "\N{EN DASH}"
 def number(value: float, digits: int = 3) -> str:
     """Return a number with some significant digits and no exponent, thousands set apart.
 
+    Less than a billionth is what sums of floats leave of 0, and shown as 0.
+
     Examples
     --------
-    >>> [number(value) for value in (0, 0.000412345, 1.04, 26314.7)]
+    >>> [number(value) for value in (2e-15, 0.000412345, 1.04, 26314.7)]
     ['0', '0.000412', '1.04', '26,315']
     """
-    if value == 0 or not math.isfinite(value):
+    if abs(value) < 0.5e-9:
+        return "0"
+    if not math.isfinite(value):
         return f"{value:g}"
     decimals = digits - 1 - math.floor(math.log10(abs(value)))
     return f"{value:,.{min(max(decimals, 0), 9)}f}"
@@ -52,14 +56,18 @@ def span(low: float | None, high: float | None, *, scale: float = 1.0) -> str:
 def with_error(value: float, error: float) -> str:
     """Return a value and its error, both to the second digit of the error.
 
+    An error below the ninth digit is what summing floats leaves of none.
+
     Examples
     --------
-    >>> with_error(1.0352, 0.0711), with_error(10.2, 0.0), with_error(26314.7, 123.4)
+    >>> with_error(1.0352, 0.0711), with_error(10.2, 2e-15), with_error(26314.7, 123.4)
     ('1.035 ± 0.071', '10.2 ± 0', '26,315 ± 123')
     """
+    if 0 < error < 1e-9 * max(abs(value), 1.0):
+        error = 0.0
     if not error > 0 or not math.isfinite(error):
         return f"{number(value)} ± {error:g}"
-    decimals = min(max(1 - math.floor(math.log10(error)), 0), 9)
+    decimals = max(1 - math.floor(math.log10(error)), 0)
     return f"{value:,.{decimals}f} ± {error:,.{decimals}f}"
 
 

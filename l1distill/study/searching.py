@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from distill.sampling import split
 from distill.search.judge import Judge
 from distill.search.trials import Search, count_finished, open_search, results
 from distill.training import torch_threads
-from emulator.errors import SettingsError
+from emulator.errors import SettingsError, WorkerError
 from emulator.features import load_layout
 from emulator.files import replace_file
 from emulator.results import table
@@ -26,6 +27,7 @@ from l1distill.study.stages import training
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import Future
     from pathlib import Path
 
     import numpy as np
@@ -98,13 +100,21 @@ def run_search(
                 for number in range(1, workers)
             ]
             search.run(study, wanted, tell=lambda trial: _say(context.reporter, trial))
-            for other in others:
-                other.result()
+            _wait_for(others)
     else:
         search.run(study, wanted, tell=lambda trial: _say(context.reporter, trial))
     outcome = SearchOutcome(search_folder(context.run), url, count_finished(study), results(study))
     _write(context, outcome)
     return outcome
+
+
+def _wait_for(others: list[Future[None]]) -> None:
+    try:
+        for other in others:
+            other.result()
+    except BrokenProcessPool as error:
+        advice = "finished trials are kept: start it again, with fewer workers if memory was short"
+        raise WorkerError("search", advice) from error
 
 
 def prepared(context: Context, models: Path) -> tuple[Search, str]:

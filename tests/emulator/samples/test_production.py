@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from emulator.errors import L1Error, MissingNameError, SettingsError
+from emulator.errors import L1Error, MissingNameError, SettingsError, WorkerError
 from emulator.objects.reader import open_file, read_events
 from emulator.samples import (
     GeneratorSettings,
@@ -339,6 +340,15 @@ def test_without_pythia_nothing_is_made(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(L1Error, match=r"pip install 'l1distill\[samples\]'"):
         generate("smoke", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_worker_that_dies_is_told() -> None:
+    # As the kernel ends a process for want of memory.
+    with (
+        pytest.raises(WorkerError, match=r"a process of the production died .* start it again"),
+        production._workers(2) as run,
+    ):
+        list(run(os._exit, [(1,), (1,)]))
 
 
 def test_importing_the_package_does_not_import_pythia() -> None:
