@@ -16,11 +16,16 @@ if TYPE_CHECKING:
 
     from emulator.model import Model
     from firmware.cost import CostFigure
+    from firmware.rtl import RtlSettings
 
 Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder of the project; replaced.")]
-Clock = Annotated[float, typer.Option("--clock", help="Period of the clock in ns.")]
-Part = Annotated[str, typer.Option(help="Name of the FPGA.")]
-PART = "xcvu13p-flga2577-2-e"
+OnBoard = Annotated[
+    str, typer.Option(help="VU13P, or uGT: part and clock of the Global Trigger of Run 3.")
+]
+Clock = Annotated[
+    float | None, typer.Option("--clock", help="Period of the clock in ns, if not the board's.")
+]
+Part = Annotated[str | None, typer.Option(help="Name of the FPGA, if not the board's.")]
 #: Of reports; `firmware reports` shows all that they say.
 QUANTITIES = {"luts", "ffs", "dsps", "latency_ns"}
 
@@ -53,8 +58,9 @@ def rtl(
     model: ModelFile,
     output: Folder,
     *,
-    clock: Clock = 5.0,
-    part: Part = PART,
+    board: OnBoard = "VU13P",
+    clock: Clock = None,
+    part: Part = None,
     jobs: Jobs = PROCESSORS,
     as_json: AsJson = False,
 ) -> int:
@@ -65,9 +71,9 @@ def rtl(
         l1distill firmware rtl student.json -o rtl --clock 5
     """
     from emulator.model import load_model
-    from firmware.rtl import RtlSettings, build_project
+    from firmware.rtl import build_project
 
-    settings = RtlSettings(clock_period_ns=clock, part=part)
+    settings = _rtl_settings(board, clock, part)
     project = build_project(load_model(model).graph, output.resolve(), settings, jobs=jobs)
     if as_json:
         print_json(project.as_dict())
@@ -78,7 +84,7 @@ def rtl(
     else:
         typer.echo(
             f"latency: {project.timing.latency_clocks} clocks, {project.latency_ns:g} ns at "
-            f"{clock:g} ns a clock; a new crossing every "
+            f"{settings.clock_period_ns:g} ns a clock; a new crossing every "
             f"{project.timing.initiation_interval_clocks} clock (measured in the RTL simulation)"
         )
     size = project.estimate
@@ -92,8 +98,9 @@ def rtl(
 def estimate(
     model: ModelFile,
     *,
-    clock: Clock = 5.0,
-    part: Part = PART,
+    board: OnBoard = "VU13P",
+    clock: Clock = None,
+    part: Part = None,
     plan: Annotated[
         bool, typer.Option(help="Ask alkaid too, about ten seconds (extra rtl).")
     ] = True,
@@ -117,9 +124,8 @@ def estimate(
     """
     from emulator.model import load_model
     from firmware.cost import estimate_cost
-    from firmware.rtl import RtlSettings
 
-    settings = RtlSettings(clock_period_ns=clock, part=part)
+    settings = _rtl_settings(board, clock, part)
     loaded = load_model(model)
     reported = [figure for folder in reports or () for figure in _reported(folder, loaded)]
     ask = partial(estimate_cost, loaded.graph, settings, plan=plan, synthesis=synthesis)
@@ -138,6 +144,15 @@ def estimate(
     )
     _print_flows(figures)
     return 0
+
+
+def _rtl_settings(board: str, clock: float | None, part: str | None) -> RtlSettings:
+    """Return clock and part of a board, or what was asked instead."""
+    from firmware.hls import HlsSettings
+    from firmware.rtl import RtlSettings
+
+    chosen = HlsSettings.for_board(board, clock_period_ns=clock, part=part)
+    return RtlSettings(clock_period_ns=chosen.clock_period_ns, part=chosen.part)
 
 
 def _reported(folder: Path, model: Model) -> tuple[CostFigure, ...]:

@@ -126,7 +126,9 @@ def test_estimate_shows_reports_of_the_network_only(
 
 def test_rtl_measures_its_latency(program: Program, model_file: Path, tmp_path: Path) -> None:
     folder = tmp_path / "rtl"
-    ended = program("firmware", "rtl", model_file, "-o", folder, "--clock", 10, "-j", 1)
+    ended = program(
+        "firmware", "rtl", model_file, "-o", folder, "--board", "uGT", "--clock", 10, "-j", 1
+    )
     assert ended.code == 0
     assert "a new crossing every 1 clock (measured in the RTL simulation)" in ended.out
     assert (folder / "src" / "l1network.v").exists()
@@ -140,6 +142,7 @@ def test_rtl_measures_its_latency(program: Program, model_file: Path, tmp_path: 
         (("build", "--backend", "Quartus"), "unknown backend 'Quartus'; known: Vitis, Vivado"),
         (("build", "--reuse-factor", "0"), "reuse_factor must be at least 1, got 0"),
         (("rtl", "--clock", "0"), "clock_period_ns must be positive, got 0"),
+        (("rtl", "--board", "Basys"), "unknown board 'Basys'; known: VU13P, uGT"),
     ],
 )
 def test_refused(
