@@ -221,7 +221,8 @@ class ScoreCounts:
             seed=crossings.seed,
             has_pools=crossings.has_pools,
             ranges=crossings.ranges,
-            total=crossings.total,
+            # All crossings stand in rows: summing these spares drawing every block's replicas again.
+            total=_summed(*counts),
         )
 
     @classmethod
@@ -414,13 +415,8 @@ class ScoreCounts:
         )
 
     def _sums(self, row: int) -> Passing:
-        return Passing(
-            entries=int(self.entries[row:].sum()),
-            weight=int(self.weights[row:].sum()),
-            weight_squared=(exact_sum(self.squares[row:, 0]) << 64)
-            + exact_sum(self.squares[row:, 1]),
-            replicas=self.replicas[row:].sum(axis=0, dtype=np.int64),
-        )
+        columns = (self.entries, self.weights, self.squares, self.replicas)
+        return _summed(*(column[row:] for column in columns))
 
     def _largest(self, more: Passing) -> int:
         """Return the largest sum of weights of all rows or a replica, with some more."""
@@ -450,6 +446,21 @@ def merge_all(parts: Any) -> ScoreCounts:
     for part in iterator:
         result += part
     return result
+
+
+def _summed(
+    entries: NDArray[np.int64],
+    weights: NDArray[np.int64],
+    squares: NDArray[np.uint64],
+    replicas: NDArray[np.int64],
+) -> Passing:
+    """Sum rows, which hold no more than an int64 takes."""
+    return Passing(
+        entries=int(entries.sum()),
+        weight=int(weights.sum()),
+        weight_squared=(exact_sum(squares[:, 0]) << 64) + exact_sum(squares[:, 1]),
+        replicas=replicas.sum(axis=0, dtype=np.int64),
+    )
 
 
 def require_one_bootstrap(*counts: ScoreCounts) -> None:
