@@ -415,8 +415,9 @@ class ScoreCounts:
         )
 
     def _sums(self, row: int) -> Passing:
-        columns = (self.entries, self.weights, self.squares, self.replicas)
-        return _summed(*(column[row:] for column in columns))
+        return _summed(
+            self.entries[row:], self.weights[row:], self.squares[row:], self.replicas[row:]
+        )
 
     def _largest(self, more: Passing) -> int:
         """Return the largest sum of weights of all rows or a replica, with some more."""
