@@ -115,8 +115,9 @@ def test_weighted_and_unweighted_files_are_not_mixed(
 ) -> None:
     with_weights = write_sample("a.root", 10, 1)
     without = write_sample("b.root", 10, 2, weighted=False)
-    for paths, which in (((with_weights, without), "lacks"), ((without, with_weights), "has")):
-        with pytest.raises(InputFileError, match=f"{paths[1].name}: {which} pool_id, stratum, wei"):
+    for paths, which in (((with_weights, without), "no "), ((without, with_weights), "")):
+        told = f"{paths[1].name}: its events have {which}pool_id, stratum, weight, unlike"
+        with pytest.raises(InputFileError, match=told):
             emulate_files(small_model, paths, tmp_path / "scores.root", threads=1)
     assert not (tmp_path / "scores.root").exists()
     assert sum(len(events) for events in chunks_of_events([without, without])) == 20
