@@ -21,7 +21,7 @@ from distill.recipe import (
 )
 from distill.targets import TARGET_OF_REFERENCE, LogTarget
 from distill.teachers import Autoencoder, teacher_loss
-from distill.training import Trainer, torch_threads
+from distill.training import Trainer, chosen_device, torch_threads
 from emulator.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -120,11 +120,16 @@ def cotrain(
     Raises
     ------
     SettingsError
-        If the recipe trains no float student.
+        If the recipe trains no float student, or the two on different devices.
     """
     steps = stages or Stages()
     if recipe.student.training is None:
         msg = "co-training needs the settings of a float student"
+        raise SettingsError(msg)
+    if chosen_device(recipe.teacher_training.device) != chosen_device(
+        recipe.student.training.device
+    ):
+        msg = "co-training: teacher and student must be trained on the same device"
         raise SettingsError(msg)
     seen = for_student or background
     with torch_threads(recipe.teacher_training.threads):

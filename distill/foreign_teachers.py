@@ -52,14 +52,14 @@ class ModuleTeacher(nn.Module):
         TrainingDataError
             If the module returns anything but one finite number for each crossing.
         """
-        # A module in single precision is asked in single precision.
-        own = next((each.dtype for each in self.module.parameters()), rows.dtype)
-        found = self.module(rows.to(own))
+        # A module in single precision is asked in single precision, one on a GPU there.
+        own = next(self.module.parameters(), rows)
+        found = self.module(rows.to(own.device, own.dtype))
         if not isinstance(found, torch.Tensor) or found.numel() != len(rows):
             shape = tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
             msg = f"a teacher must return one score for each crossing, got {shape} for {len(rows)} crossings"
             raise TrainingDataError(msg)
-        scores = found.reshape(len(rows)).to(rows.dtype)
+        scores = found.reshape(len(rows)).to(rows)
         if not bool(torch.isfinite(scores).all()):
             bad = int((~torch.isfinite(scores)).nonzero()[0, 0])
             msg = f"the teacher's score of crossing {bad} of {len(rows)} is {float(scores[bad])}"

@@ -103,7 +103,8 @@ class LearnedCast(nn.Module):
         fraction = self.fraction()
         with torch.no_grad():
             raw = torch.round(self.largest * torch.exp2(fraction))
-            needed = torch.where(raw >= 1.0, torch.floor(torch.log2(raw.clamp(min=1.0))) + 1.0, 0.0)
+            # The exponent is exact where a logarithm may round.
+            needed = torch.frexp(raw).exponent.to(raw.dtype)
             alive = needed > 0.0
         # One bit of fraction more is one bit more, unless none is left.
         return needed + torch.where(alive, fraction - fraction.detach(), 0.0)

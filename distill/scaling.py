@@ -156,8 +156,10 @@ class InputScaling:
 
     def float_values(self, rows: Tensor) -> Tensor:
         """Return ``(x - offset) / 2**shift`` without rounding or limits, for the float student."""
-        offsets = torch.tensor(self.offsets, dtype=rows.dtype)
-        factors = torch.exp2(-torch.tensor(self.shifts, dtype=rows.dtype))
+        offsets = torch.tensor(self.offsets, dtype=rows.dtype, device=rows.device)
+        # Powers of two of Python are exact, whatever a device makes of exp2.
+        steps = [2.0**-shift for shift in self.shifts]
+        factors = torch.tensor(steps, dtype=rows.dtype, device=rows.device)
         return (rows - offsets) * factors
 
     def as_dict(self) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def quantized_scores(student: QuantStudent, rows: NDArray[np.int16]) -> NDArray[
 
 
 def _scores(network: nn.Module, rows: NDArray[np.int16]) -> NDArray[np.float64]:
-    doubles = deepcopy(network).double()
+    doubles = deepcopy(network).to("cpu", torch.float64)
     result = np.empty(len(rows), dtype=np.float64)
     with torch.no_grad():
         for start in range(0, len(rows), _CHUNK):

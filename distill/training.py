@@ -238,9 +238,11 @@ class Trainer:
     @property
     def finished(self) -> bool:
         """Whether all epochs are done, or the loss has not fallen for too long."""
-        done = len(self.epochs)
-        waited = done - 1 - self.best_epoch
-        return done >= self.settings.epochs or waited >= self.settings.patience
+        return self._is_enough(len(self.epochs), self.best_epoch)
+
+    def _is_enough(self, n_epochs: int, best_epoch: int) -> bool:
+        waited = n_epochs - 1 - best_epoch
+        return n_epochs >= self.settings.epochs or waited >= self.settings.patience
 
     def learn_from(self, training: Sequence[Tensor], validation: Sequence[Tensor]) -> None:
         """Take other tensors of the same crossings from now on, as when targets change.
@@ -332,12 +334,16 @@ class Trainer:
             If it is of another training.
         """
         found = content.get("identity")
-        if found != self.identity:
-            differing = sorted(
-                key
-                for key, value in self.identity.items()
-                if not isinstance(found, dict) or found.get(key) != value
-            )
+        differing = sorted(
+            key
+            for key, value in self.identity.items()
+            if not isinstance(found, dict) or found.get(key) != value
+        )
+        epochs = [Epoch(**epoch) for epoch in content.get("epochs", [])]
+        best_epoch = int(content.get("best_epoch", 0))
+        # Where it was trained matters only if there is more to train.
+        done = differing == ["device"] and self._is_enough(len(epochs), best_epoch)
+        if differing and not done:
             msg = (
                 f"{path}: a checkpoint of another training, it differs in {', '.join(differing)}; "
                 "delete it or start without resuming"
@@ -345,8 +351,8 @@ class Trainer:
             raise CheckpointError(msg)
         self.network.load_state_dict(content["network"])
         self.optimizer.load_state_dict(content["optimizer"])
-        self.epochs = [Epoch(**epoch) for epoch in content["epochs"]]
-        self.best_epoch = content["best_epoch"]
+        self.epochs = epochs
+        self.best_epoch = best_epoch
         self.best_state = content["best_state"]
 
 
@@ -387,7 +393,7 @@ def _sha256(tensors: Sequence[Tensor]) -> str:
     digest = hashlib.sha256()
     for tensor in tensors:
         digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().contiguous().numpy().data)
+        digest.update(tensor.detach().cpu().contiguous().numpy().data)
     return digest.hexdigest()
 
 

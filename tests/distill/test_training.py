@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from distill.checkpoints import load_checkpoint, save_checkpoint
 from distill.errors import CheckpointError, TrainingDataError, TrainingError
 from distill.training import (
     Epoch,
@@ -118,6 +119,33 @@ def test_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
         train(build(), other, checkpoint=path, resume=True)
     with pytest.raises(CheckpointError, match="differs in data_sha256"):
         train(build(seed=9), checkpoint=path, resume=True)
+
+
+def test_a_finished_training_of_another_device_is_only_read(tmp_path: Path) -> None:
+    whole, path = build(), tmp_path / "test.pt"
+    history = train(whole, checkpoint=path)
+
+    def written_on_a_gpu() -> None:
+        content = load_checkpoint(path)
+        assert content["identity"]["device"] == "cpu" or torch.cuda.is_available()
+        content["identity"]["device"] = "somewhere else"
+        save_checkpoint(path, content)
+
+    written_on_a_gpu()
+    again = build()
+    assert train(again, checkpoint=path, resume=True) == history
+    assert same(again, whole)
+
+    def interrupt(_stage: str, epoch: Epoch) -> None:
+        if epoch.epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(build(), checkpoint=path, progress=interrupt)
+    written_on_a_gpu()
+    # The rest would not be that of the other device.
+    with pytest.raises(CheckpointError, match="differs in device; delete it"):
+        train(build(), checkpoint=path, resume=True)
 
 
 def test_stops_early_and_keeps_the_best_epoch() -> None:
