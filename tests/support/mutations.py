@@ -27,7 +27,7 @@ from collections import deque
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import awkward as ak
 import numba
@@ -149,11 +149,14 @@ class Copy:
     def take_kernels(self, other: Copy) -> None:
         """Take over the kernels of another copy: numba names their folders by the sources' path."""
         for folder in {path.parent for path in self.sources.rglob("*.py")}:
-            there = other.sources / folder.relative_to(self.sources) / "x.py"
-            compiled = other.cache / UserProvidedCacheLocator.get_suitable_cache_subpath(there)
+            compiled = other._kernels_of(folder.relative_to(self.sources))
             if compiled.is_dir():
-                mine = UserProvidedCacheLocator.get_suitable_cache_subpath(folder / "x.py")
-                shutil.copytree(compiled, self.cache / mine)
+                shutil.copytree(compiled, self._kernels_of(folder.relative_to(self.sources)))
+
+    def _kernels_of(self, package: Path) -> Path:
+        locator: Any = UserProvidedCacheLocator
+        subpath: str = locator.get_suitable_cache_subpath(self.sources / package / "x.py")
+        return self.cache / subpath
 
 
 @dataclass
