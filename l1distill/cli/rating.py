@@ -113,6 +113,7 @@ def rates(
     from l1distill.menu_file import load_rated_menu
     from l1distill.menu_rating import rate_menu
     from l1distill.report.rates_page import write_rates_report
+    from l1distill.score_grid import grid_steps, step_words
 
     # What was typed is checked before any file is read.
     chosen = _scenario(scenario, bunches)
@@ -157,8 +158,14 @@ def rates(
     }
     more = {name: frame for name, frame in frames.items() if len(frame)}
     zero_bias = {"background": background, **({"measure": measure} if measure else {})}
+    steps = grid_steps(setting, [scorer.model.name], targets, chosen)
     caveats = sample_caveats({**zero_bias, **named}, chosen, background=zero_bias)
-    plain = {**plain_rates(result, rated, more), "caveats": list(caveats)}
+    plain = {
+        **plain_rates(result, rated, more),
+        "grid_steps": [step.as_dict() for step in steps],
+        "grid_notes": step_words(steps),
+        "caveats": list(caveats),
+    }
     if output is not None:
         write_tables(result, rated, output, more)
         write_rates_report(output, scorer.model.name, plain, result, tuple(objects))
@@ -169,7 +176,7 @@ def rates(
         return 0
     print_rates(result, rated)
     print_groups(more)
-    print_caveats(caveats)
+    print_caveats([*caveats, *step_words(steps)])
     if output is not None:
         typer.echo(f"report.html, plots, tables and results.json: {output}")
     return 0

@@ -9,8 +9,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from emulator.files import replace_file
 from l1distill.report import cost_tables, dependence_parts, menu_tables, tables
+from l1distill.report.doubts import doubts
 from l1distill.report.summary import summary
-from l1distill.report.training_notes import training_statement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,13 +62,12 @@ def write_page(run: RunResults, plots: Mapping[str, SavedPlot], path: Path) -> P
     path
         Where to write it.
     """
-    doubts = training_statement(run)
     return render(
         path,
         study=run.study,
         scenario=run.scenario,
         simulation=run.is_simulation,
-        summary=[*summary(run), *([doubts] if doubts is not None else [])],
+        summary=[*summary(run), *doubts(run)],
         sections=_sections(run, plots),
     )
 

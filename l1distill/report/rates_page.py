@@ -9,6 +9,7 @@ import pandas as pd
 
 from emulator.files import replace_file
 from l1distill.report import dependence_parts, menu_tables, tables
+from l1distill.report.doubts import doubts
 from l1distill.report.efficiency_plots import efficiency_plots, overview_plot
 from l1distill.report.figures import plot_style, save_plot
 from l1distill.report.page import Section, render
@@ -85,7 +86,7 @@ def write_rates_report(
         study=title,
         scenario=run.scenario,
         simulation=False,
-        summary=rates_summary(run),
+        summary=[*rates_summary(run), *doubts(run)],
         sections=_sections(run, {plot.name: plot for plot in saved}),
     )
     return [page, folder / "results.json", *(file for plot in saved for file in plot.files)]

@@ -14,8 +14,8 @@ from l1distill.dependence import rates_in_groups, turn_ons
 from l1distill.evaluation import Bootstrap, compare_models, evaluate
 from l1distill.menu_file import load_rated_menu
 from l1distill.menu_rating import rate_menu
+from l1distill.score_grid import grid_steps, step_words
 from l1distill.score_table import ScoreTable
-from l1distill.study.grid import grid_steps, step_words
 from l1distill.study.roles import MEASURING, SETTING
 from l1distill.study.stages.scoring import EMULATOR, TEACHER
 

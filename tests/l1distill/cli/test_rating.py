@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import pandas as pd
 import pytest
 from browser import faults_at
 
-from emulator.model import load_model
+from emulator.graph import Graph
+from emulator.model import load_model, save_model
 from emulator.objects import write_nano
 from emulator.rates import load_scenario
 from l1distill.emulation import Scorer
@@ -149,6 +151,28 @@ def test_another_pileup_is_said(
     (caveat,) = program(*words, "--json").json["caveats"]
     assert caveat.startswith(sentence)
     assert program(*words, "--scenario", "run3_pu50", "--json").json["caveats"] == []
+
+
+def test_a_coarse_score_is_said(
+    program: Program, words: tuple[object, ...], small_model: Model, tmp_path: Path
+) -> None:
+    found = program(*words, "--json").json
+    *before, last = small_model.graph.nodes
+    coarse = replace(last, format=replace(last.format, width=last.format.width - 5))
+    model = replace(small_model, graph=Graph((*before, coarse), small_model.graph.outputs))
+    save_model(model, tmp_path / "coarse.json")
+    ended = program(words[0], tmp_path / "coarse.json", *words[2:], "-o", tmp_path / "out")
+    (note,) = (line for line in ended.out.splitlines() if line.startswith("note: "))
+    plain = json.loads((tmp_path / "out" / "results.json").read_text())
+    fine_step, step = (each["grid_steps"][0] for each in (found, plain))
+    assert (step["target_khz"], step["fine"]) == (3000.0, False)
+    assert step["step"] > 8 * fine_step["step"]
+    (sentence,) = plain["grid_notes"]
+    percent = f"{100 * step['step']:.2g} % at 3000 kHz"
+    assert sentence.startswith(f"one step of the score of small moves the rate by {percent}")
+    assert note == f"note: {sentence}"
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert f"O{sentence[1:]}." in page.replace("\u00a0", " ")
 
 
 def test_halves_share_no_pool_event(make_events: MakeEvents) -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from emulator.rates import load_scenario
+from l1distill.score_grid import grid_steps, rate_step, step_words
 from l1distill.score_table import ScoreTable
-from l1distill.study.grid import grid_steps, rate_step, step_words
 
 
 @pytest.mark.parametrize("per_step", [0.01, 0.05, 0.3])
@@ -43,5 +43,5 @@ def test_a_coarse_score_is_named_at_its_lowest_rate() -> None:
     steps = grid_steps(table, ["teacher", "emulator"], rates, scenario)
     assert [one.fine for one in steps] == [True, True, False, False]
     (sentence,) = step_words(steps)
-    assert sentence.startswith("one step of the score of the emulator moves the rate by ")
+    assert sentence.startswith("one step of the score of emulator moves the rate by ")
     assert f"at {rates[0]:g} kHz" in sentence

@@ -118,8 +118,9 @@ def step_words(steps: Sequence[GridStep]) -> list[str]:
         one.model: one for one in sorted(steps, key=lambda one: -one.target_khz)
     }
     return [
-        f"one step of the score of the {one.model} moves the rate by {100 * one.step:.2g} % at "
-        f"{one.target_khz:g} kHz; more fraction bits of its score would set thresholds finer"
+        f"one step of the score of {one.model} moves the rate by {100 * one.step:.2g} % at "
+        f"{one.target_khz:g} kHz, more than {100 * MAX_STEP:g} %; more fraction bits of its score would "
+        "set thresholds finer"
         for one in lowest.values()
         if not one.fine
     ]
