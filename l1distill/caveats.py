@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emulator.errors import L1Error
-from emulator.objects import open_file
+from emulator.objects import expand_paths, open_file
 from emulator.scan import MEASURING, SETTING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from emulator.objects.reader import Reader
+    from emulator.objects.reader import Reader, Source
     from emulator.rates import RateScenario
     from emulator.scan import Condition
 
@@ -29,6 +29,7 @@ def sample_caveats(
     scenario: RateScenario,
     *,
     background: Iterable[str],
+    source: Source = "unpacked",
     skip_unreadable: bool = False,
 ) -> tuple[str, ...]:
     """Return what a reader of the rates must know, one sentence each.
@@ -36,11 +37,13 @@ def sample_caveats(
     Parameters
     ----------
     files
-        Files by the name of the sample or of its role.
+        Files, patterns, folders or lists of files by the name of the sample or of its role.
     scenario
         What the rates are quoted for.
     background
         The keys of ``files`` that must be independent of each other.
+    source
+        Which objects of the files are read.
     skip_unreadable
         Pass over files that cannot be opened, which are told elsewhere; else they are errors.
 
@@ -51,7 +54,8 @@ def sample_caveats(
     files do not say.
     """
     readers = {
-        name: list(_opened(paths, skip_unreadable=skip_unreadable)) for name, paths in files.items()
+        name: list(_opened(paths, source, skip_unreadable=skip_unreadable))
+        for name, paths in files.items()
     }
     notes = {
         name: [(Path(path), reader.provenance()) for path, reader in named]
@@ -63,7 +67,7 @@ def sample_caveats(
         for path, note in named
         for sentence in _other_pileup(path, note, scenario)
     ]
-    found += _from_floats(pair for named in readers.values() for pair in named)
+    found += _of_readers([pair for named in readers.values() for pair in named])
     return (*found, *_shared_pools({name: notes[name] for name in background}))
 
 
@@ -80,29 +84,36 @@ def condition_caveats(conditions: Iterable[Condition]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def float_caveats(paths: Iterable[str | Path]) -> tuple[str, ...]:
-    """Return a sentence if integers of some files are mapped from floats.
+def file_caveats(paths: Iterable[str | Path], *, source: Source = "unpacked") -> tuple[str, ...]:
+    """Return a sentence if integers of some files are mapped from floats, and for each that looks damaged.
 
-    Every command that reads objects shows it, so that no rate of such files is taken for a trigger's.
+    Every command that reads objects shows them, so that no rate of floats is taken for a trigger's, and no
+    decision on a damaged vector for a published one.
 
     Parameters
     ----------
-    paths
+    paths, source
         Files as `emulator.objects.open_file` takes them.
     """
-    files = dict.fromkeys(str(path) for path in paths)
-    return _from_floats((path, open_file(path)) for path in files)
+    files = dict.fromkeys(expand_paths(list(paths)))
+    return _of_readers([(path, open_file(path, source=source)) for path in files])
 
 
 def _opened(
-    paths: Iterable[str | Path], *, skip_unreadable: bool
+    paths: Iterable[str | Path], source: Source, *, skip_unreadable: bool
 ) -> Iterator[tuple[str | Path, Reader]]:
     for path in paths:
         try:
-            yield path, open_file(path)
+            for file in expand_paths(path):
+                yield file, open_file(file, source=source)
         except L1Error:
             if not skip_unreadable:
                 raise
+
+
+def _of_readers(readers: Sequence[tuple[str | Path, Reader]]) -> tuple[str, ...]:
+    damaged = (f"{path}: {sign}" for path, reader in readers for sign in reader.signs_of_damage())
+    return (*_from_floats(readers), *damaged)
 
 
 def _from_floats(readers: Iterable[tuple[str | Path, Reader]]) -> tuple[str, ...]:

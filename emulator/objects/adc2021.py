@@ -36,6 +36,10 @@ _DATASETS: Final = ("Particles", "X_train", "X_test", "X_val", "Data")
 
 _ROWS: Final = 19
 
+#: No object has more energy than the two beams (GeV), and no angle lies beyond a full turn.
+_MOST_PT_GEV: Final = 14_000.0
+_MOST_PHI: Final = 2 * math.pi
+
 #: Rows of each collection, its class code, and the fields that eta and phi become.
 _SLOTS: Final = {
     "etm": (slice(0, 1), 1, (), ("phi",)),
@@ -124,8 +128,10 @@ def _chosen(path: str, offered: list[str], asked: str | None) -> str:
 
 
 def _check(path: str, values: NDArray[np.float64], start: int) -> None:
-    """Check that numbers are finite, no pT is negative, and classes are those of their rows."""
-    wrong = ~np.isfinite(values).all(axis=2) | (values[..., 0] < 0)
+    """Check that numbers are finite and can be of an object, and classes are those of their rows."""
+    pt, phi = values[..., 0], values[..., 2]
+    wrong = ~np.isfinite(values).all(axis=2) | (pt < 0) | (pt > _MOST_PT_GEV)
+    wrong |= abs(phi) > _MOST_PHI
     if values.shape[2] == 4:
         for rows, code, _, _ in _SLOTS.values():
             classes = values[:, rows, 3]

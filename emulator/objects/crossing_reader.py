@@ -87,6 +87,10 @@ class CrossingReader(ABC):
         """Return what a user must know, one sentence each."""
         return ()
 
+    def signs_of_damage(self) -> tuple[str, ...]:
+        """Return what an undamaged file does not show, one sentence each."""
+        return ()
+
     def provenance(self) -> dict[str, Any]:
         """Return what the writer of the file noted about it."""
         return {}

@@ -22,6 +22,7 @@ from emulator.objects.parquet_layout import (
     WEIGHT_COLUMNS,
     find_places,
 )
+from emulator.objects.parquet_statistics import check_limits, noted_limits
 from emulator.objects.sha256_files import verify_sha256
 
 if TYPE_CHECKING:
@@ -92,12 +93,18 @@ class _Table:
                 ends = np.cumsum([before, *groups])
                 wanted = [k for k in range(len(groups)) if ends[k + 1] > first]
                 before, row = int(ends[-1]), int(ends[wanted[0]]) if wanted else 0
-                for batch in file.iter_batches(_BATCH_ROWS, row_groups=wanted, columns=columns):
-                    if batch.num_columns != len(columns):
-                        raise InputFileError(path, f"lacks one of the columns {', '.join(columns)}")
-                    row += batch.num_rows
-                    if row > first:
-                        yield batch.slice(max(0, batch.num_rows - (row - first)))
+                for group in wanted:
+                    limits = noted_limits(file.metadata.row_group(group))
+                    for batch in file.iter_batches(
+                        _BATCH_ROWS, row_groups=[group], columns=columns
+                    ):
+                        if batch.num_columns != len(columns):
+                            lacking = ", ".join(columns)
+                            raise InputFileError(path, f"lacks one of the columns {lacking}")
+                        check_limits(batch, limits, path)
+                        row += batch.num_rows
+                        if row > first:
+                            yield batch.slice(max(0, batch.num_rows - (row - first)))
 
 
 class ParquetReader(CrossingReader):

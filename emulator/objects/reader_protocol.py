@@ -60,5 +60,8 @@ class Reader(Protocol):
         be read; such a collection is empty then. Formats that are read whole give everything all the same.
         """
 
+    def signs_of_damage(self) -> tuple[str, ...]:
+        """Return what an undamaged file does not show though its form allows it, one sentence each."""
+
     def provenance(self) -> dict[str, Any]:
         """Return what the writer of the file noted about it."""

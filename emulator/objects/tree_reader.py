@@ -144,6 +144,10 @@ class TreeReader:
         )
         return other
 
+    def signs_of_damage(self) -> tuple[str, ...]:
+        """Return nothing: what trees can show of damage is an error."""
+        return ()
+
     def provenance(self) -> dict[str, Any]:
         """Return what the writer of the file noted about it; empty for files of the experiment."""
         with open_root(self.path) as file:

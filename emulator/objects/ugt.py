@@ -111,16 +111,19 @@ class UgtReader(CrossingReader):
         """Number of algorithm bits."""
         return ALGORITHMS
 
-    def notes(self) -> tuple[str, ...]:
-        """Return what an undamaged file of the trigger does not show, in sentences."""
-        notes = [
+    def signs_of_damage(self) -> tuple[str, ...]:
+        """Return what the trigger would not send, one sentence each."""
+        return tuple(
             f"{count} crossings with {what}: the file may be damaged"
             for what, count in oddities(self._words).items()
-        ]
-        if self.entries < ORBIT_CROSSINGS:
-            lines = f"{self.entries} of the {ORBIT_CROSSINGS} crossings of an orbit"
-            notes.insert(0, f"{lines}: the file may be cut short")
-        return tuple(notes)
+        )
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what an undamaged file of the trigger does not show, in sentences."""
+        if self.entries == ORBIT_CROSSINGS:
+            return self.signs_of_damage()
+        lines = f"{self.entries} of the {ORBIT_CROSSINGS} crossings of an orbit"
+        return (f"{lines}: the file may be cut short", *self.signs_of_damage())
 
     def parts(self, ranges: Sequence[tuple[int, int]], *, bits: bool) -> Iterator[Part]:
         """Return the words of each range, decoded."""

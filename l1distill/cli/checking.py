@@ -70,7 +70,7 @@ def check(
         l1distill check student.json --background zerobias.root --expect expectation.json
     """
     from emulator.model import load_model
-    from l1distill.caveats import float_caveats
+    from l1distill.caveats import file_caveats
     from l1distill.gates.check import BACKGROUND, changes, find, judge_speed
     from l1distill.gates.expectation import Expectation
 
@@ -85,7 +85,8 @@ def check(
         source=source.value,
         jobs=jobs,
     )
-    caveats = float_caveats([*background, *(path for paths in signals.values() for path in paths)])
+    paths = [*background, *(path for paths in signals.values() for path in paths)]
+    caveats = file_caveats(paths, source=source.value)
     if not as_json:
         print_caveats(caveats)
     if write:

@@ -78,9 +78,8 @@ def compare(
         l1distill compare axol1tl.json vector.txt.xz --with bits --algorithms algos_MENU.json
     """
     from emulator.model import load_model
-    from emulator.objects import expand_paths
     from firmware.compare import write_mismatches
-    from l1distill.caveats import float_caveats
+    from l1distill.caveats import file_caveats
 
     loaded = load_model(model)
     names = [name.strip() for name in against.split(",") if name.strip()]
@@ -100,7 +99,7 @@ def compare(
     executions = [name for name in names if name != BITS]
     if executions:
         results.extend(_with_executions(loaded, files, executions, source, wanted, jobs))
-    caveats = float_caveats(expand_paths(files))
+    caveats = file_caveats(files, source=source.value)
     failed = any(result.n_mismatch for result in results)
     # One of an earlier comparison would contradict this one.
     (output / "mismatches.json").unlink(missing_ok=True)

@@ -144,7 +144,7 @@ def convert(
 
         l1distill convert TestVector.txt.xz -o vector.root
     """
-    from l1distill.caveats import float_caveats
+    from l1distill.caveats import file_caveats
     from l1distill.convert import convert_files
 
     result = convert_files(
@@ -162,8 +162,8 @@ def convert(
         typer.echo(f"left out, {result.format_name} has no place: {', '.join(result.left_out)}")
     if result.filled:
         typer.echo(f"written as 0, not every file tells them: {', '.join(result.filled)}")
-    if result.float_valued:
-        print_caveats(float_caveats([output]))
+    marked = [str(output)] if result.float_valued else files
+    print_caveats(file_caveats(marked, source="unpacked" if result.float_valued else source.value))
     return 0
 
 
@@ -201,15 +201,14 @@ def emulate(
     from emulator.errors import SettingsError
     from emulator.files import user_cache_folder
     from emulator.model import load_model
-    from emulator.objects import expand_paths
-    from l1distill.caveats import float_caveats
+    from l1distill.caveats import file_caveats
     from l1distill.emulation import emulate_files
 
     if no_cache and cache is not None:
         msg = "--cache and --no-cache exclude each other"
         raise SettingsError(msg)
 
-    caveats = float_caveats(expand_paths(files))
+    caveats = file_caveats(files, source=source.value)
     result = emulate_files(
         load_model(model),
         files,

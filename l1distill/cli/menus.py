@@ -48,9 +48,8 @@ def check(
     from emulator.errors import SettingsError
     from emulator.files import replace_file
     from emulator.menu import MenuAgreement, load_menu, summarize
-    from emulator.objects import expand_paths
     from emulator.results import table
-    from l1distill.caveats import float_caveats
+    from l1distill.caveats import file_caveats
     from l1distill.published_bits import chunks_with_bits, decisions_by_bit
 
     if output is not None and output.suffix != ".csv":
@@ -68,7 +67,7 @@ def check(
     if output is not None:
         with replace_file(output) as temporary:
             table(records).to_csv(temporary, index=False)
-    caveats = float_caveats(expand_paths(files))
+    caveats = file_caveats(files, source=source.value)
     failed = bool(summary.disagrees)
     if as_json:
         print_json(

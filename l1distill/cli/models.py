@@ -247,7 +247,7 @@ def check(
     """
     from emulator.engine import plan as make_plan
     from emulator.model import load_model
-    from l1distill.caveats import float_caveats
+    from l1distill.caveats import file_caveats
     from l1distill.overflow_counts import overflow_report
 
     loaded = load_model(model)
@@ -259,7 +259,7 @@ def check(
         crossings=parse_integers(crossings, "--crossings"),
         threads=jobs,
     )
-    caveats = float_caveats(on or ())
+    caveats = file_caveats(on or (), source=source.value)
     if as_json:
         overflows = report.as_dict()
         print_json({**_plain(loaded, planned), "overflows": overflows, "caveats": list(caveats)})

@@ -159,7 +159,9 @@ def rates(
     more = {name: frame for name, frame in frames.items() if len(frame)}
     zero_bias = {"background": background, **({"measure": measure} if measure else {})}
     steps = grid_steps(setting, [scorer.model.name], targets, chosen)
-    caveats = sample_caveats({**zero_bias, **named}, chosen, background=zero_bias)
+    caveats = sample_caveats(
+        {**zero_bias, **named}, chosen, background=zero_bias, source=source.value
+    )
     plain = {
         **plain_rates(result, rated, more),
         "grid_steps": [step.as_dict() for step in steps],

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from emulator.objects import write_nano
+from emulator.errors import InputFileError
+from emulator.objects import Chunk, open_file, write_nano, write_ugt
 from emulator.rates import load_scenario
-from l1distill.caveats import sample_caveats
+from l1distill.caveats import file_caveats, sample_caveats
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,3 +75,43 @@ def test_the_same_pythia_events(write_noted: WriteNoted, change: dict[str, Any])
 def test_files_that_say_nothing(write_noted: WriteNoted) -> None:
     silent = write_noted("x.root", pileup=None, generator_sha256=None)
     assert caveats(setting=[silent], measuring=[silent]) == ()
+
+
+def test_patterns_and_folders_stand_for_their_files(write_noted: WriteNoted) -> None:
+    folder = write_noted("tune.root", pileup=60).parent
+    write_noted("tune_2.root", pileup=60)
+    sentences = [f"{name} was made at pile-up 60" for name in ("tune.root", "tune_2.root")]
+    for path in (folder / "tune*.root", folder):
+        found = sample_caveats({"setting": [path]}, load_scenario("run3_pu50"), background=())
+        assert [each.partition(",")[0] for each in found] == sentences
+
+
+def test_only_the_objects_that_are_read_must_be_there(
+    tmp_path: Path, make_events: MakeEvents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("emulator.objects.nano.PREFIXES", {"unpacked": "L1Emul"})
+        write_nano(tmp_path / "a.root", [make_events(2, 1)], provenance={})
+    assert open_file(tmp_path / "a.root", source="emulated").entries == 2
+    files = {"setting": [tmp_path / "a.root"]}
+    scenario = load_scenario("run3_pu50")
+    assert sample_caveats(files, scenario, background=files, source="emulated") == ()
+    assert file_caveats(files["setting"], source="emulated") == ()
+    with pytest.raises(InputFileError, match="offers: emulated"):
+        sample_caveats(files, scenario, background=files)
+
+
+def test_what_looks_damaged(tmp_path: Path, make_events: MakeEvents) -> None:
+    path = tmp_path / "a.txt"
+    write_ugt(path, [Chunk("", "", 0, 4, make_events(4, 1))])
+    assert file_caveats([path]) == ()
+    (tmp_path / "a.txt.sha256").unlink()
+    text = bytearray(path.read_bytes())
+    text[-2] ^= 1
+    path.write_bytes(text)
+    assert file_caveats([tmp_path]) == (
+        (
+            f"{path}: 1 crossings with a final OR that is not the OR of the algorithm bits: "
+            "the file may be damaged"
+        ),
+    )

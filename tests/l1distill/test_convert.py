@@ -22,7 +22,7 @@ from emulator.objects import (
     write_words,
 )
 from emulator.objects.ugt_words import empty_words, encode_events, format_lines
-from l1distill.caveats import float_caveats
+from l1distill.caveats import file_caveats
 from l1distill.convert import convert_files
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def test_floats_stay_marked(tmp_path: Path) -> None:
         assert convert_files(tmp_path / "a.h5", tmp_path / name).float_valued
         assert open_file(tmp_path / name).describe().float_valued
         assert next(open_file(tmp_path / name).chunks()).float_valued
-        (sentence,) = float_caveats([tmp_path / name])
+        (sentence,) = file_caveats([tmp_path / name])
         assert "mapped from floats" in sentence
     with pytest.raises(SettingsError, match="cannot say that its integers are mapped from floats"):
         convert_files(tmp_path / "b.root", tmp_path / "c.txt")

@@ -3,7 +3,9 @@
 Run as a program, so that no test process has to fork: ``damage.py FOLDER CASES SEED`` writes the files
 into the folder and prints one JSON object a case. How a case may end: ``error`` (one sentence of an
 `L1Error` that names the file), ``equal`` (the data of the undamaged file), ``shorter`` (whole lines at the
-end of a text are gone, the others are equal), ``changed`` (other values), ``traceback``, ``killed``.
+end of a text are gone, the others are equal), ``as stored`` (other values, exactly those that the damaged file
+holds: a second reader that shares nothing with the project finds the same, see `plain_reading`), ``wrong`` (other
+values than the file holds, or such as only we find in it), ``traceback``, ``killed``.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import uproot
+from plain_reading import Reading, read_plainly
 from public_data_set import tables, write_hugging_face
 
 from emulator.errors import L1Error
@@ -220,14 +223,14 @@ def damaged(content: bytes, damage: str, rng: np.random.Generator) -> bytes:
     return bytes(changed)
 
 
-def _read(path: Path) -> tuple[list[Any], list[Any]]:
+def _read(path: Path) -> Reading:
     if open_file(path).decisions:
         events, bits = read_events_and_bits(path)
         return events.tolist(), bits.values.tolist()
     return read_events(path).tolist(), []
 
 
-def _ending(path: Path, original: tuple[list[Any], list[Any]]) -> tuple[str, str]:
+def _ending(path: Path, original: Reading) -> tuple[str, str]:
     try:
         events, bits = _read(path)
     except L1Error as error:
@@ -238,11 +241,32 @@ def _ending(path: Path, original: tuple[list[Any], list[Any]]) -> tuple[str, str
         return "traceback", traceback.format_exc()
     if (events, bits) == original:
         return "equal", ""
+    problem = _second_reading(path, (events, bits))
+    if problem:
+        return "wrong", problem
     rows = len(events)
     if (events, bits) == (original[0][:rows], original[1][:rows]):
         return "shorter", f"{rows} of {len(original[0])} rows"
     different = sum(a != b for a, b in zip(events, original[0], strict=False))
-    return "changed", f"{different} of {len(original[0])} rows differ, {rows} rows"
+    return "as stored", f"{different} of {len(original[0])} rows differ, {rows} rows"
+
+
+def _second_reading(path: Path, ours: Reading) -> str:
+    """Say how a second reader of the file disagrees with what was read; empty if it does not."""
+    try:
+        plain = read_plainly(path)
+    except Exception:  # noqa: BLE001 - what only we can read is no file
+        return f"the second reader cannot read it: {traceback.format_exc()}"
+    if plain == ours:
+        return ""
+    if [len(each) for each in ours] != [len(each) for each in plain]:
+        return f"{len(ours[0])} rows, the second reader finds {len(plain[0])}"
+    places = (k for k, pair in enumerate(zip(ours[0], plain[0], strict=True)) if pair[0] != pair[1])
+    row = next(places, None)
+    if row is None:
+        return "decisions differ from those that the second reader finds"
+    names = [name for name in ours[0][row] if ours[0][row][name] != plain[0][row].get(name)]
+    return f"row {row}: {names} differ from what the second reader finds"
 
 
 def limited(work: Callable[[], tuple[str, str]]) -> tuple[str, str, float]:

@@ -25,7 +25,10 @@ def run(context: Context) -> list[Path]:
     generated = _generate(context, tier) if tier is not None else []
     files = context.files
     caveats = sample_caveats(
-        {**files.zero_bias, **files.signals}, context.study.scenario, background=files.zero_bias
+        {**files.zero_bias, **files.signals},
+        context.study.scenario,
+        background=files.zero_bias,
+        source=files.source,
     )
     for caveat in caveats:
         context.reporter.say(f"  note: {caveat}")

@@ -120,6 +120,9 @@ def test_what_is_refused(tmp_path: Path) -> None:
     for number in (math.nan, math.inf, -1.0):
         values = np.stack([event(r9=(number, 0.0, 0.0))])
         refused(InputFileError, "event 0, row 9", Particles=values)
+    refused(InputFileError, "event 0, row 5", Particles=np.stack([event(r5=(14_001.0, 0.0, 0.0))]))
+    for phi in (6.3, -6.3):
+        refused(InputFileError, "event 0, row 0", Particles=np.stack([event(r0=(9.0, 0.0, phi))]))
     far = np.stack([event(r9=(30.0, 6.0, 0.0))])
     refused(RangeError, r"event 0: jet\.eta is 138, outside of its range", Particles=far)
     refused(InputFileError, r"has shape \(2, 18, 4\) of float64", Particles=np.zeros((2, 18, 4)))
