@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Write = Callable[[dict[str, Any]], Path]
 
-STUDIES = Path(__file__).resolve().parents[3] / "studies"
+STUDIES = Path(__file__).resolve().parents[4] / "studies"
 FILES = ("samples", "files")
 STUDENT = ("distillation", "student")
 

@@ -1,0 +1,77 @@
+"""Values that several sections of a study file have: types, widths, names."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    InstanceOf,
+    PlainSerializer,
+    PositiveInt,
+)
+
+from distill.students import MAX_BITS
+from emulator.errors import L1Error
+from emulator.fixed import FixedFormat
+from l1distill.study.roles import MEASURING, SETTING, TRAINING
+
+
+def _format(value: Any) -> Any:
+    try:
+        if isinstance(value, str):
+            return FixedFormat.parse(value)
+    except L1Error as error:
+        raise ValueError(str(error)) from error
+    if not isinstance(value, FixedFormat):
+        msg = "a type is written as text, for example 'ap_fixed<8,6>'"
+        raise ValueError(msg)  # noqa: TRY004 - pydantic adds the place to a ValueError
+    return value
+
+
+def _not_reserved(name: str) -> str:
+    if name in {TRAINING, SETTING, MEASURING}:
+        msg = f"a signal cannot be called {name!r}, which is a role of zero-bias crossings"
+        raise ValueError(msg)
+    return name
+
+
+# `InstanceOf` keeps pydantic from filling these dataclasses itself.
+Format = Annotated[InstanceOf[FixedFormat], BeforeValidator(_format), PlainSerializer(str)]
+#: Names that become names of files.
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+SignalName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.+-]+$"), AfterValidator(_not_reserved)]
+
+
+def _formats(value: Any) -> Any:
+    if value is None:
+        return None
+    return (
+        tuple(_format(one) for one in value) if isinstance(value, list | tuple) else _format(value)
+    )
+
+
+def _plain_formats(value: Any) -> Any:
+    if value is None:
+        return None
+    return [str(one) for one in value] if isinstance(value, tuple) else str(value)
+
+
+def _bits(value: Any) -> Any:
+    if value is None:
+        return None
+    for one in value if isinstance(value, list | tuple) else [value]:
+        if type(one) is not int or not 1 <= one <= MAX_BITS:
+            msg = (
+                f"a width is a whole number from 1 to {MAX_BITS}, or a list with one for each layer"
+            )
+            raise ValueError(msg)
+    return tuple(value) if isinstance(value, list) else value
+
+
+# One for all layers, or one for each; checked here, since the choices of a union are no places.
+Formats = Annotated[Any, AfterValidator(_formats), PlainSerializer(_plain_formats)]
+Bits = Annotated[Any, AfterValidator(_bits)]
+Widths = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
