@@ -74,6 +74,9 @@ class SampleManifest(Record):
         that makes pools. Empty in samples of an older version.
     pileup, pileup_profile
         Mean number of interactions; and their distribution, empty where it is Poisson.
+    cpu_seconds
+        Processor time of ``pools``, ``crossings``, ``files``, and ``compilation`` of kernels, over all
+        processes, also of pieces that an interrupted run left. Samples that differ only in it are equal.
     """
 
     tier: str
@@ -90,6 +93,7 @@ class SampleManifest(Record):
     files: tuple[SampleFile, ...]
     identity_sha256: str = ""
     pileup_profile: Mapping[str, Any] = field(default_factory=dict)
+    cpu_seconds: Mapping[str, float] = field(default_factory=dict, compare=False)
 
     def file(self, name: str) -> SampleFile:
         """Return the record of a file, by its name or by ``train``, ``tune``, ``eval`` or a signal.
@@ -131,14 +135,18 @@ def unit_name(unit: int) -> str:
 
 
 def join_manifests(manifests: Sequence[SampleManifest]) -> SampleManifest:
-    """Join the manifests of units, which differ in files and, by chance, in cross-sections."""
+    """Join the manifests of units, which differ in files, in time, and by chance in cross-sections."""
     first = manifests[0]
     sigma_mb = {
         name: sum(manifest.sigma_mb[name] for manifest in manifests) / len(manifests)
         for name in first.sigma_mb
     }
     files = tuple(record for manifest in manifests for record in manifest.files)
-    return replace(first, sigma_mb=sigma_mb, files=files)
+    cpu_seconds = {
+        step: sum(manifest.cpu_seconds.get(step, 0.0) for manifest in manifests)
+        for step in first.cpu_seconds
+    }
+    return replace(first, sigma_mb=sigma_mb, files=files, cpu_seconds=cpu_seconds)
 
 
 def save_manifest(manifest: SampleManifest, folder: Path, name: str = MANIFEST_NAME) -> Path:

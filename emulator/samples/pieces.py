@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from emulator.files import replace_file
 from emulator.objects import load_scales
 from emulator.samples import strata
 from emulator.samples.crossings import Crossings, compile_simulation, simulate
@@ -56,6 +58,21 @@ class CrossingsRequest:
     signal: tuple[str, tuple[Path, ...]] | None = None
 
 
+class MadePool(NamedTuple):
+    """File of a piece of a pool, none for the compilation; and the processor time that it took."""
+
+    path: Path | None
+    cpu_seconds: float
+
+
+class MadeCrossings(NamedTuple):
+    """A piece of crossings, the probability of its stratum, and the processor time that it took."""
+
+    crossings: Crossings
+    probability: float
+    cpu_seconds: float
+
+
 def pool_keys(plan: Plan) -> list[tuple[str, str]]:
     """Process and split of every pool, in the order in which they are made."""
     reused = plan.generator.reuse_initialisation
@@ -94,12 +111,29 @@ def pool_pieces(plan: Plan, folder: Path) -> list[PieceRequest]:
     return sorted(pieces, key=lambda p: 0 if p in first.values() else 1 + (p.process in reused))
 
 
-def make_pool(piece: PieceRequest | None, plan: Plan) -> Path | None:
-    """Make a piece of a pool, or compile the simulation of crossings."""
+def make_pool(piece: PieceRequest | None, plan: Plan) -> MadePool:
+    """Make a piece of a pool, or compile the simulation of crossings.
+
+    The time stands beside the piece, so that an interrupted run knows what the pieces took that it left.
+    """
+    start = time.process_time()
     if piece is None:
         compile_simulation(plan.response, load_scales(plan.scales))
-        return None
-    return make_piece(piece, plan.generator, plan.response)
+        return MadePool(None, time.process_time() - start)
+    there = piece.path(plan.generator, plan.response).exists()
+    path = make_piece(piece, plan.generator, plan.response)
+    took = time.process_time() - start
+    note = cpu_note(path)
+    if there:
+        return MadePool(path, float(note.read_text(encoding="utf-8")) if note.exists() else took)
+    with replace_file(note) as draft:
+        draft.write_text(f"{took:.2f}\n", encoding="utf-8")
+    return MadePool(path, took)
+
+
+def cpu_note(path: Path) -> Path:
+    """Return the file that notes the processor seconds of a piece of a pool."""
+    return path.with_suffix(".seconds")
 
 
 def cross_section(
@@ -161,8 +195,9 @@ def _overlays(
     return build_overlays(loaded, settings, muons, own)
 
 
-def simulate_piece(request: CrossingsRequest, plan: Plan) -> tuple[Crossings, float]:
-    """Simulate one piece; return the crossings, and the probability of their stratum."""
+def simulate_piece(request: CrossingsRequest, plan: Plan) -> MadeCrossings:
+    """Simulate one piece."""
+    start = time.process_time()
     generator = plan.generator
     muons = plan.response.muons
     overlays = _overlays(request.pools, generator.strata, muons, request.signal)
@@ -192,4 +227,4 @@ def simulate_piece(request: CrossingsRequest, plan: Plan) -> tuple[Crossings, fl
         rng,
         stratum=request.stratum,
     )
-    return crossings.weighted(scale), probability
+    return MadeCrossings(crossings.weighted(scale), probability, time.process_time() - start)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
+import time
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from emulator.samples.manifest import (
     unit_name,
 )
 from emulator.samples.pieces import (
+    cpu_note,
     cross_section,
     crossing_pieces,
     make_pool,
@@ -148,7 +150,9 @@ def generate(
             _make_unit(each, out, pieces[each.unit], run, steps)
             if pool_dir is None and each.unit > 0:
                 for piece in pieces[each.unit]:
-                    piece.path(plan.generator, plan.response).unlink(missing_ok=True)
+                    path = piece.path(plan.generator, plan.response)
+                    path.unlink(missing_ok=True)
+                    cpu_note(path).unlink(missing_ok=True)
     return _collect(plan, mine, out)
 
 
@@ -164,9 +168,10 @@ def _make_unit(
     # Compiling the simulation takes longer than a piece: one worker does it while the others
     # are busy with Pythia, and all find it in the cache afterwards.
     made = run(make_pool, [(None, plan), *((piece, plan) for piece in pieces)])
-    next(made)
-    for piece, path in zip(pieces, made, strict=True):
-        paths[piece] = path
+    cpu_seconds = {"compilation": next(made).cpu_seconds, "pools": 0.0, "crossings": 0.0}
+    for piece, pool in zip(pieces, made, strict=True):
+        paths[piece] = pool.path
+        cpu_seconds["pools"] += pool.cpu_seconds
         steps.done(f"Pythia {piece.process} ({piece.split})")
     pools = {
         key: tuple(paths[piece] for piece in pieces if pool_key(piece) == key)
@@ -178,13 +183,17 @@ def _make_unit(
     requests = crossing_pieces(plan, pools, sigma)
     flat = [(request, plan) for each in requests.values() for request in each]
     results = run(simulate_piece, flat)
+    writing = 0.0
     for name, wanted in requests.items():
         parts = []
         for _ in wanted:
             parts.append(next(results))
             steps.done(f"crossings for {name}")
+        start = time.process_time()
         files.append(write_file(out, name, wanted, parts, plan))
-    manifest = make_manifest(plan, sigma, files)
+        writing += time.process_time() - start
+        cpu_seconds["crossings"] += sum(part.cpu_seconds for part in parts)
+    manifest = make_manifest(plan, sigma, files, {**cpu_seconds, "files": writing})
     save_manifest(manifest, out, MANIFEST_NAME if plan.single else unit_name(plan.unit))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from emulator.objects import load_scales
 from emulator.objects.nano_writer import write_nano
 from emulator.samples.content import ContentHash
-from emulator.samples.crossings import Crossings, integer_weights, join_crossings, to_events
+from emulator.samples.crossings import integer_weights, join_crossings, to_events
 from emulator.samples.manifest import SampleFile, SampleManifest, StratumRecord
 from emulator.samples.pieces import SIGNAL_PILEUP_SPLIT
 from emulator.samples.plan import versions
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import awkward as ak
 
-    from emulator.samples.pieces import CrossingsRequest
+    from emulator.samples.pieces import CrossingsRequest, MadeCrossings
     from emulator.samples.plan import Plan
 
 _CHUNK_CROSSINGS: Final = 20_000
@@ -31,12 +31,12 @@ def write_file(
     out: Path,
     name: str,
     requests: Sequence[CrossingsRequest],
-    parts: Sequence[tuple[Crossings, float]],
+    parts: Sequence[MadeCrossings],
     plan: Plan,
 ) -> SampleFile:
     """Write the crossings of one file in random order, and describe it."""
     first = requests[0]
-    crossings = join_crossings([part for part, _ in parts])
+    crossings = join_crossings([part.crossings for part in parts])
     # Any stretch of the file is a fair sample then, whatever reads only a part of it.
     entropy = (ORDER_DOMAIN, plan.seed, *name.encode())
     order = np.random.default_rng(np.random.SeedSequence(entropy)).permutation(len(crossings))
@@ -72,8 +72,8 @@ def write_file(
         weight_sum=int(weight.sum()),
         content_sha256=content.hexdigest(),
         strata=tuple(
-            StratumRecord(ranks[request.stratum], request.stratum, probability, request.of)
-            for request, (_, probability) in zip(requests, parts, strict=True)
+            StratumRecord(ranks[request.stratum], request.stratum, part.probability, request.of)
+            for request, part in zip(requests, parts, strict=True)
             if request.first == 0 and not request.signal
         ),
         pools=_pool_events(first, plan),
@@ -90,7 +90,10 @@ def _pool_events(request: CrossingsRequest, plan: Plan) -> dict[str, int]:
 
 
 def make_manifest(
-    plan: Plan, sigma: Mapping[str, float], files: Sequence[SampleFile]
+    plan: Plan,
+    sigma: Mapping[str, float],
+    files: Sequence[SampleFile],
+    cpu_seconds: Mapping[str, float],
 ) -> SampleManifest:
     """Describe the samples of a unit."""
     generator = plan.generator
@@ -109,4 +112,5 @@ def make_manifest(
         k_factors={name: generator.process(name).k_factor for name in sorted(sigma)},
         files=tuple(files),
         pileup_profile={} if plan.pileup.kind == "poisson" else plan.pileup.record(),
+        cpu_seconds={step: round(took, 2) for step, took in cpu_seconds.items()},
     )

@@ -75,6 +75,10 @@ def generate(
         return 0
     for file in manifest.files:
         typer.echo(f"{output / file.name}: {file.crossings} crossings of {file.process}")
+    if manifest.cpu_seconds:
+        minutes = {step: seconds / 60.0 for step, seconds in manifest.cpu_seconds.items()}
+        parts = ", ".join(f"{step} {each:.1f}" for step, each in minutes.items())
+        typer.echo(f"processor time {sum(minutes.values()):.1f} min ({parts})")
     return 0
 
 

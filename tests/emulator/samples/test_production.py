@@ -66,6 +66,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SampleManifest
 def test_files_say_what_the_manifest_says(made: tuple[Path, SampleManifest]) -> None:
     folder, manifest = made
     assert load_manifest(folder) == manifest
+    assert load_manifest(folder).cpu_seconds == manifest.cpu_seconds
+    assert list(manifest.cpu_seconds) == ["compilation", "pools", "crossings", "files"]
+    assert all(seconds > 0.0 for seconds in manifest.cpu_seconds.values())
     roots = sorted(path.name for path in folder.glob("*.root"))
     assert roots == sorted(file.name for file in manifest.files)
     for file in manifest.files:
@@ -194,9 +197,14 @@ def test_units_are_made_in_parts_go_on_and_grow(
         return make_piece(request, *rest)
 
     monkeypatch.setattr(sample_pieces, "make_piece", counted)
-    make((2, 2))
+    left = [float(note.read_text()) for note in tmp_path.glob("pools/*_001_*.seconds")]
+    whole = make((2, 2))
     assert made == []
-    whole = load_manifest(tmp_path)
+    # The time of what the killed run left counts too.
+    unit = load_manifest(tmp_path, "unit_001.json")
+    assert unit.cpu_seconds["pools"] == pytest.approx(sum(left), abs=0.01)
+    assert whole.cpu_seconds["pools"] == first.cpu_seconds["pools"] + unit.cpu_seconds["pools"]
+    assert load_manifest(tmp_path) == whole
     assert len(whole.files_of("eval")) == 2
     assert {path.name for path in tmp_path.glob("pools/*_001_*")} == set()
     ids = [
