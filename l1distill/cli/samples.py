@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from l1distill.cli.options import PROCESSORS, AsJson, Jobs, Seed, parse_rates, print_json
 from l1distill.console import Reporter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def generate(
@@ -76,9 +79,7 @@ def generate(
     for file in manifest.files:
         typer.echo(f"{output / file.name}: {file.crossings} crossings of {file.process}")
     if manifest.cpu_seconds:
-        minutes = {step: seconds / 60.0 for step, seconds in manifest.cpu_seconds.items()}
-        parts = ", ".join(f"{step} {each:.1f}" for step, each in minutes.items())
-        typer.echo(f"processor time {sum(minutes.values()):.1f} min ({parts})")
+        typer.echo(_processor_time(manifest.cpu_seconds))
     return 0
 
 
@@ -218,6 +219,11 @@ def closure(
     else:
         typer.echo(closure_table(found))
     return 0
+
+
+def _processor_time(cpu_seconds: Mapping[str, float]) -> str:
+    parts = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in cpu_seconds.items())
+    return f"processor time {sum(cpu_seconds.values()) / 60.0:.1f} min ({parts})"
 
 
 def _part(text: str) -> tuple[int, int]:
