@@ -46,6 +46,10 @@ Jobs = Annotated[
     int,
     typer.Option("--jobs", "-j", min=1, help="Processes and threads.", show_default="processors"),
 ]
+TensorBoard = Annotated[
+    bool,
+    typer.Option("--tensorboard", help="Write what is learned to RUN/tensorboard too, as it goes."),
+]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything that is drawn.")]
 
 

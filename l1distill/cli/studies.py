@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from l1distill.cli.options import PROCESSORS, AsJson, Jobs, print_json
+from l1distill.cli.options import PROCESSORS, AsJson, Jobs, TensorBoard, print_json
 
 
 def study(
@@ -18,9 +18,7 @@ def study(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted training.")
     ] = False,
-    tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Write learning curves to RUN/tensorboard too.")
-    ] = False,
+    tensorboard: TensorBoard = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say which stages would run.")
     ] = False,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from l1distill.cli.options import PROCESSORS, AsJson, Jobs, print_json
+from l1distill.cli.options import PROCESSORS, AsJson, Jobs, TensorBoard, print_json
 
 if TYPE_CHECKING:
     from l1distill.study.context import Context
@@ -16,12 +16,13 @@ StudyFile = Annotated[Path, typer.Argument(help="The study file.", metavar="STUD
 Output = Annotated[Path, typer.Option("--output", "-o", help="The run folder.")]
 
 
-def _context(study_file: Path, output: Path, jobs: int) -> Context:
+def _context(study_file: Path, output: Path, jobs: int, *, tensorboard: bool) -> Context:
     """Return the study with its samples in place."""
     from l1distill.study.pipeline import run_until
     from l1distill.study.settings import load_study
 
-    return run_until(load_study(study_file), output, "samples", jobs=jobs)
+    study = load_study(study_file)
+    return run_until(study, output, "samples", jobs=jobs, tensorboard=tensorboard)
 
 
 def search(
@@ -37,6 +38,7 @@ def search(
         typer.Option(help="Any Optuna storage URL; by default SQLite in the run folder."),
     ] = None,
     jobs: Jobs = PROCESSORS,
+    tensorboard: TensorBoard = False,
     as_json: AsJson = False,
 ) -> None:
     """Search for students: accept sets against LUTs and latency, on background.
@@ -47,7 +49,7 @@ def search(
     """
     from l1distill.study.searching import objective_words, run_search
 
-    context = _context(study_file, output, jobs)
+    context = _context(study_file, output, jobs, tensorboard=tensorboard)
     outcome = run_search(context, n_trials=trials, workers=workers, storage=storage)
     if as_json:
         print_json([one.as_dict() for one in outcome.front])
@@ -84,6 +86,7 @@ def teacher(
         int, typer.Option(min=1, help="With --scores: so many seeds, from the study's on.")
     ] = 3,
     jobs: Jobs = PROCESSORS,
+    tensorboard: TensorBoard = False,
     as_json: AsJson = False,
 ) -> None:
     """Train the teacher alone, or compare the scores that teachers have.
@@ -97,7 +100,7 @@ def teacher(
     from distill.recipe import Stages, train_teacher
     from l1distill.study.stages.training import background, say_losses
 
-    context = _context(study_file, output, jobs)
+    context = _context(study_file, output, jobs, tensorboard=tensorboard)
     if scores:
         _compare_scores(context, seeds, as_json=as_json)
         return
@@ -160,6 +163,7 @@ def cotrain(
         str | None, typer.Option(help="joint or alternating; by default what the study says.")
     ] = None,
     jobs: Jobs = PROCESSORS,
+    tensorboard: TensorBoard = False,
 ) -> None:
     """Train teacher and student at the same time, and export the student as a model file.
 
@@ -177,11 +181,17 @@ def cotrain(
     if study.distillation.cotraining.mode == "none":
         msg = f"{study_file}: distillation.cotraining.mode is 'none'; give --mode joint or alternating"
         raise SettingsError(msg)
-    context = run_until(study, output, "training", jobs=jobs, resume=True)
+    context = run_until(study, output, "training", jobs=jobs, resume=True, tensorboard=tensorboard)
     typer.echo(f"model file: {context.run.exported(study.distillation.student.name)}")
 
 
-def student(study_file: StudyFile, output: Output, *, jobs: Jobs = PROCESSORS) -> None:
+def student(
+    study_file: StudyFile,
+    output: Output,
+    *,
+    jobs: Jobs = PROCESSORS,
+    tensorboard: TensorBoard = False,
+) -> None:
     """Train teacher and student, and export the student as a model file.
 
     Example:
@@ -191,7 +201,14 @@ def student(study_file: StudyFile, output: Output, *, jobs: Jobs = PROCESSORS) -
     from l1distill.study.pipeline import run_until
     from l1distill.study.settings import load_study
 
-    context = run_until(load_study(study_file), output, "training", jobs=jobs, resume=True)
+    context = run_until(
+        load_study(study_file),
+        output,
+        "training",
+        jobs=jobs,
+        resume=True,
+        tensorboard=tensorboard,
+    )
     typer.echo(f"model file: {context.run.exported(context.study.distillation.student.name)}")
 
 

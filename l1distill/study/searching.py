@@ -20,13 +20,13 @@ from emulator.features import load_layout
 from emulator.files import replace_file
 from emulator.results import table
 from l1distill.console import Reporter
-from l1distill.study.context import Context, RunFolder
+from l1distill.study.context import Context
 from l1distill.study.manifest import key_of
 from l1distill.study.roles import TRAINING
 from l1distill.study.stages import training
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from distill.foreign_teachers import Teacher
     from distill.search.trials import Found
+    from l1distill.study.context import RunFolder
     from l1distill.study.settings import Study
 
 SCHEMA = "l1distill-search/1"
@@ -96,13 +97,15 @@ def run_search(
     if workers > 1:
         with ProcessPoolExecutor(workers - 1, mp_context=get_context("spawn")) as pool:
             others = [
-                pool.submit(_work, context.study, context.run.root, url, wanted, number)
+                pool.submit(
+                    _work, context.study, context.run, url, wanted, number, context.tensorboard
+                )
                 for number in range(1, workers)
             ]
-            search.run(study, wanted, tell=lambda trial: _say(context.reporter, trial))
+            search.run(study, wanted, tell=_teller(context))
             _wait_for(others)
     else:
-        search.run(study, wanted, tell=lambda trial: _say(context.reporter, trial))
+        search.run(study, wanted, tell=_teller(context))
     outcome = SearchOutcome(search_folder(context.run), url, count_finished(study), results(study))
     _write(context, outcome)
     return outcome
@@ -169,25 +172,34 @@ def _tuning_rows(context: Context) -> dict[str, NDArray[np.int16]]:
     return found
 
 
-def _work(study: Study, folder: Path, url: str, n_trials: int, worker: int) -> None:
+def _work(
+    study: Study, run: RunFolder, url: str, n_trials: int, worker: int, tensorboard: bool
+) -> None:
     """Run trials in another process."""
-    context = Context(study, RunFolder(folder), Reporter(), jobs=1)
+    context = Context(study, run, Reporter(), jobs=1, tensorboard=tensorboard)
     with torch_threads(1):
-        search, identity = prepared(context, folder / "search" / "models")
+        search, identity = prepared(context, search_folder(run) / "models")
         opened = open_search(url, study.name, search.settings, identity)
-        search.run(
-            opened, n_trials, worker=worker, tell=lambda trial: _say(context.reporter, trial)
-        )
+        search.run(opened, n_trials, worker=worker, tell=_teller(context))
 
 
-def _say(reporter: Reporter, trial: FrozenTrial) -> None:
-    if trial.values:
-        agreement, luts, latency = trial.values
-        text = f"agreement {agreement:.3f}, {luts:.0f} LUTs, {latency:.0f} ns"
-    else:
-        why = trial.user_attrs.get("hopeless") or trial.user_attrs.get("failed") or "no result"
-        text = f"stopped: {why}"
-    reporter.say(f"  trial {trial.number}: {text}")
+def _teller(context: Context) -> Callable[[FrozenTrial], None]:
+    """Return what prints a trial, and writes it for TensorBoard if that is asked for."""
+    log = training.loss_log(context)
+
+    def tell(trial: FrozenTrial) -> None:
+        if trial.values:
+            agreement, luts, latency = trial.values
+            text = f"agreement {agreement:.3f}, {luts:.0f} LUTs, {latency:.0f} ns"
+            if log is not None:
+                named = {"agreement": agreement, "luts": luts, "latency_ns": latency}
+                log.trial(trial.number, named)
+        else:
+            why = trial.user_attrs.get("hopeless") or trial.user_attrs.get("failed") or "no result"
+            text = f"stopped: {why}"
+        context.reporter.say(f"  trial {trial.number}: {text}")
+
+    return tell
 
 
 def objective_words(tuning: Sequence[str]) -> str:

@@ -176,7 +176,7 @@ def _trained(
     spec = replace(recipe.teacher, kind=kind, score="mse")
     folder = context.run.checkpoints / "teachers" / f"{kind}_{seed}"
     folder.mkdir(parents=True, exist_ok=True)
-    stages = Stages(folder, resume=True, progress=training.say_losses(context))
+    stages = Stages(folder, resume=True, progress=training.say_losses(context, folder.name))
     context.reporter.say(f"  {kind}, seed {seed}")
     return train_teacher(common, replace(recipe, teacher=spec), stages)
 

@@ -129,9 +129,12 @@ def _entries(context: Context, places: NDArray[np.int64]) -> str:
     )
 
 
-def say_losses(context: Context) -> Progress:
-    """Return what prints the losses of each epoch, and writes them for TensorBoard if that is asked for."""
-    log = LossLog(context.run.root / "tensorboard") if context.tensorboard else None
+def say_losses(context: Context, group: str = "") -> Progress:
+    """Return what prints the losses of each epoch, and writes them for TensorBoard if that is asked for.
+
+    Networks that are trained by the same stages have a group each.
+    """
+    log = loss_log(context, group)
 
     def say(stage: str, epoch: Epoch) -> None:
         if log is not None:
@@ -142,6 +145,11 @@ def say_losses(context: Context) -> Progress:
         )
 
     return say
+
+
+def loss_log(context: Context, group: str = "") -> LossLog | None:
+    """Return what writes for TensorBoard, if that is asked for."""
+    return LossLog(context.run.root / "tensorboard" / group) if context.tensorboard else None
 
 
 def background(context: Context) -> tuple[Drawn, Drawn]:

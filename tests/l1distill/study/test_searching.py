@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -62,6 +63,30 @@ def test_train_and_search_go_on(
     assert len((folder / "search" / "trials.csv").read_text(encoding="utf-8").splitlines()) >= 2
     assert called("train", "student", study, "-o", str(folder)) == 0
     assert load_model(folder / "checkpoints" / "tiny_student.json").name == "tiny_student"
+
+
+def test_tensorboard_follows_every_stage(
+    sample_files: None, content: dict[str, Any], write_study: Write, tmp_path: Path
+) -> None:
+    study, run = str(write_study({**content, "search": SEARCH})), str(tmp_path / "run")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        assert called("train", "search", study, "-o", run, "--tensorboard", "--workers", "2") == 0
+        assert called("train", "student", study, "-o", run, "--tensorboard") == 0
+        from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
+
+        found = EventMultiplexer().AddRunsFromDirectory(str(tmp_path / "run" / "tensorboard"))
+        found.Reload()
+        curves = {name: sorted(tags["scalars"]) for name, tags in found.Runs().items()}
+        trials = [one.step for one in found.Scalars("search", "search/luts")]
+    losses = ["loss/training", "loss/validation"]
+    assert {name: curves[name] for name in ("teacher", "float-student", "student")} == {
+        "teacher": losses,
+        "float-student": losses,
+        "student": losses,
+    }
+    assert curves["search"] == ["search/agreement", "search/latency_ns", "search/luts"]
+    assert len(set(trials)) == len(trials) >= 1
 
 
 def test_teacher_and_student_may_be_trained_together(
