@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from emulator.decoded.store import Store, can_be_kept, key_of
-from emulator.errors import InputFileError
+from emulator.errors import WorkerError
 from emulator.features import FeatureCasts, FeatureLayout, feature_rows
 from emulator.graph import InputCasts, cut_behind_casts
 from emulator.graph.codec import graph_to_plain
@@ -133,6 +133,8 @@ def decoded_rows(
         If the file cannot be read, or offers none of a crossing asked for; nothing of it is kept then.
     RangeError
         If an integer does not fit its range.
+    WorkerError
+        If a process that decodes dies.
     """
     if store is None or not can_be_kept(path):
         reader, casts = wanted.reader(path), wanted.feature_casts
@@ -163,8 +165,9 @@ def _in_processes(path: str, processes: int, work: tuple[Any, ...]) -> list[set[
     try:
         return list(pool.map(_store, *work))
     except BrokenProcessPool as error:
-        problem = "a process that read it died (was it killed, or short of memory?)"
-        raise InputFileError(path, problem) from error
+        advice = "try again, with fewer --jobs if memory was short"
+        reading = f"reading of {path}"
+        raise WorkerError(reading, advice) from error
     finally:
         pool.shutdown(cancel_futures=True)
 

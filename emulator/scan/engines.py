@@ -12,6 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from emulator.errors import WorkerError
 from emulator.scan.errors import ScanError
 from emulator.scan.work import score_piece
 
@@ -52,7 +53,7 @@ class Processes:
 
         Raises
         ------
-        ScanError
+        WorkerError
             If a process dies, for want of memory or killed.
         """
         # Fresh processes: a fork of a process with threads may hang.
@@ -63,11 +64,8 @@ class Processes:
             for future in futures_as_completed(waiting):
                 yield waiting[future], future.result()
         except BrokenProcessPool as error:
-            msg = (
-                "a process of the scan died (was it killed, or short of memory?); finished files are "
-                "kept: go on with --resume, with fewer --jobs if memory was short"
-            )
-            raise ScanError(msg) from error
+            advice = "finished files are kept: go on with --resume, with fewer --jobs if memory was short"
+            raise WorkerError("scan", advice) from error
         finally:
             pool.shutdown(cancel_futures=True)
 

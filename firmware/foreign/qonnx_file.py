@@ -75,6 +75,7 @@ def read_qonnx(source: str | Path, input_format: FixedFormat) -> ForeignModel:
     require("hls4ml", "firmware")
     _check(path, onnx, proto)
     prepared = _prepared(path, proto)
+    _check_ends(path, proto, prepared)
     from hls4ml.converters import convert_from_onnx_model
     from hls4ml.utils.config import config_from_onnx_model
 
@@ -97,6 +98,19 @@ def read_qonnx(source: str | Path, input_format: FixedFormat) -> ForeignModel:
     found = convert(path, KIND, make, check)
     _check_own_result(path, prepared, found.graph)
     return found
+
+
+def _check_ends(path: Path, proto: Any, prepared: Any) -> None:
+    """Refuse a model whose result is an image: a trigger reads a row of numbers, in an order that is known."""
+    for own, end in zip(proto.graph.output, prepared.graph.output, strict=True):
+        shape = prepared.get_tensor_shape(end.name) or []
+        if len(shape) > 2:
+            sizes = " x ".join(str(size) for size in shape[1:])
+            problem = (
+                f"its output {own.name!r} is an image ({sizes} numbers), not a row of numbers; end it with "
+                "Flatten, Reshape or a global pooling"
+            )
+            raise InputFileError(path, problem)
 
 
 def _check_own_result(path: Path, prepared: Any, graph: Graph) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ from small_samples import draw_events, make_byte_model, make_small_model, write_
 
 from emulator.decoded import RowsWanted, Store, casts_of, columns, decoded_rows
 from emulator.engine import evaluate_rows
-from emulator.errors import InputFileError, MissingNameError
+from emulator.errors import InputFileError, MissingNameError, WorkerError
 from emulator.features import Era, feature_rows
 from emulator.graph import Graph, OffsetShift
 from emulator.objects import open_file, read_events, scalar_columns
@@ -64,6 +66,23 @@ def test_processes_decode_the_same(
     assert_same_as_reader(
         sample, list(decoded_rows(str(sample), RowsWanted(LAYOUT), store=store, jobs=2))
     )
+
+
+def die(*_: object) -> None:
+    """Stand for a process that is killed from outside."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_process_that_dies_is_told_in_one_sentence(
+    sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(columns, "_MIN_ENTRIES_PER_PROCESS", 40)
+    monkeypatch.setattr(columns, "_store", die)
+    store = Store(tmp_path / "store")
+    problem = r"a process of the reading of .*a\.root died .* fewer --jobs if memory was short"
+    with pytest.raises(WorkerError, match=problem):
+        list(decoded_rows(str(sample), RowsWanted(LAYOUT), store=store, jobs=2))
+    assert not [path for path in (tmp_path / "store").iterdir() if path.is_dir()]
 
 
 def test_a_stored_file_is_not_opened_again(

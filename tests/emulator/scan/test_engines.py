@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from emulator.errors import WorkerError
 from emulator.scan import Dask, Processes, ScanError, Serial, engine_for, run_scan
 from emulator.scan.plan import Condition
 from tests.emulator.scan.conftest import EVERYTHING
@@ -96,7 +97,7 @@ def test_a_process_that_dies_ends_the_scan_in_one_sentence(
 
     monkeypatch.setattr(engines, "score_piece", die)
     plan = make_plan()
-    with pytest.raises(ScanError, match=r"a process of the scan died .* go on with --resume"):
+    with pytest.raises(WorkerError, match=r"a process of the scan died .* go on with --resume"):
         list(Processes(1).run(plan.pieces()[:1], plan.counting))
 
 

@@ -197,6 +197,26 @@ def test_images_are_read_and_proved(tmp_path: Path) -> None:
     assert prove(foreign, n_events=1_000).n_mismatch == 0
 
 
+def test_an_image_as_output_is_refused_in_words_of_the_user(tmp_path: Path) -> None:
+    window = {"kernel_shape": [2, 2], "pads": [0, 0, 0, 0], "strides": [1, 1]}
+    path = by_hand(
+        tmp_path / "n.onnx",
+        quant("x", "q"),
+        quant("k", "kq"),
+        node("Conv", ["q", "kq"], "c", dilations=[1, 1], group=1, **window),
+        quant("c", "y"),
+        last="y",
+        shape=(1, 1, 4, 4),
+    )
+    model = onnx.load(path)
+    del model.graph.output[0].type.tensor_type.shape.dim[:]
+    for size in (1, 2, 3, 3):
+        model.graph.output[0].type.tensor_type.shape.dim.add().dim_value = size
+    onnx.save(model, path)
+    with pytest.raises(InputFileError, match=r"'y' is an image \(2 x 3 x 3 .* end it with Flatten"):
+        read_qonnx(path, INPUT)
+
+
 @pytest.mark.parametrize(
     ("nodes", "message"),
     [
