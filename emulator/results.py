@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,8 @@ def table(records: Iterable[Record]) -> pd.DataFrame:
     -------
     A frame whose columns are the fields of the records, in their order.
     """
+    import pandas as pd  # 40 MB, which processes that only decode do not need
+
     return pd.DataFrame([record.as_dict() for record in records])
 
 
@@ -54,6 +56,7 @@ def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> plain_rows(pd.DataFrame({"run": [1, 2], "rate_khz": [0.5, float("nan")]}))
     [{'run': 1, 'rate_khz': 0.5}, {'run': 2}]
     """

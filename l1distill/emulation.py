@@ -114,7 +114,7 @@ def emulate_files(
     paths
         Files of L1 objects.
     output
-        A ``.parquet`` or ``.root`` file: identity of the crossing, ``score``, and
+        A ``.parquet``, ``.arrow`` (not encoded: largest, fastest) or ``.root`` file: identity of the crossing, ``score``, and
         ``fires_<threshold>`` for each named threshold.
     source
         ``unpacked`` or ``emulated`` objects, where a file has both.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -16,6 +17,7 @@ from emulator.files import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from concurrent.futures import Future
 
     import awkward as ak
     from numpy.typing import NDArray
@@ -154,6 +156,24 @@ class _ParquetWriter:
             self._writer.close()
 
 
+class _ArrowWriter:
+    """Nothing is encoded: written as fast as memory is copied, and mapped into memory by who reads it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writer: pa.RecordBatchFileWriter | None = None
+
+    def add(self, columns: Columns) -> None:
+        table = pa.table(dict(columns))
+        if self._writer is None:
+            self._writer = pa.ipc.new_file(self._path, table.schema)
+        self._writer.write_table(table)
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
 class _RootWriter:
     def __init__(self, path: Path) -> None:
         self._file = uproot.recreate(path, compression=uproot.ZSTD(3))
@@ -169,8 +189,9 @@ class _RootWriter:
         self._file.close()
 
 
-_WRITERS: dict[str, type[_ParquetWriter | _RootWriter]] = {
+_WRITERS: dict[str, type[_ParquetWriter | _ArrowWriter | _RootWriter]] = {
     ".parquet": _ParquetWriter,
+    ".arrow": _ArrowWriter,
     ".root": _RootWriter,
 }
 
@@ -181,10 +202,11 @@ def check_output_name(path: str | Path) -> None:
     Raises
     ------
     SettingsError
-        If the ending is neither ``.parquet`` nor ``.root``.
+        If the ending is neither ``.parquet`` nor ``.arrow`` nor ``.root``.
     """
     if Path(path).suffix not in _WRITERS:
-        msg = f"{path}: scores are written as {' or '.join(_WRITERS)}, name the output so"
+        *names, last = _WRITERS
+        msg = f"{path}: scores are written as {', '.join(names)} or {last}, name the output so"
         raise SettingsError(msg)
 
 
@@ -203,9 +225,16 @@ def write_columns(path: str | Path, parts: Iterable[Columns]) -> int:
     with replace_file(path) as temporary:
         writer: _Writer = _WRITERS[Path(path).suffix](temporary)
         try:
-            for part in parts:
-                writer.add(part)
-                written += len(next(iter(part.values())))
+            # One part is written while the next one is made.
+            with ThreadPoolExecutor(1, thread_name_prefix="writer") as thread:
+                writing: Future[None] | None = None
+                for part in parts:
+                    if writing is not None:
+                        writing.result()
+                    writing = thread.submit(writer.add, part)
+                    written += len(next(iter(part.values())))
+                if writing is not None:
+                    writing.result()
         finally:
             writer.close()
         if written == 0:

@@ -18,7 +18,7 @@ from emulator.errors import InputFileError, MissingNameError
 from emulator.objects.baskets import BranchBaskets, UnexpectedLayoutError
 from emulator.objects.checked_file import CheckedSource, has_check_sums
 from emulator.objects.file_access import as_input_error, first_bytes, is_remote, whole_numbers
-from emulator.objects.rntuple_pages import PageChecker
+from emulator.objects.rntuple_pages import LastClusters, PageChecker
 from emulator.objects.sha256_files import verify_sha256
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class RootTree:
     _keys: dict[str, str] = field(default_factory=dict)
     _pages: PageChecker | None = None
     _baskets: dict[str, BranchBaskets | None] = field(default_factory=dict)
+    _options: dict[str, Any] = field(default_factory=dict)
 
     @property
     def where(self) -> str:
@@ -158,7 +159,7 @@ class RootTree:
             if self._pages is not None:
                 self._pages.check(self._keys[branch], start, stop)
             array = self._tree[self._keys[branch]].array(
-                entry_start=start, entry_stop=stop, library="ak"
+                entry_start=start, entry_stop=stop, library="ak", **self._options
             )
             if len(array) != stop - start:
                 msg = f"{len(array)} entries"
@@ -203,7 +204,8 @@ class RootFile:
             entries = int(tree.num_entries)
             keys = {key.rsplit("/", 1)[-1]: key for key in tree.keys()}  # noqa: SIM118 (no dict)
             pages = PageChecker(tree) if isinstance(tree, HasFields) else None
-        self._trees[name] = RootTree(self.path, name, entries, tree, keys, pages)
+            options = {} if pages is None else {"array_cache": LastClusters()}
+        self._trees[name] = RootTree(self.path, name, entries, tree, keys, pages, _options=options)
         return self._trees[name]
 
     def provenance(self) -> dict[str, Any]:

@@ -171,7 +171,12 @@ def emulate(
     model: ModelFile,
     files: Files,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="A .parquet or .root file for the scores.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="A .parquet, .arrow (largest, written fastest) or .root file for the scores.",
+        ),
     ],
     *,
     source: Source = SourceName.unpacked,

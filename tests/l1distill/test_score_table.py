@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import uproot
 
@@ -92,16 +93,26 @@ def test_parquet_holds_all_parts_in_order(tmp_path: Path) -> None:
     assert table.identity["fires_1kHz"].tolist() == [False, True, True]
 
 
+def test_arrow_files_can_be_mapped(tmp_path: Path) -> None:
+    path = tmp_path / "scores.arrow"
+    assert write_columns(path, parts()) == 3
+    with pa.memory_map(str(path)) as file:
+        table = pa.ipc.open_file(file).read_all()
+        assert table["event"].to_pylist() == [1, 2**64 - 1, 3]
+        assert table["score"].to_pylist() == [-5, 2**62, 0]
+        assert table["fires_1kHz"].to_pylist() == [False, True, True]
+
+
 @pytest.mark.parametrize("name", ["scores.csv", "scores", "scores.PARQUET", "scores.root.gz"])
 def test_other_endings_are_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(SettingsError, match=r"written as \.parquet or \.root, name the output so"):
+    with pytest.raises(SettingsError, match=r"written as \.parquet, \.arrow or \.root, name"):
         check_output_name(tmp_path / name)
     with pytest.raises(SettingsError, match=name):
         write_columns(tmp_path / name, parts())
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("ending", ["parquet", "root"])
+@pytest.mark.parametrize("ending", ["parquet", "arrow", "root"])
 @pytest.mark.parametrize("good", [0, 1])
 def test_a_failure_leaves_nothing_behind(tmp_path: Path, ending: str, good: int) -> None:
     def failing() -> Iterator[dict[str, NDArray[Any]]]:
@@ -122,7 +133,7 @@ def test_a_failure_keeps_the_file_of_before(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("ending", ["parquet", "root"])
+@pytest.mark.parametrize("ending", ["parquet", "arrow", "root"])
 def test_no_crossing_is_refused(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"scores.{ending}"
     with pytest.raises(InputFileError, match="not written: no crossing was read"):

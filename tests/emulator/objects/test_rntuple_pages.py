@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import awkward as ak
 import numpy as np
 import pytest
 import uproot
 import xxhash
 from damage import _rntuple, some_events
+from uproot.models.RNTuple import Model_ROOT_3a3a_RNTuple
 from uproot.writing import _cascadentuple
 
 from emulator.errors import InputFileError
-from emulator.objects import read_events, write_nano
+from emulator.objects import open_file, read_events, write_nano
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,3 +79,34 @@ def test_lists_of_pages_are_held_to_their_check_sum(with_sums: Path, tmp_path: P
     (tmp_path / "damaged.root").write_bytes(content)
     with pytest.raises(InputFileError, match="the check sum of a list of pages"):
         read_events(tmp_path / "damaged.root")
+
+
+@pytest.mark.parametrize("chunk_events", [20, 25, 30, 80])
+def test_no_page_is_read_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk_events: int
+) -> None:
+    events = some_events(np.random.default_rng(5), 80)
+    write_nano(tmp_path / "tree.root", [events], provenance={})
+    with uproot.open(tmp_path / "tree.root") as file:
+        tree = file["Events"]
+        arrays = {key: tree[key].array() for key in tree.keys() if not key.startswith("nL1")}  # noqa: SIM118
+    with uproot.recreate(tmp_path / "ntuple.root") as file:
+        ntuple = file.mkrntuple("Events", {k: ak.type(v).content for k, v in arrays.items()})
+        for first in range(0, 80, 20):
+            ntuple.extend({key: values[first : first + 20] for key, values in arrays.items()})
+    read: list[tuple[int, int, int]] = []
+    read_page = Model_ROOT_3a3a_RNTuple.read_page
+
+    def noting(self: Any, to: Any, cluster: int, column: int, page: int, *more: Any) -> None:
+        read.append((int(cluster), column, page))
+        read_page(self, to, cluster, column, page, *more)
+
+    monkeypatch.setattr(Model_ROOT_3a3a_RNTuple, "read_page", noting)
+
+    reader = open_file(tmp_path / "ntuple.root", order="readout")
+    found = [chunk.events for chunk in reader.chunks(chunk_events=chunk_events)]
+
+    assert {cluster for cluster, _, _ in read} == {0, 1, 2, 3}
+    assert len(read) == len(set(read))
+    expected = read_events(tmp_path / "tree.root", order="readout")
+    assert ak.concatenate(found).tolist() == expected.tolist()

@@ -110,7 +110,7 @@ def test_emulate_writes_both_formats(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("-o", "scores.txt"), "scores are written as .parquet or .root, name the output so"),
+        (("-o", "scores.txt"), "scores are written as .parquet, .arrow or .root, name the output"),
         (("-o", "s.root", "--crossings", "a"), "--crossings takes comma-separated integers"),
         (("-o", "s.root", "--crossings", ""), "--crossings takes comma-separated integers"),
         (("-o", "s.root", "--crossings", "0,0"), "crossings must be given, each once"),
