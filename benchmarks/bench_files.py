@@ -1,19 +1,27 @@
 """From file to score by format and compression, beside what uproot alone needs for the same branches.
 
-The road is `emulate_files`, with its table of scores, in one process: a first pass that decodes and fills the
-cache, and one from the cache. The peer only reads: it knows no crossing, no range and no network.
+The road is `emulate_files`, with its table of scores: a first pass that decodes and fills the cache, and one from
+the cache. The peer only reads, in as many processes: it knows no crossing, no range and no network. Files have
+800,000 entries in baskets of 10,000.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks.files import N_EVENTS, RNTUPLE, TREES, BenchFiles
-from benchmarks.limits import SCORE_BYTES, Work, bytes_of_objects, time_warm
+from benchmarks.files import RNTUPLE, TREES, BenchFile, BenchFiles
+from benchmarks.limits import (
+    SCORE_BYTES,
+    Work,
+    bytes_of_objects,
+    tell_no_limit,
+    tell_rate,
+    time_warm,
+)
 from benchmarks.students import SCALED, SIZES, make_student
 from emulator.decoded import Store
 from emulator.features import feature_rows, load_layout
@@ -21,6 +29,7 @@ from emulator.model import Model
 from l1distill.emulation import Scorer, emulate_files
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from pytest_benchmark.fixture import BenchmarkFixture
@@ -33,12 +42,22 @@ def model() -> Model:
     return Model("m", load_layout("axol1tl_57"), make_student(SIZES, SCALED), "score")
 
 
-def per_event(read: int) -> float:
-    """Return the bytes read and written for an event."""
-    return read / N_EVENTS + SCORE_BYTES
+def long_file(files: BenchFiles, name: str) -> BenchFile:
+    """Return a long file, for Parquet a short one."""
+    return files.file(name) if name == "Parquet" else files.long_file(name)
 
 
-@pytest.mark.parametrize("who", ["first pass", "from cache", "reading alone"])
+def check_scores(files: BenchFiles, file: BenchFile, model: Model, output: Path) -> None:
+    """Hold written scores against those of the events in memory."""
+    found = pq.read_table(output).column("score").to_numpy()
+    rows = feature_rows(files.events, model.layout)
+    expected = Scorer(model, threads=1).scores_of_rows(rows)
+    np.testing.assert_array_equal(found, np.tile(expected, file.copies))
+
+
+@pytest.mark.parametrize(
+    "who", ["first pass", "from cache", "from cache to Arrow", "reading alone"]
+)
 @pytest.mark.parametrize("name", FORMATS)
 def test_file_to_score(
     benchmark: BenchmarkFixture,
@@ -50,8 +69,8 @@ def test_file_to_score(
 ) -> None:
     """The first pass fills the cache; scores are equal to those of the events in memory."""
     benchmark.group = f"file to score, {name}, one process"
-    file = files.file(name)
-    output = tmp_path / "scores.parquet"
+    file = long_file(files, name)
+    output = tmp_path / ("scores.arrow" if who == "from cache to Arrow" else "scores.parquet")
     stores = (Store(tmp_path / str(number)) for number in range(1_000))
     kept = next(stores)
 
@@ -59,20 +78,48 @@ def test_file_to_score(
         store = next(stores) if who == "first pass" else kept
         emulate_files(model, [file.path], output, threads=1, store=store)
 
-    emulate()
-    found = pq.read_table(output).column("score").to_numpy()
-    rows = feature_rows(files.events, model.layout)
-    expected = Scorer(model, threads=1).scores_of_rows(rows)
-    np.testing.assert_array_equal(found, expected)
-    objects = bytes_of_objects(files.events, model.layout)
+    emulate_files(model, [file.path], tmp_path / "first.parquet", threads=1, store=kept)
+    check_scores(files, file, model, tmp_path / "first.parquet")
+    objects = bytes_of_objects(files.events, model.layout) / len(files.events)
+    cached = 2 * len(model.layout)
     unpacking = file.decompression_limit(model.layout)
-    run, work = {
-        "first pass": (emulate, Work(N_EVENTS, per_event(objects), model.graph, unpacking)),
-        "from cache": (emulate, Work(N_EVENTS, per_event(rows.nbytes), model.graph)),
+    n_events = file.n_events
+    works: dict[str, tuple[Callable[[], Any], Work]] = {
+        "first pass": (emulate, Work(n_events, objects + SCORE_BYTES, model.graph, unpacking)),
         "reading alone": (
             file.plain_reader(model.layout),
-            Work(N_EVENTS, per_event(objects), others=unpacking),
+            Work(n_events, objects + SCORE_BYTES, others=unpacking),
         ),
-    }[who]
-    time_warm(benchmark, run, work, rounds=7)
+    }
+    run, work = works.get(who, (emulate, Work(n_events, cached + SCORE_BYTES, model.graph)))
+    time_warm(benchmark, run, work, rounds=5)
     benchmark.extra_info["megabytes"] = file.path.stat().st_size / 1e6
+
+
+@pytest.mark.parametrize("who", ["first pass", "reading alone"])
+@pytest.mark.parametrize("name", [*TREES, RNTUPLE])
+def test_file_to_score_in_two_processes(
+    benchmark: BenchmarkFixture,
+    files: BenchFiles,
+    tmp_path: Path,
+    model: Model,
+    name: str,
+    who: str,
+) -> None:
+    """Both sides start their processes anew; the time of the children is no part of a limit."""
+    benchmark.group = f"file to score, {name}, two processes"
+    file = files.long_file(name)
+    output = tmp_path / "scores.parquet"
+    stores = (Store(tmp_path / str(number)) for number in range(1_000))
+
+    def emulate() -> None:
+        emulate_files(model, [file.path], output, threads=2, store=next(stores))
+
+    plain = file.plain_readers(model.layout, 2)
+    assert plain() == file.n_events
+    emulate()
+    check_scores(files, file, model, output)
+    run = emulate if who == "first pass" else plain
+    benchmark.pedantic(run, rounds=3)  # type: ignore[no-untyped-call]
+    tell_rate(benchmark, file.n_events)
+    tell_no_limit(benchmark, "the start of processes, which import their libraries")

@@ -7,6 +7,8 @@ is bound by the blocks that a reader has to decompress, by the same library, and
 from __future__ import annotations
 
 import lzma
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -22,6 +24,7 @@ from damage import some_events, write_l1ntuple
 from uproot import compression
 
 from benchmarks.limits import seconds_of
+from benchmarks.plain_reading import read_range
 from emulator.objects import (
     OBJECTS,
     Chunk,
@@ -44,6 +47,13 @@ if TYPE_CHECKING:
     from emulator.features import FeatureLayout
 
 N_EVENTS = 100_000
+
+#: A long file holds the crossings so many times: enough for two processes to share.
+COPIES = 8
+
+#: Entries of a basket of a long tree, about as many as NanoAOD has; clusters of RNTuples are large.
+BASKET_ENTRIES = 10_000
+
 N_ORBIT = 3_564
 
 #: Compressions of trees.
@@ -81,11 +91,19 @@ class BenchFile:
         Its format: one of `TREES`, `RNTUPLE`, ``L1Ntuple``, ``Parquet``, ``uGT`` or ``uGT.xz``.
     events
         What was written.
+    copies
+        How often.
     """
 
     path: Path
     form: str
     events: ak.Array
+    copies: int = 1
+
+    @property
+    def n_events(self) -> int:
+        """Crossings in the file."""
+        return len(self.events) * self.copies
 
     def plain_reader(self, layout: FeatureLayout | None = None) -> Callable[[], Any]:
         """Return what reads the file and no more: all fields, or those that a layout needs."""
@@ -101,6 +119,20 @@ class BenchFile:
                 return file[self._tree].arrays(names, library="ak")
 
         return read
+
+    def plain_readers(self, layout: FeatureLayout, processes: int) -> Callable[[], int]:
+        """Return what reads what a layout needs in new processes, and returns the number of entries."""
+        names = [*self.columns(layout).values(), *self._others(layout)]
+        share = -(-self.n_events // processes)
+        starts = range(0, self.n_events, share)
+        read = partial(read_range, str(self.path), self._tree, names)
+
+        def run() -> int:
+            context = multiprocessing.get_context("spawn")
+            with ProcessPoolExecutor(processes, mp_context=context) as pool:
+                return sum(pool.map(read, starts, (start + share for start in starts)))
+
+        return run
 
     def columns(self, layout: FeatureLayout | None = None) -> dict[tuple[str, str], str]:
         """Return the names in the file of the fields of objects, but for those of sums."""
@@ -183,7 +215,7 @@ class BenchFile:
             for decompress in blocks:
                 decompress()
 
-        return {"decompression": lambda: len(self.events) / seconds_of(decompress_all)}
+        return {"decompression": lambda: self.n_events / seconds_of(decompress_all)}
 
     def blocks(self, layout: FeatureLayout | None) -> Sequence[Callable[[], Any]]:
         """Return a call for each compressed block that a reader has to read."""
@@ -269,6 +301,17 @@ class BenchFiles:
             self._made[form] = self._write(form)
         return self._made[form]
 
+    def long_file(self, form: str) -> BenchFile:
+        """Return a tree or RNTuple with the crossings `COPIES` times, in baskets of usual length."""
+        name = f"long {form}"
+        if name not in self._made:
+            folder = self._folder / name
+            folder.mkdir()
+            n_entries = self._n_events if form == RNTUPLE else BASKET_ENTRIES
+            self._write_nano(folder / "a.root", form, copies=COPIES, n_entries=n_entries)
+            self._made[name] = BenchFile(folder / "a.root", form, self.events, COPIES)
+        return self._made[name]
+
     def _write(self, form: str) -> BenchFile:
         folder = self._folder / form
         folder.mkdir()
@@ -306,12 +349,19 @@ class BenchFiles:
             names: Iterable[str] = tree.keys()
             return {name: tree[name].array() for name in names if not name.startswith("nL1")}
 
-    def _write_nano(self, path: Path, form: str) -> None:
-        types = {name: ak.type(values).content for name, values in self._branches.items()}
-        if form == RNTUPLE:
-            with uproot.recreate(path, compression=COMPRESSIONS["zstd"]) as file:
-                file.mkrntuple("Events", types).extend(self._branches)
-            return
-        with uproot.recreate(path, compression=COMPRESSIONS[form.partition(", ")[2]]) as file:
-            file.mktree("Events", types)
-            file["Events"].extend(self._branches)
+    def _write_nano(
+        self, path: Path, form: str, *, copies: int = 1, n_entries: int | None = None
+    ) -> None:
+        """Write the branches, so many entries at a time."""
+        branches = self._branches
+        step = n_entries or self._n_events
+        types = {name: ak.type(values).content for name, values in branches.items()}
+        compression = COMPRESSIONS["zstd" if form == RNTUPLE else form.partition(", ")[2]]
+        with uproot.recreate(path, compression=compression) as file:
+            if form == RNTUPLE:
+                tree = file.mkrntuple("Events", types)
+            else:
+                file.mktree("Events", types)
+                tree = file["Events"]
+            for start in [*range(0, self._n_events, step)] * copies:
+                tree.extend({name: each[start : start + step] for name, each in branches.items()})

@@ -7,6 +7,7 @@ target would take, or what else the time goes to.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
 from benchmarks.students import BYTES, HARDWARE, SCALED, SHAPES
@@ -299,9 +300,10 @@ def _batch_targets() -> Iterator[Target]:
             )
 
 
-def _file_rate(figures: Figures, name: str, who: str) -> float:
-    group = f"file to score, {name}, one process"
-    return figures[f"{group}: test_file_to_score[{name}-{who}], {RATE}"]
+def _file_rate(figures: Figures, name: str, who: str, processes: str = "one process") -> float:
+    test = "test_file_to_score" + ("" if processes == "one process" else f"_in_{processes}")
+    row = f"file to score, {name}, {processes}: {test.replace(' ', '_')}[{name}-{who}]"
+    return figures[f"{row}, {RATE}"]
 
 
 def _file_stops(name: str, part: float) -> Callable[[Figures], str]:
@@ -315,13 +317,13 @@ def _file_stops(name: str, part: float) -> Callable[[Figures], str]:
 
 
 def _file_targets() -> Iterator[Target]:
-    for name, part in FILES.items():
+    for (name, part), processes in product(FILES.items(), ("one process", "two processes")):
 
-        def ratio(figures: Figures, name: str = name) -> float:
+        def ratio(figures: Figures, name: str = name, processes: str = processes) -> float:
             first, plain = (
-                _file_rate(figures, name, who) for who in ("first pass", "reading alone")
+                _file_rate(figures, name, who, processes) for who in ("first pass", "reading alone")
             )
             return first / plain
 
-        what = f"file to score, {name}, first pass, part of reading alone"
+        what = f"file to score, {name}, {processes}, first pass, part of reading alone"
         yield Target(what, part, "%", ratio, stops=_file_stops(name, part))

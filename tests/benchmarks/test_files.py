@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.files import RNTUPLE, TREES, BenchFiles
+from benchmarks.files import COPIES, RNTUPLE, TREES, BenchFiles
 from emulator.features import load_layout
 from emulator.objects import read_events
 
@@ -42,3 +42,16 @@ def test_a_layout_needs_fewer_blocks(files: BenchFiles) -> None:
         assert 0 < some < every
         # All of the compressed bytes are those of a field or of an offset; none is read twice.
         assert every < 4 * file.events.nbytes
+
+
+@pytest.mark.parametrize("form", ["TTree, lz4", RNTUPLE])
+def test_long_files_hold_the_crossings_over_and_over(files: BenchFiles, form: str) -> None:
+    short, file = files.file(form), files.long_file(form)
+    assert file.n_events == COPIES * N_EVENTS
+    once = read_events(short.path, order="readout").tolist()
+    assert read_events(file.path, order="readout").tolist() == COPIES * once
+
+
+def test_as_many_entries_are_read_by_two_processes(files: BenchFiles) -> None:
+    file = files.long_file(RNTUPLE)
+    assert file.plain_readers(load_layout("axol1tl_57"), 2)() == file.n_events

@@ -94,7 +94,7 @@ def test_what_is_not_met_says_what_stops_it() -> None:
         "not met: products at the issue limit are 34% of its time, bytes at the copy limit 38%; "
         "the rest brings rows into lanes, scales, casts and clips"
     )
-    assert judged["file to score, TTree, zstd, first pass, part of reading alone"] == (
+    assert judged["file to score, TTree, zstd, one process, first pass, part of reading alone"] == (
         "not met: scoring and writing the table, after plain reading, would give 40%"
     )
     assert judged["57-64-32-1, times the best of torch and onnxruntime, 1 threads"] == (
