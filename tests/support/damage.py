@@ -1,7 +1,8 @@
 """Damages files of every format, reads them in processes with limits, and says how each case ended.
 
 Run as a program, so that no test process has to fork: ``damage.py FOLDER CASES SEED`` writes the files
-into the folder and prints one JSON object a case. How a case may end: ``error`` (one sentence of an
+into the folder and prints one JSON object a case; ``damage.py FOLDER CASES SEED FILE`` damages copies of a file
+that somebody else wrote. How a case may end: ``error`` (one sentence of an
 `L1Error` that names the file), ``equal`` (the data of the undamaged file), ``shorter`` (whole lines at the
 end of a text are gone, the others are equal), ``as stored`` (other values, exactly those that the damaged file
 holds: a second reader that shares nothing with the project finds the same, see `plain_reading`), ``wrong`` (other
@@ -14,6 +15,7 @@ import json
 import os
 import resource
 import select
+import shutil
 import signal
 import sys
 import time
@@ -432,12 +434,16 @@ def retyped_case(name: str, original: Path, data: Any, seed: int) -> tuple[str, 
     return limited(lambda: _ending(copy, data))
 
 
-def run(folder: Path, cases: int, seed: int) -> list[Case]:
-    """Run so many cases, spread over formats and kinds of damage."""
-    originals = write_originals(folder, seed)
+def run(folder: Path, cases: int, seed: int, given: Path | None = None) -> list[Case]:
+    """Run so many cases, spread over formats and kinds of damage; or over those of one given file."""
+    if given is None:
+        originals = write_originals(folder, seed)
+        retyped = tuple(RETYPED)
+    else:
+        originals, retyped = {"given": Path(shutil.copyfile(given, folder / given.name))}, ()
     data = {name: _read(path) for name, path in originals.items()}
     kinds = [(name, damage) for damage in BYTE_DAMAGE for name in originals]
-    kinds += [(name, "retyped") for name in RETYPED for _ in range(2)]
+    kinds += [(name, "retyped") for name in retyped for _ in range(2)]
     found = []
     for number in range(cases):
         name, damage = kinds[number % len(kinds)]
@@ -452,5 +458,6 @@ def run(folder: Path, cases: int, seed: int) -> list[Case]:
 
 if __name__ == "__main__":
     # The only output is JSON; a library may say something about damaged bytes on standard error.
-    for each in run(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])):
+    asked, others = sys.argv[1:4], [Path(other) for other in sys.argv[4:5]]
+    for each in run(Path(asked[0]), int(asked[1]), int(asked[2]), *others):
         sys.stdout.write(json.dumps(asdict(each)) + "\n")

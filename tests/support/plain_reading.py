@@ -223,8 +223,16 @@ def _events(
     ]
 
 
+#: Flags of muon showers in the newest layout.
+_SHOWERS = {
+    "mus0": "muonShowerOneNominal",
+    "mus1": "muonShowerOneTight",
+    "mus2": "muonShowerTwoLooseDiffSectors",
+}
+
+
 def read_l1ntuple(path: Path) -> Reading:
-    """An L1Ntuple, unpacked."""
+    """An L1Ntuple, unpacked: objects, and the decisions before prescales where they are stored."""
     with uproot.open({str(path): None}) as file:
         tree, event_tree = file["l1UpgradeTree/L1UpgradeTree"], file["l1EventTree/L1EventTree"]
         objects = {
@@ -235,7 +243,14 @@ def read_l1ntuple(path: Path) -> Reading:
             muon["charge"] = int(muon["charge"] < 0)
         sums = _objects(tree, "sum", "Bx", {"kind": "Type", "pt": "IEt", "phi": "IPhi"})
         scalars = {name: _lists(event_tree, name) for name in ("run", "lumi", "event", "orbit")}
-    return _events(scalars, objects, sums), []
+        if "muonShowerBx" in tree:
+            flags = _objects(tree, "muonShower", "Bx", {k: b[10:] for k, b in _SHOWERS.items()})
+            scalars |= {k: [any(o[k] for o in each) for each in flags] for k in _SHOWERS}
+        bits: list[list[bool]] = []
+        if "l1uGTTree/L1uGTTree" in file:
+            stored = _lists(file["l1uGTTree/L1uGTTree"], "m_algoDecisionInitial")
+            bits = [[bool(bit) for bit in entry] for entry in stored]
+    return _events(scalars, objects, sums), bits
 
 
 def read_nano(path: Path) -> Reading:

@@ -40,11 +40,11 @@ PROTECTED = (
 )
 
 
-def run(folder: Path, cases: int, seed: int) -> list[dict[str, Any]]:
+def run(folder: Path, cases: int, seed: int, *given: Path) -> list[dict[str, Any]]:
     pytest.importorskip("h5py")
     root = Path(__file__).parents[3]
     done = subprocess.run(
-        [sys.executable, str(PROGRAM), str(folder), str(cases), str(seed)],
+        [sys.executable, str(PROGRAM), str(folder), str(cases), str(seed), *map(str, given)],
         env={
             "PYTHONPATH": f"{root}:{PROGRAM.parent}",
             "PATH": "/usr/bin:/bin",
@@ -96,6 +96,8 @@ def test_the_second_reader_finds_the_same(originals: dict[str, Path], name: str)
 
 
 def test_the_second_reader_on_what_cms_wrote(reference_data: Path) -> None:
+    (path,) = (reference_data / "l1ntuple").glob("*.root")
+    assert read_plainly(path) == damage._read(path)
     for name in ("Collisions2024_v1_2_0_ttBar", "CollisionsPPRef2024_v1_0_0_data"):
         path = reference_data / "ugt" / f"L1Menu_{name}.txt.xz"
         assert read_plainly(path) == damage._read(path)
@@ -136,3 +138,16 @@ def test_many_damaged_files(
     changed = Counter(case["format"] for case in cases if case["ended"] == "as stored")
     for name in (*PROTECTED, *UNPROTECTED):
         record_property(f"another valid file: {name}", changed[name])
+
+
+@pytest.mark.deep
+def test_many_damaged_copies_of_what_cms_wrote(
+    tmp_path: Path, reference_data: Path, record_property: Callable[[str, int], None]
+) -> None:
+    """The newest layout of L1Ntuples as ROOT itself writes it, which no writer here can make."""
+    (path,) = (reference_data / "l1ntuple").glob("*.root")
+    cases = run(tmp_path, 600, 8, path)
+    wrong = [case for case in cases if case["ended"] not in {"error", "equal", "as stored"}]
+    assert wrong == []
+    for ended, number in Counter(case["ended"] for case in cases).items():
+        record_property(f"files ended {ended}", number)
