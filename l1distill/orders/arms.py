@@ -57,6 +57,8 @@ def run_arm(bench: Bench, arm: str, seed: int) -> Outcome:
     """Train an arm of a seed; ``teacher`` is no arm."""
     if arm == "reference":
         return _reference(bench, seed)
+    if arm.startswith("student "):
+        return _named(bench, arm.removeprefix("student "), seed)
     if arm.startswith("control "):
         return _control(bench, cast("ControlKind", arm.removeprefix("control ")), seed)
     if arm in bench.orders.cotraining.modes:
@@ -72,6 +74,18 @@ def _reference(bench: Bench, seed: int) -> Outcome:
     passes = sum(len(one.epochs) for one in trained.histories) * len(lesson.rows)
     agreement = judge.agreement(trained.student)
     return Outcome([Candidate("reference", export_graph(trained.student), agreement)], passes)
+
+
+def _named(bench: Bench, name: str, seed: int) -> Outcome:
+    """A student of the file, trained as it says."""
+    chosen = bench.orders.students[name].student
+    _, _, judge = bench.taught(seed)
+    lesson = bench.lesson_for(chosen, seed)
+    trained = train_student(lesson, chosen.recipe(bench.layout, seed), Stages())
+    passes = sum(len(one.epochs) for one in trained.histories) * len(lesson.rows)
+    shape = "-".join(str(one) for one in trained.student.sizes)
+    found = Candidate(shape, export_graph(trained.student), judge.agreement(trained.student))
+    return Outcome([found], passes)
 
 
 def _together(bench: Bench, mode: str, seed: int) -> Outcome:
@@ -111,7 +125,7 @@ def _together(bench: Bench, mode: str, seed: int) -> Outcome:
 def _order(bench: Bench, order: Order, seed: int) -> Outcome:
     search = _search(bench, order, seed)
     orders = bench.orders
-    budget = orders.passes
+    budget = orders.budget
     calibration = min(_CALIBRATION, len(search.lesson.rows))
     if order == "tuned":
         budget = round(budget * (1.0 - orders.tuned_share))
@@ -182,7 +196,7 @@ def _tuned(
         if chosen is None:
             continue
         one, bits, _ = next(each for each in rounded if each[2] is chosen)
-        left = (orders.passes - spent) // (len(limits) - place)
+        left = (orders.budget - spent) // (len(limits) - place)
         epochs = left // len(search.lesson.rows)
         if epochs < 1:
             continue
@@ -209,7 +223,7 @@ def _control(bench: Bench, kind: ControlKind, seed: int) -> Outcome:
     """The largest control below each limit; the budget is shared among the limits."""
     orders = bench.orders
     common, _ = bench.drawn
-    share = orders.passes // len(orders.lut_shares) // len(common.training)
+    share = orders.budget // len(orders.lut_shares) // len(common.training)
     quantized = max(share * orders.search.quantized_epochs // orders.search.epochs, 1)
     candidates, spent = [], 0
     for limit in orders.lut_shares:

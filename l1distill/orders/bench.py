@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from emulator.graph import Graph
     from l1distill.orders.settings import Orders
     from l1distill.study.context import Context
+    from l1distill.study.settings.student import Student
 
     Rows = NDArray[np.int16]
     ScoresOf = Callable[[Rows], NDArray[np.int64]]
@@ -144,6 +145,20 @@ class Bench:
             )
             self._lessons = {seed: (teacher, lesson, judge)}
         return self._lessons[seed]
+
+    def lesson_for(self, student: Student, seed: int) -> Lesson:
+        """Return the lesson of a seed's teacher, on crossings drawn as a student asks for."""
+        study = self.context.study
+        usual = study.distillation.student
+        teacher, lesson, _ = self.taught(seed)
+        if (student.sampling_power, student.outlier_fraction) == (
+            usual.sampling_power,
+            usual.outlier_fraction,
+        ):
+            return lesson
+        distillation = study.distillation.model_copy(update={"student": student})
+        its = replace(self.context, study=study.model_copy(update={"distillation": distillation}))
+        return Lesson.by(teacher, self.drawn[0], training.background(its)[1])[1]
 
     @cached_property
     def reference_luts(self) -> float:

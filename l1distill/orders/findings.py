@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from l1distill.orders.named import asked_statement
 from l1distill.report.summary import Statement
 from l1distill.report.words import count, khz, listing, number, span
 
@@ -29,6 +30,12 @@ NAMES = {
     "alternating": "alternating",
 }
 
+
+def arm_name(arm: str) -> str:
+    """Return what an arm is called; a named student has the name that the file gives it."""
+    return NAMES.get(arm, arm.removeprefix("student "))
+
+
 #: What students within these shares of the LUTs of 57-32-16-1 ought to keep of what it keeps.
 GOALS = {0.5: 0.95, 0.25: 0.90, 0.1: 0.75}
 #: What the quantized student ought to keep of what its teacher does.
@@ -44,6 +51,7 @@ def statements(results: Results, orders: Orders, n_units: int) -> list[Statement
         _together(results, orders, target),
         _controls(results, orders),
         _goals(results, orders, target),
+        asked_statement(results, orders),
     ]
     return [one for one in found if one is not None]
 
@@ -67,9 +75,16 @@ def _asked(results: Results, orders: Orders, n_units: int) -> Statement:
     ]
     seconds = sum(float(one["seconds"]) for one in results.units.values())
     rule = (
-        f"Each order and each control may spend {orders.passes / 1e6:.1f} million event-passes, its search "
-        f"included and the teacher's apart, with {count(len(orders.seeds), 'paired seed')}; students are chosen "
-        "by their agreement with the teacher on background, no signal takes part."
+        (
+            f"Each order and each control may spend {orders.budget / 1e6:.1f} million event-passes, its search "
+            f"included and the teacher's apart, with {count(len(orders.seeds), 'paired seed')}; students are "
+            "chosen by their agreement with the teacher on background, no signal takes part."
+        )
+        if orders.budget
+        else (
+            f"Students that the file describes, each trained with {count(len(orders.seeds), 'paired seed')}; no "
+            "signal takes part in their training."
+        )
     )
     state = (
         f"{done} of {count(n_units, 'unit')} are done, {count(len(complete), 'seed')} complete, in "
@@ -100,7 +115,7 @@ def _orders(results: Results, orders: Orders, target: float) -> Statement | None
 
 
 def _sentence(one: Difference) -> str:
-    first, second = NAMES[one.first], NAMES[one.second]
+    first, second = arm_name(one.first), arm_name(one.second)
     said = {
         "first": f"{first} keeps more than {second}",
         "second": f"{first} keeps less than {second}",

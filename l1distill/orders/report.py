@@ -9,7 +9,9 @@ import numpy as np
 
 from emulator.files import replace_file
 from l1distill.orders.differences import Difference, Results
-from l1distill.orders.findings import NAMES, pairs, statements
+from l1distill.orders.findings import NAMES, arm_name, pairs, statements
+from l1distill.orders.named import asked_plot, asked_table
+from l1distill.orders.settings import student_arm
 from l1distill.report.figures import Plot, label_log_axis, new_figure, plot_style, save_plot
 from l1distill.report.page import Section, render
 from l1distill.report.tables import Cell, Table, make_table, number_cell
@@ -58,6 +60,7 @@ def write_orders_report(
     tables = [
         table
         for table in (
+            asked_table(results, orders),
             _difference_table(
                 [one for one in differences if one.what == "geometric mean"],
                 "Ratios of the geometric means of efficiencies, paired by seeds.",
@@ -72,10 +75,7 @@ def write_orders_report(
         if table is not None
     ]
     with plot_style():
-        plots = [
-            save_plot(plot, folder / "plots")
-            for plot in (_fronts(results, orders, "luts"), _fronts(results, orders, "latency_ns"))
-        ]
+        plots = [save_plot(plot, folder / "plots") for plot in _plots(results, orders)]
     scenario = study.scenario
     page = render(
         folder / "report.html",
@@ -107,6 +107,15 @@ def write_orders_report(
     return [page, text, record, *(file for plot in plots for file in plot.files)]
 
 
+def _plots(results: Results, orders: Orders) -> list[Plot]:
+    """Return the plots of what the file compares."""
+    asked = asked_plot(results, orders)
+    found = [] if asked is None else [asked]
+    if orders.orders or orders.controls.kinds:
+        found += [_fronts(results, orders, "luts"), _fronts(results, orders, "latency_ns")]
+    return found
+
+
 def all_differences(results: Results, orders: Orders) -> list[Difference]:
     """Return all differences that are asked for: in the mean over signals, and signal by signal."""
     signals: list[str | None] = [None, *_signals(results)]
@@ -123,6 +132,7 @@ def all_differences(results: Results, orders: Orders) -> list[Difference]:
     modes = orders.cotraining.modes
     asked += [(first, second, ("only", None)) for first, second in pairs(modes)]
     asked.append(("reference", "teacher", ("only", None)))
+    asked += [(student_arm(name), its.of, ("only", None)) for name, its in orders.students.items()]
     found = []
     for signal in signals:
         for target in orders.targets_khz:
@@ -151,7 +161,7 @@ def _difference_table(found: list[Difference], caption: str) -> Table | None:
     rows = [
         [
             Cell(one.what),
-            Cell(f"{NAMES[one.first]} / {NAMES[one.second]}"),
+            Cell(f"{arm_name(one.first)} / {arm_name(one.second)}"),
             Cell(one.limit),
             Cell(khz(one.target_khz)),
             number_cell(number(one.ratio)),
@@ -193,7 +203,7 @@ def _kept_table(results: Results, orders: Orders) -> Table | None:
                 continue
             within = "–" if limit[1] is None else f"{100 * limit[1]:g} %"
             size = number_cell(number(float(np.mean(luts))) if luts else "–")
-            rows.append([Cell(NAMES[arm]), Cell(within), size, *cells])
+            rows.append([Cell(arm_name(arm)), Cell(within), size, *cells])
     columns = [
         f"{signal}, {khz(target)}" for target in orders.targets_khz for signal in _signals(results)
     ]
@@ -228,7 +238,7 @@ def _spent_table(results: Results, orders: Orders) -> Table | None:
             seconds = [float(one["seconds"]) for one in units]
             rows.append(
                 [
-                    Cell(NAMES[arm]),
+                    Cell(arm_name(arm)),
                     number_cell(str(len(units))),
                     number_cell(span(min(passes), max(passes))),
                     number_cell(number(float(np.mean(seconds)))),

@@ -131,7 +131,7 @@ def _run(bench: Bench, unit: Unit, key: str) -> Plain:
         outcome = run_arm(bench, unit.arm, unit.seed)
         content |= {
             "passes": outcome.passes,
-            "choices": _choices(bench, outcome),
+            "choices": _choices(bench, unit.arm, outcome),
             "teacher": outcome.teacher,
         }
     content["seconds"] = time.process_time() - start
@@ -140,8 +140,11 @@ def _run(bench: Bench, unit: Unit, key: str) -> Plain:
     return content
 
 
-def _choices(bench: Bench, outcome: Outcome) -> list[Plain]:
-    """Return what is chosen below each limit, measured once for each network."""
+def _choices(bench: Bench, arm: str, outcome: Outcome) -> list[Plain]:
+    """Return what is chosen below each limit, measured once for each network.
+
+    Arms that make one network have it within every limit; a search that found one has not.
+    """
     orders, known = bench.orders, {}
 
     def measured(one: Candidate) -> Plain:
@@ -149,13 +152,14 @@ def _choices(bench: Bench, outcome: Outcome) -> list[Plain]:
             known[one.name] = {
                 "name": one.name,
                 "luts": one.cost.luts,
+                "share": one.cost.luts / bench.reference_luts,
                 "latency_ns": one.cost.latency_ns,
                 "agreement": one.agreement,
                 "efficiencies": bench.measure_graph(one.graph),
             }
         return known[one.name]
 
-    if len(outcome.candidates) == 1:
+    if not (arm in orders.orders or arm.startswith("control ")):
         return [{"limit": "only", "value": None, **measured(outcome.candidates[0])}]
     chosen: list[Plain] = []
     for share in sorted({*orders.lut_shares, *orders.front_shares}):

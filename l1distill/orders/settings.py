@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, PositiveInt, ValidationError, model_validator
 
 from emulator.errors import L1Error, SettingsError
+from emulator.features import load_layout
 from l1distill.settings_file import Section, first_sentence, read_mapping
 from l1distill.study.settings import FileName, Space, Study, Training, load_study
+from l1distill.study.settings.student import Student
 
 if TYPE_CHECKING:
     from distill.recipe import StudentRecipe
@@ -63,6 +65,16 @@ class Controls(Section):
     widths: tuple[PositiveInt, ...] = (2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 32, 48)
 
 
+class Named(Section):
+    """A student that is trained as it says, and what it is asked to keep of what another network does."""
+
+    student: Student = Student()
+    of: Literal["reference", "teacher"] = "reference"
+    keeps: Annotated[float, Field(gt=0)]
+    # Part of the LUTs of 57-32-16-1 with 8-bit weights that it may need.
+    within: Share | None = None
+
+
 class Orders(Section):
     """The whole comparison."""
 
@@ -70,7 +82,7 @@ class Orders(Section):
     name: FileName
     study: str
     seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1)]
-    passes: PositiveInt
+    passes: PositiveInt | None = None
     tuned_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
     orders: list[Order] = ["post", "tuned", "aware"]  # noqa: RUF012
     weight_bits: Annotated[list[WeightBits], Field(min_length=1)] = [4, 5, 6, 8]  # noqa: RUF012
@@ -79,6 +91,7 @@ class Orders(Section):
     search: Search = Search()
     cotraining: Together = Together()
     controls: Controls = Controls()
+    students: dict[FileName, Named] = Field(default_factory=dict)
     lut_shares: Annotated[list[Share], Field(min_length=1)] = [0.5, 0.25, 0.1]  # noqa: RUF012
     front_shares: list[Share] = [1.0, 0.7, 0.35, 0.15]  # noqa: RUF012
     latencies_ns: list[Annotated[float, Field(gt=0)]] = [30.0, 35.0, 40.0, 45.0, 50.0]  # noqa: RUF012
@@ -92,6 +105,18 @@ class Orders(Section):
             raise ValueError(msg)
         return self
 
+    @model_validator(mode="after")
+    def _a_budget_to_share(self) -> Orders:
+        if self.passes is None and (self.orders or self.controls.kinds):
+            msg = "passes: orders and controls need a budget of event-passes"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def budget(self) -> int:
+        """Event-passes that each order and each control may spend."""
+        return self.passes or 0
+
     @property
     def arms(self) -> list[str]:
         """Names of all arms of a seed, in the order in which they run."""
@@ -101,6 +126,7 @@ class Orders(Section):
             *self.orders,
             *(f"control {kind}" for kind in self.controls.kinds),
             *self.cotraining.modes,
+            *(student_arm(name) for name in self.students),
         ]
 
     def search_settings(self, order: Order, seed: int) -> SearchSettings:
@@ -148,7 +174,19 @@ def load_orders(path: str | Path) -> tuple[Orders, Study]:
     except ValidationError as error:
         raise SettingsError(first_sentence(place, error, Orders, "the comparison")) from error
     try:
-        return orders, load_study(place.parent / orders.study)
+        study = load_study(place.parent / orders.study)
     except L1Error as error:
         msg = f"{place}: study: {error}"
         raise SettingsError(msg) from error
+    for name, one in orders.students.items():
+        try:
+            one.student.recipe(load_layout(study.layout), 0)
+        except L1Error as error:
+            msg = f"{place}: students.{name}: {error}"
+            raise SettingsError(msg) from error
+    return orders, study
+
+
+def student_arm(name: str) -> str:
+    """Return the arm of a named student."""
+    return f"student {name}"

@@ -128,7 +128,7 @@ def test_the_studies_that_come_with_it_can_be_read(name: str) -> None:
     orders, study = load_orders(STUDIES / f"{name}.yaml")
     assert (orders.name, study.name) == (name, "quick")
     trial = orders.search.epochs * study.distillation.n_crossings * 0.8
-    assert orders.passes >= 2 * trial
+    assert orders.budget >= 2 * trial
 
 
 @pytest.mark.deep
@@ -139,3 +139,67 @@ def test_the_quick_form_runs_in_minutes(tmp_path: Path) -> None:
     assert record["n_done"] == record["n_units"] == 20
     assert all(one["n_seeds"] <= 2 for one in record["differences"])
     assert any(one["low_95"] is not None for one in record["differences"])
+
+
+NAMED: dict[str, Any] = {
+    "schema": "l1distill-orders/1",
+    "name": "tiny_figures",
+    "study": "study.yaml",
+    "seeds": [1, 2],
+    "orders": [],
+    "cotraining": {"modes": []},
+    "controls": {"kinds": []},
+    "students": {
+        "small": {
+            "within": 0.5,
+            "keeps": 0.01,
+            "student": {
+                "widths": [2],
+                "inputs": ["jet.pt"],
+                "sampling_power": 0.5,
+                "training": {"epochs": 2},
+                "quantized_training": {"epochs": 1},
+            },
+        },
+        "large": {"within": 1e-6, "keeps": 1e-9, "of": "teacher"},
+    },
+    "targets_khz": [8000],
+    "replicas": 20,
+}
+
+
+def test_named_students_are_asked_what_they_keep(
+    orders_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = json.loads(json.dumps(NAMED))
+    named["students"]["large"]["student"] = named["students"]["small"]["student"]
+    orders_file.write_text(yaml.safe_dump(named), encoding="utf-8")
+    folder = tmp_path / "run"
+    assert called("train", "orders", str(orders_file), "-o", str(folder), "--json") == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["n_done"], record["n_units"]) == (8, 8)
+    unit = folder / "orders" / "units" / "seed_1_student_small.json"
+    (chosen,) = json.loads(unit.read_text(encoding="utf-8"))["choices"]
+    # Ten jets, two units, one score.
+    assert chosen["name"] == "10-2-1"
+    assert 0.0 < chosen["share"] < 0.1
+    asked = {(one["first"], one["second"]) for one in record["differences"]}
+    assert asked == {
+        ("reference", "teacher"),
+        ("student small", "reference"),
+        ("student large", "teacher"),
+    }
+    text = (folder / "report.md").read_text(encoding="utf-8")
+    # The tiny signals are accepted too rarely to count, and no budget is shared.
+    assert "Students that the file describes" in text
+    assert not (folder / "plots" / "front_luts.png").exists()
+
+
+def test_students_of_the_figures_can_be_trained() -> None:
+    orders, study = load_orders(STUDIES / "figures.yaml")
+    assert {one.within: one.keeps for one in orders.students.values()} == {
+        0.5: 0.95,
+        0.25: 0.9,
+        0.1: 0.75,
+    }
+    assert study.distillation.teacher.training.epochs == 30
