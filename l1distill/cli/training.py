@@ -212,6 +212,26 @@ def student(
     typer.echo(f"model file: {context.run.exported(context.study.distillation.student.name)}")
 
 
+def lesson(
+    study_file: StudyFile,
+    output: Output,
+    *,
+    jobs: Jobs = PROCESSORS,
+    tensorboard: TensorBoard = False,
+) -> None:
+    """Write what students learn, for programs that train students of another kind, as HGQ2.
+
+    Example:
+
+        l1distill train lesson studies/quick.yaml -o runs/quick
+    """
+    from l1distill.study.lesson import write_lesson
+
+    context = _context(study_file, output, jobs, tensorboard=tensorboard)
+    arrays, scaling = write_lesson(context)
+    typer.echo(f"crossings and targets: {arrays}; scaling of the inputs: {scaling}")
+
+
 def orders(
     orders_file: Annotated[
         Path, typer.Argument(help="The file of the comparison.", metavar="ORDERS.yaml")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from l1distill.report.ratios import beside_lines, ratio_line
 from l1distill.report.reported import complaints, reported_lines
 from l1distill.report.verdicts import cases
 from l1distill.report.words import count, khz, listing, number, percent, span, with_error
@@ -60,6 +61,7 @@ def summary(run: RunResults) -> list[Statement]:
         _cost(run),
         _baselines(found),
         _distillation(run),
+        _beside(run),
         _not_for_ranking(run),
         _caveats(run),
     ]
@@ -98,7 +100,7 @@ def export_record(run: RunResults) -> Plain | None:
 def _exactness(run: RunResults) -> Statement:
     title = "Is it the same network in the trigger, bit for bit?"
     records = [
-        (f"the engine and {_other_name(str(one['with']))}", one)
+        (f"{_engine(one)} and {_other_name(str(one['with']))}", one)
         for one in run.records("comparisons")
     ]
     lines = [_exact_sentence(what, record) for what, record in records]
@@ -118,6 +120,12 @@ def _exactness(run: RunResults) -> Statement:
     else:
         lines.insert(0, "Yes, wherever it was tested.")
     return Statement(title, tuple(lines), mood)
+
+
+def _engine(record: Plain) -> str:
+    """Name the engine, and what it runs if that is not the student."""
+    model = record.get("model")
+    return "the engine" if model is None else f"the engine running {model}"
 
 
 def _other_name(name: str) -> str:
@@ -293,30 +301,13 @@ def _case_words(case: Case) -> str:
 
 
 def _distillation(run: RunResults) -> Statement | None:
-    ratios = [one for one in run.records("paired") if one["ratio"] is not None]
-    ranked = [
-        one
-        for one in ratios
-        if all(
-            run.for_ranking(str(one[key]), float(one["target_khz"]))
-            for key in ("model", "reference")
-        )
-    ]
-    if not ranked:
-        return None
-    names = f"the {ranked[0]['model']} over the {ranked[0]['reference']}"
-    lowest = min(ranked, key=lambda one: float(one["ratio"]))
-    highest = max(ranked, key=lambda one: float(one["ratio"]))
-    line = (
-        f"Efficiency of {names}, on the same crossings: from {_ratio_words(lowest)} to "
-        f"{_ratio_words(highest)}."
-    )
-    return Statement("What did distillation cost?", (line,))
+    line = ratio_line(run, run.student, run.teacher)
+    return None if line is None else Statement("What did distillation cost?", (line,))
 
 
-def _ratio_words(one: Plain) -> str:
-    interval = span(one["ratio_low"], one["ratio_high"])
-    return f"{number(one['ratio'])} ({interval}) for {one['signal']} at {khz(one['target_khz'])}"
+def _beside(run: RunResults) -> Statement | None:
+    lines = beside_lines(run)
+    return Statement("How do other networks do beside it?", tuple(lines)) if lines else None
 
 
 def _not_for_ranking(run: RunResults) -> Statement | None:

@@ -55,9 +55,15 @@ def number_cell(text: str) -> Cell:
 _RESULTS = {"good": "identical", "bad": "DIFFERENT", "open": "not tested"}
 
 
+def compared_with(record: Plain) -> str:
+    """Name what the engine was compared with; networks beside the student by their names too."""
+    model = record.get("model")
+    return str(record["with"]) if model is None else f"{model}: {record['with']}"
+
+
 def comparison_table(run: RunResults) -> Table | None:
     """Return how the engine compares with other executions."""
-    records = [(str(one["with"]), one) for one in run.records("comparisons")]
+    records = [(compared_with(one), one) for one in run.records("comparisons")]
     if (export := export_record(run)) is not None:
         records.append(("trained quantized student", export))
     rows = []
@@ -87,7 +93,7 @@ def mismatch_table(run: RunResults) -> Table | None:
     """Return the first mismatches of all comparisons."""
     found: list[tuple[str, Plain]] = []
     for one in run.records("comparisons"):
-        found += [(str(one["with"]), mismatch) for mismatch in one.get("mismatches") or ()]
+        found += [(compared_with(one), mismatch) for mismatch in one.get("mismatches") or ()]
     export = export_record(run) or {}
     found += [("trained quantized student", mismatch) for mismatch in export.get("first") or ()]
     rows = []

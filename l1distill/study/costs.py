@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     Plain = dict[str, Any]
 
 
+def comparisons_of(records: Sequence[Plain], name: str | None = None) -> list[Plain]:
+    """Return the comparisons of one of the models beside the student, or without a name the student's."""
+    return [one for one in records if one.get("model") == name]
+
+
 def model_costs(
     model: Model,
     comparisons: Sequence[Plain],

@@ -28,6 +28,7 @@ from l1distill.study.manifest import (
     sources_sha256,
     versions,
 )
+from l1distill.study.other_models import other_models
 from l1distill.study.stages import anatomy, comparison, rating, report, samples, scoring, training
 
 if TYPE_CHECKING:
@@ -49,17 +50,22 @@ class Stage:
 STAGES = (
     Stage("samples", samples.run, ("samples", "scenario", "seed"), ()),
     Stage("training", training.run, ("layout", "distillation", "seed", "name"), ("samples",)),
-    Stage("scoring", scoring.run, ("rates",), ("samples", "training")),
+    Stage("scoring", scoring.run, ("rates", "models"), ("samples", "training")),
     # Rating writes the thresholds into the model file, so it depends on the network too.
-    Stage("rating", rating.run, ("rates", "scenario", "seed"), ("samples", "training", "scoring")),
+    Stage(
+        "rating",
+        rating.run,
+        ("rates", "scenario", "seed", "models"),
+        ("samples", "training", "scoring"),
+    ),
     Stage(
         "anatomy", anatomy.run, ("rates", "scenario"), ("samples", "training", "scoring", "rating")
     ),
-    Stage("comparison", comparison.run, ("comparison",), ("samples", "training")),
+    Stage("comparison", comparison.run, ("comparison", "models"), ("samples", "training")),
     Stage(
         "report",
         report.run,
-        ("name", "scenario", "rates"),
+        ("name", "scenario", "rates", "models"),
         ("samples", "training", "scoring", "rating", "anatomy", "comparison"),
     ),
 )
@@ -142,6 +148,7 @@ def run_until(
     """Run the stages of a study up to one, or what of them is not up to date; see `run_study`."""
     context = Context(study, RunFolder(folder), reporter or Reporter(), jobs, resume, tensorboard)
     _require_given_files(study)
+    other_models(study)
     manifest = _manifest_of(study, folder)
     _write_study(study, folder)
     sources = sources_sha256()
@@ -172,6 +179,7 @@ def planned(study: Study, folder: Path) -> dict[str, str]:
         As `run_study` does before its first stage.
     """
     _require_given_files(study)
+    other_models(study)
     manifest = _manifest_of(study, folder)
     sources = sources_sha256()
     states: dict[str, str] = {}
@@ -229,6 +237,8 @@ def _key(stage: Stage, study: Study, manifest: Manifest, sources: str) -> str:
     if stage.name == "scoring":
         # So may the menu.
         depends["menu"] = repr(load_rated_menu(study.rates.menu))
+    if "models" in stage.sections:
+        depends["models"] = {name: file_sha256(path) for name, path in study.models.items()}
     if "layout" in stage.sections:
         # The layout may be a file, which can change under its name.
         depends["layout"] = load_layout(study.layout).as_dict()

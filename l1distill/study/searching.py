@@ -10,7 +10,6 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 from distill.data import TrainingData
-from distill.recipe import Lesson, Stages, train_teacher
 from distill.sampling import split
 from distill.search.judge import Judge
 from distill.search.trials import Search, count_finished, open_search, results
@@ -21,6 +20,7 @@ from emulator.files import replace_file
 from emulator.results import table
 from l1distill.console import Reporter
 from l1distill.study.context import Context
+from l1distill.study.lesson import study_lesson
 from l1distill.study.manifest import key_of
 from l1distill.study.roles import TRAINING
 from l1distill.study.stages import training
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from optuna.trial import FrozenTrial
 
-    from distill.foreign_teachers import Teacher
     from distill.search.trials import Found
     from l1distill.study.context import RunFolder
     from l1distill.study.settings import Study
@@ -124,14 +123,7 @@ def prepared(context: Context, models: Path) -> tuple[Search, str]:
     """Return the search, its teacher trained (or read from its checkpoint), and what it rests on."""
     study = context.study
     layout = load_layout(study.layout)
-    common, seen = training.background(context)
-    context.run.checkpoints.mkdir(parents=True, exist_ok=True)
-    # A teacher that is trained already is read; there is nothing to start anew about it.
-    stages = Stages(context.run.checkpoints, resume=True, progress=training.say_losses(context))
-    teacher: Teacher | None = training.given_teacher(context)
-    if teacher is None:
-        teacher, _ = train_teacher(common, study.recipe(), stages)
-    _, lesson = Lesson.by(teacher, common, seen)
+    teacher, lesson = study_lesson(context)
     data = TrainingData.from_chunks(context.files.chunks(TRAINING, layout.order), layout)
     _, judged = split(data, study.distillation.validation_fraction, seed=study.seed)
     judge = Judge(

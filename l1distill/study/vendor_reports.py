@@ -16,8 +16,9 @@ from firmware.hls.project import SUMMARY
 from l1distill.report import write_report
 from l1distill.report.run_folder import read_results
 from l1distill.study.context import RunFolder
-from l1distill.study.costs import model_costs
+from l1distill.study.costs import comparisons_of, model_costs
 from l1distill.study.manifest import Manifest
+from l1distill.study.roles import EMULATOR
 
 if TYPE_CHECKING:
     from firmware.reports import ReportSet
@@ -79,14 +80,16 @@ def add_reports(folder: str | Path, found: ReportSet, source: str | Path) -> str
     record = found.as_dict()
     kept = [one for one in kept_reports(run) if any(one[key] != record[key] for key in _PROJECT)]
     _write(run.part(PART), [*kept, record])
-    results["reports"] = [
-        one for one in [*kept, record] if one["network_sha256"] == found.network_sha256
-    ]
+    known = {one.get("sha256") for one in results["models"]}
+    results["reports"] = [one for one in [*kept, record] if one["network_sha256"] in known]
+    is_student = name == EMULATOR
     costs = model_costs(
         load_model(run.root / model_file),
-        results.get("comparisons", []),
-        estimates=_estimates(run),
-        reports=results["reports"],
+        comparisons_of(results.get("comparisons", []), None if is_student else name),
+        estimates=_estimates(run) if is_student else (),
+        reports=[
+            one for one in results["reports"] if one["network_sha256"] == found.network_sha256
+        ],
     )
     results["models"] = [
         {**one, **costs} if one["name"] == name else one for one in results["models"]

@@ -49,6 +49,8 @@ def _with_absolute_files(study: Study, folder: Path) -> Study:
         menu = str((folder / study.rates.menu).resolve())
         rates = study.rates.model_copy(update={"menu": menu})
         study = study.model_copy(update={"rates": rates})
+    models = {name: (folder / path).resolve() for name, path in study.models.items()}
+    study = study.model_copy(update={"models": models})
     given = study.distillation.teacher.given
     if given is not None:
         named = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
@@ -16,7 +17,7 @@ from l1distill.study.settings.distillation import Distillation
 from l1distill.study.settings.evaluation import Comparison, Rates
 from l1distill.study.settings.samples import Samples
 from l1distill.study.settings.search import Search
-from l1distill.study.settings.values import FileName
+from l1distill.study.settings.values import FileName, ModelName
 
 
 class Study(Section):
@@ -32,6 +33,15 @@ class Study(Section):
     search: Search = Search()
     rates: Rates = Rates()
     comparison: Comparison = Comparison()
+    models: dict[ModelName, Path] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _models_have_names_of_their_own(self) -> Study:
+        # Both become files in the same folder.
+        if self.distillation.student.name in self.models:
+            msg = f"models.{self.distillation.student.name}: the student is called so"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _some_signal_judges(self) -> Study:

@@ -16,7 +16,8 @@ from pydantic import (
 from distill.students import MAX_BITS
 from emulator.errors import L1Error
 from emulator.fixed import FixedFormat
-from l1distill.study.roles import MEASURING, SETTING, TRAINING
+from l1distill.baselines import BASELINES
+from l1distill.study.roles import EMULATOR, MEASURING, SETTING, TEACHER, TRAINING
 
 
 def _format(value: Any) -> Any:
@@ -38,10 +39,19 @@ def _not_reserved(name: str) -> str:
     return name
 
 
+def _model_name(name: str) -> str:
+    taken = {TEACHER, EMULATOR, *BASELINES}
+    if name in taken:
+        msg = f"a model cannot be called {name!r}, which is in every study already"
+        raise ValueError(msg)
+    return name
+
+
 # `InstanceOf` keeps pydantic from filling these dataclasses itself.
 Format = Annotated[InstanceOf[FixedFormat], BeforeValidator(_format), PlainSerializer(str)]
 #: Names that become names of files.
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$"), AfterValidator(_model_name)]
 SignalName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.+-]+$"), AfterValidator(_not_reserved)]
 
 

@@ -11,9 +11,8 @@ from emulator.files import replace_file
 from emulator.objects import sort_by_pt
 from l1distill.anatomy import ACCEPTED, ALL, PURE, Anatomy, find_hot_spots
 from l1distill.score_table import ScoreTable
-from l1distill.study.roles import MEASURING
+from l1distill.study.roles import EMULATOR, MEASURING
 from l1distill.study.stages.rating import scored_column
-from l1distill.study.stages.scoring import EMULATOR
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,13 +16,14 @@ from l1distill.menu_file import load_rated_menu
 from l1distill.menu_rating import rate_menu
 from l1distill.score_grid import grid_steps, step_words
 from l1distill.score_table import ScoreTable
-from l1distill.study.roles import MEASURING, SETTING
-from l1distill.study.stages.scoring import EMULATOR, TEACHER
+from l1distill.study.other_models import other_models
+from l1distill.study.roles import EMULATOR, MEASURING, SETTING, TEACHER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from emulator.model import Model
     from emulator.rates import PrescaleColumn, WorkingPoint
     from l1distill.study.context import Context
 
@@ -46,15 +47,21 @@ def run(context: Context) -> list[Path]:
         bootstrap=bootstrap,
         denominators={name: denominators[name] for name in signals},
     )
-    paired = compare_models(
-        setting,
-        signals,
-        model=EMULATOR,
-        reference=TEACHER,
-        scenario=study.scenario,
-        targets_khz=targets,
-        bootstrap=bootstrap,
-    )
+    pairs = [(EMULATOR, TEACHER)]
+    pairs += [(name, other) for name in study.models for other in (TEACHER, EMULATOR)]
+    paired = [
+        record
+        for model, reference in pairs
+        for record in compare_models(
+            setting,
+            signals,
+            model=model,
+            reference=reference,
+            scenario=study.scenario,
+            targets_khz=targets,
+            bootstrap=bootstrap,
+        )
+    ]
     column = scored_column(context, setting)
     menu = rate_menu(
         column,
@@ -99,7 +106,7 @@ def run(context: Context) -> list[Path]:
     written = [
         path for name, frame in tables.items() for path in _write_table(context, name, frame)
     ]
-    written.append(_write_model(context, evaluation.working_points))
+    written += _write_models(context, evaluation.working_points)
     written.append(_write_grid(context, setting))
     written.append(context.run.part("rates"))
     with replace_file(context.run.part("rates")) as temporary:
@@ -118,7 +125,7 @@ def run(context: Context) -> list[Path]:
 def _write_grid(context: Context, setting: ScoreTable) -> Path:
     """Note how much a step of each network's score moves the rate, and say where it is too much."""
     study = context.study
-    networks = [name for name in (TEACHER, EMULATOR) if name in setting.scores]
+    networks = [name for name in (TEACHER, EMULATOR, *study.models) if name in setting.scores]
     steps = grid_steps(setting, networks, study.rates.targets_khz, study.scenario)
     notes = step_words(steps)
     for note in notes:
@@ -151,9 +158,22 @@ def _write_table(context: Context, name: str, frame: pd.DataFrame) -> list[Path]
     return [path, path.with_suffix(".parquet")]
 
 
-def _write_model(context: Context, points: tuple[WorkingPoint, ...]) -> Path:
-    """Store the emulator's thresholds in the model file, under names like ``10kHz``."""
+def _write_models(context: Context, points: tuple[WorkingPoint, ...]) -> list[Path]:
+    """Store the thresholds in the model files, under names like ``10kHz``."""
     student = context.study.distillation.student.name
+    exported = load_model(context.run.exported(student))
+    others = other_models(context.study)
+    written = [_write_model(context, exported, context.run.model(student), points, EMULATOR)]
+    written += [
+        _write_model(context, model, context.run.model(name), points, name)
+        for name, model in others.items()
+    ]
+    return written
+
+
+def _write_model(
+    context: Context, model: Model, path: Path, points: tuple[WorkingPoint, ...], scored_as: str
+) -> Path:
     samples = json.loads(context.run.part("samples").read_text(encoding="utf-8"))
     sample = next(record for record in samples if record["role"] in {"tune", SETTING})
     thresholds = [
@@ -165,8 +185,7 @@ def _write_model(context: Context, points: tuple[WorkingPoint, ...]) -> Path:
             sample_sha256=sample["sha256"],
         )
         for point in points
-        if point.model == EMULATOR and point.reached
+        if point.model == scored_as and point.reached
     ]
-    model = load_model(context.run.exported(student)).with_thresholds(thresholds)
-    save_model(model, context.run.model(student))
-    return context.run.model(student)
+    save_model(model.with_thresholds(thresholds), path)
+    return path

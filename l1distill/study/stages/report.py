@@ -10,13 +10,13 @@ from emulator.graph import Dense
 from emulator.model import load_model
 from l1distill.baselines import BASELINES
 from l1distill.report import write_report
-from l1distill.study.costs import model_costs
+from l1distill.study.costs import comparisons_of, model_costs
 from l1distill.study.manifest import Manifest, versions
-from l1distill.study.stages.scoring import EMULATOR, FLOAT_STUDENT, QUANTIZED_STUDENT, TEACHER
+from l1distill.study.roles import EMULATOR, FLOAT_STUDENT, QUANTIZED_STUDENT, TEACHER
 from l1distill.study.vendor_reports import kept_reports
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from emulator.model import Model
@@ -48,17 +48,34 @@ def _results(context: Context) -> dict[str, Any]:
     }
     model = load_model(context.run.model(study.distillation.student.name))
     manifest = Manifest.load(context.run.root)
+    others = {name: load_model(context.run.model(name)) for name in study.models}
+    hashes = {each.network_sha256 for each in (model, *others.values())}
     reports = kept_reports(context.run)
-    of_others = [one for one in reports if one["network_sha256"] != model.network_sha256]
+    of_others = [one for one in reports if one["network_sha256"] not in hashes]
     if of_others:
         context.reporter.say(f"  {len(of_others)} reports of earlier networks are left out")
         reports = [one for one in reports if one not in of_others]
     costs = model_costs(
-        model, parts["comparisons"], estimates=parts.pop("estimates"), reports=reports
+        model,
+        comparisons_of(parts["comparisons"]),
+        estimates=parts.pop("estimates"),
+        reports=_reports_of(model, reports),
     )
+    beside = [
+        _network(
+            name,
+            other,
+            model_costs(
+                other,
+                comparisons_of(parts["comparisons"], name),
+                reports=_reports_of(other, reports),
+            ),
+        )
+        for name, other in others.items()
+    ]
     grid = parts.pop("grid")
     bits = study.rates.float_fraction_bits
-    score_bits = model.graph.tensors[model.score].format.fraction
+    score_bits = _score_bits(model)
     return {
         "schema": SCHEMA,
         "study": study.name,
@@ -66,7 +83,7 @@ def _results(context: Context) -> dict[str, Any]:
             **study.scenario.as_dict(),
             "crossing_rate_khz": study.scenario.crossing_rate_khz,
         },
-        "models": _models(model, costs),
+        "models": _models(model, costs, beside),
         **parts.pop("rates"),
         "grid_steps": grid["steps"],
         "grid_notes": grid["notes"],
@@ -75,6 +92,7 @@ def _results(context: Context) -> dict[str, Any]:
             FLOAT_STUDENT: bits,
             QUANTIZED_STUDENT: score_bits,
             EMULATOR: score_bits,
+            **{name: _score_bits(other) for name, other in others.items()},
         },
         **parts,
         "reports": reports,
@@ -83,24 +101,39 @@ def _results(context: Context) -> dict[str, Any]:
     }
 
 
-def _models(model: Model, costs: Mapping[str, Any]) -> list[dict[str, Any]]:
+_UNKNOWN = {
+    "sha256": None,
+    "ebops": None,
+    "luts_estimate": None,
+    "latency_ns_estimate": None,
+    "multiplications": None,
+}
+
+
+def _models(
+    model: Model, costs: Mapping[str, Any], beside: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
     """Return what is known of each model; costs that nobody has estimated stay null."""
-    unknown = {
-        "sha256": None,
-        "ebops": None,
-        "luts_estimate": None,
-        "latency_ns_estimate": None,
-        "multiplications": None,
-    }
     networks = [
-        {"name": name, "kind": name, **unknown}
+        {"name": name, "kind": name, **_UNKNOWN}
         for name in (TEACHER, FLOAT_STUDENT, QUANTIZED_STUDENT)
     ]
     emulated = {
-        "name": EMULATOR,
+        **_network(EMULATOR, model, costs),
         "kind": "emulator",
-        **unknown,
         "model_file": f"models/{model.name}.json",
+    }
+    baselines = [{"name": name, "kind": "baseline", **_UNKNOWN} for name in BASELINES]
+    return [*networks, emulated, *beside, *baselines]
+
+
+def _network(name: str, model: Model, costs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is known of a network with a model file."""
+    return {
+        "name": name,
+        "kind": "network",
+        **_UNKNOWN,
+        "model_file": f"models/{name}.json",
         "sha256": model.network_sha256,
         **costs,
         "multiplications": sum(
@@ -108,6 +141,13 @@ def _models(model: Model, costs: Mapping[str, Any]) -> list[dict[str, Any]]:
             for node in model.graph.nodes
             if isinstance(node, Dense)
         ),
+        "origin": str(model.provenance.get("imported_from", "")),
     }
-    baselines = [{"name": name, "kind": "baseline", **unknown} for name in BASELINES]
-    return [*networks, emulated, *baselines]
+
+
+def _score_bits(model: Model) -> int:
+    return model.graph.tensors[model.score].format.fraction
+
+
+def _reports_of(model: Model, reports: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [one for one in reports if one["network_sha256"] == model.network_sha256]

@@ -26,7 +26,8 @@ from l1distill.emulation import Scorer
 from l1distill.menu_file import MINI, load_rated_menu, plain_prescales
 from l1distill.score_table import ScoreTable, identity_columns
 from l1distill.study.given_scores import ScoreFile
-from l1distill.study.roles import MEASURING
+from l1distill.study.other_models import other_scorers
+from l1distill.study.roles import EMULATOR, FLOAT_STUDENT, MEASURING, QUANTIZED_STUDENT, TEACHER
 from l1distill.study.stages.training import networks
 
 if TYPE_CHECKING:
@@ -39,14 +40,6 @@ if TYPE_CHECKING:
     from l1distill.menu_file import RatedMenu
     from l1distill.study.context import Context
 
-#: Names of the networks in score tables and reports.
-TEACHER, FLOAT_STUDENT, QUANTIZED_STUDENT, EMULATOR = (
-    "teacher",
-    "float student",
-    "quantized student",
-    "emulator",
-)
-
 
 def run(context: Context) -> list[Path]:
     """Score every sample, and prove the export on all measuring crossings."""
@@ -55,6 +48,7 @@ def run(context: Context) -> list[Path]:
         load_model(context.run.exported(context.study.distillation.student.name)),
         threads=context.jobs,
     )
+    others = other_scorers(context.study, context.jobs)
     its = context.study.distillation.teacher.given
     given = {name: ScoreFile(its, name) for name in context.files.evaluated()} if its else {}
     menu, left_out = _menu(context)
@@ -73,7 +67,8 @@ def run(context: Context) -> list[Path]:
                 else given[sample].of(identity_columns(events))
             )
             networks_say = _network_scores(context, trained, scorer, rows[-1], taught)
-            scores = {**networks_say, **baseline_scores(events)}
+            others_say = {name: other.scores(events) for name, other in others.items()}
+            scores = {**networks_say, **others_say, **baseline_scores(events)}
             parts.append(
                 ScoreTable(
                     {**identity_columns(events), **columns},
