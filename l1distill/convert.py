@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+import awkward as ak
 
 from emulator.errors import InputFileError, SettingsError
 from emulator.objects import (
     REQUIRED_FIELDS,
     SHOWERS,
+    SeedBits,
     expand_paths,
     open_file,
     write_nano,
@@ -26,11 +29,19 @@ from emulator.results import Record
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from emulator.menu import Menu
     from emulator.objects import Chunk, Reader
     from emulator.objects.chunks import Source
     from emulator.objects.paths import Paths
 
 _UGT: Final = (".txt", ".txt.xz", ".txt.gz")
+
+_DECISIONS_BY_INDEX: Final = "decisions by index"
+_DECISIONS_BY_NAME: Final = "decisions by name"
+
+#: Columns of a test vector that no other format has.
+_EXTERNAL: Final = "external conditions"
+_CICADA: Final = "CICADA"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +86,12 @@ def convert_files(
     source: Source = "unpacked",
     crossings: Sequence[int] = (0,),
     most: int | None = None,
+    menu: Menu | None = None,
 ) -> Conversion:
     """Write the events of files in another format; objects keep the order of the file.
 
-    Decisions go along where the output's format can hold them. A test vector that becomes a test
-    vector keeps every bit.
+    Decisions go along where the output's format can hold them: a test vector numbers them, L1 NanoAOD names
+    them, and a menu says which is which. A test vector that becomes a test vector keeps every bit.
 
     Parameters
     ----------
@@ -92,6 +104,8 @@ def convert_files(
         As for `read_events`. Decisions are of crossing 0 and go along only if it is the only one.
     most
         Stop after so many entries.
+    menu
+        Names of the algorithm bits. Decisions of seeds that it does not have are left out.
 
     Raises
     ------
@@ -114,14 +128,38 @@ def convert_files(
     with_bits = tuple(crossings) == (0,) and all(reader.decisions for reader in readers)
     note = _provenance(readers, source)
     seen = _Seen(set(), set(), any(reader.float_valued for reader in readers))
-    chunks = _chunks(readers, crossings, with_bits, most, seen)
+    chunks = (
+        _with_decisions(chunk, name, menu)
+        for chunk in _chunks(readers, crossings, with_bits, most, seen)
+    )
     try:
         written = write(target, chunks, note)
     except ValueError as error:
         raise InputFileError(output, f"cannot hold these files together: {error}") from error
-    left_out = sorted(field for field in seen.fields if not _holds(name, field))
+    told = {_DECISIONS_BY_INDEX, _DECISIONS_BY_NAME} if menu is not None else set()
+    left_out = sorted(field for field in seen.fields - told if not _holds(name, field))
     filled = tuple(sorted(seen.lacking)) if name == "ugt" else ()
     return Conversion(str(output), name, written, tuple(left_out), filled, seen.float_valued)
+
+
+def _with_decisions(chunk: Chunk, format_name: str, menu: Menu | None) -> Chunk:
+    """Return a chunk with its decisions as a format and a menu call them."""
+    if chunk.bits is None or (chunk.words is not None and format_name == "ugt"):
+        return chunk
+    names = chunk.bits.names
+    if menu is not None:
+        calls = {seed.name: str(seed.bit) for seed in menu.seeds}
+        if format_name != "ugt":
+            calls = {bit: name for name, bit in calls.items()}
+        kept = [name for name in names if name in calls or name in calls.values()]
+        called = tuple(calls.get(name, name) for name in kept)
+    elif format_name == "ugt":
+        kept = [name for name in names if name.isdecimal()]
+        called = tuple(kept)
+    else:
+        return chunk
+    bits = SeedBits(called, chunk.bits.columns(kept)) if kept else None
+    return replace(chunk, bits=bits)
 
 
 def _writer(target: Path) -> tuple[str, Callable[[Path, Iterator[Chunk], dict[str, Any]], int]]:
@@ -170,7 +208,7 @@ def _chunks(
                 return
             _note_fields(chunk, seen.fields)
             if chunk.words is None:
-                seen.lacking.update(filled_fields(chunk.events))
+                seen.lacking |= {_EXTERNAL, *filled_fields(chunk.events)}
             yield chunk
             if left is not None:
                 left -= chunk.entry_stop - chunk.entry_start
@@ -179,14 +217,27 @@ def _chunks(
 
 
 def _note_fields(chunk: Chunk, fields: set[str]) -> None:
+    if chunk.words is not None:
+        fields |= {
+            what
+            for what, values in (
+                (_EXTERNAL, chunk.words.external),
+                (_CICADA, chunk.words.cicada),
+            )
+            if values.any()
+        }
     # A test vector has no numbers of events that could be left out.
     unset = {"run", "lumi", "orbit", "event"} if chunk.words is not None else set()
     names = set(chunk.events.fields) - unset
     fields |= {name for name in names if name not in REQUIRED_FIELDS}
-    fields |= {f"{name}.{field}" for name in REQUIRED_FIELDS for field in chunk.events[name].fields}
+    had = {f"{name}.{field}" for name in REQUIRED_FIELDS for field in chunk.events[name].fields}
+    if "jet.qual" in had and not ak.any(chunk.events.jet.qual > 1):
+        # Nothing but the flag of displaced jets, which every format holds.
+        had.remove("jet.qual")
+    fields |= had
     if chunk.bits is not None:
         named = all(name.startswith(SEED_PREFIXES) for name in chunk.bits.names)
-        fields.add("decisions by name" if named else "decisions by index")
+        fields.add(_DECISIONS_BY_NAME if named else _DECISIONS_BY_INDEX)
 
 
 _SCALARS: Final = {"run", "lumi", "event", "orbit", "weight", "stratum", "pool_id"}
@@ -195,14 +246,17 @@ _SCALARS: Final = {"run", "lumi", "event", "orbit", "weight", "stratum", "pool_i
 def _holds(format_name: str, field: str) -> bool:
     """Tell whether a format holds a field, a scalar or decisions."""
     name, _, part = field.partition(".")
+    if field == "jet.displaced":
+        # The others keep it in the quality of jets.
+        return True
     if format_name == "ugt":
         # The crossing's number in the orbit is all that a line has.
-        held = {"decisions by index", "crossing", *SHOWERS}
+        held = {_DECISIONS_BY_INDEX, "crossing", _EXTERNAL, _CICADA, *SHOWERS}
         return field in held or part in BIT_FIELDS.get(name, {})
     if format_name == "parquet":
-        held = {"decisions by index", "decisions by name", "crossing", *_SCALARS}
+        held = {_DECISIONS_BY_INDEX, _DECISIONS_BY_NAME, "crossing", *_SCALARS}
         return field in held or part in PARQUET_COLUMNS.get(name, ("", {}))[1]
-    held = {"decisions by name", "crossing", *_SCALARS, *SHOWERS}
+    held = {_DECISIONS_BY_NAME, "crossing", *_SCALARS, *SHOWERS}
     nano = {*NANO_FIELDS.get(name, {}), *SUM_PARTS.get(name, {}), *_sum_fields(name)}
     return field in held or part in nano
 

@@ -23,7 +23,7 @@ from emulator.menu.kernels import (
 )
 from emulator.menu.syntax import Condition, Junction, Negation, Requirement
 from emulator.menu.tables import PairTables, pair_tables, pt_table
-from emulator.objects import SHOWERS, SUMS, field_columns
+from emulator.objects import SHOWERS, SUMS, displaced_of, field_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -176,7 +176,11 @@ class SeedEvaluator:
         return masks
 
     def _column(self, collection: str, name: str) -> tuple[NDArray[np.int64], Codes]:
-        if name not in self._events[collection].fields:
+        fields = self._events[collection].fields
+        if name == "displaced" and name not in fields and "qual" in fields:
+            offsets, quality = field_columns(self._events, collection, "qual")
+            return offsets, displaced_of(quality).astype(np.int16)
+        if name not in fields:
             msg = f"{collection}.{name} is not in the events"
             raise AbsentInputError(msg)
         offsets, codes = field_columns(self._events, collection, name)

@@ -108,6 +108,33 @@ def displaced_of(jet_quality: Integers) -> Integers:
     return np.asarray(jet_quality) & 1
 
 
+def displaced_of_jets(fields: Mapping[str, Integers]) -> Integers | None:
+    """Return the flag of displaced jets, which some formats keep in the quality; None if neither is there.
+
+    Examples
+    --------
+    >>> displaced_of_jets({"pt": np.array([9, 8]), "qual": np.array([3, 2])}).tolist()
+    [1, 0]
+    """
+    if "displaced" in fields:
+        return fields["displaced"]
+    return displaced_of(fields["qual"]) if "qual" in fields else None
+
+
+def quality_of_jets(fields: Mapping[str, Integers]) -> Integers | None:
+    """Return the hardware quality of jets; where only their flag is known, it is the flag.
+
+    So the experiment's unpacker has it. Source: CMSSW, ``EventFilter/L1TRawToDigi``, unpacker of jets
+    (``hwQual`` is bit 27 of the word).
+
+    Examples
+    --------
+    >>> quality_of_jets({"pt": np.array([9, 8]), "displaced": np.array([1, 0])}).tolist()
+    [1, 0]
+    """
+    return fields.get("qual", fields.get("displaced"))
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     """One collection as flat arrays.

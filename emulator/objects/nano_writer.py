@@ -21,6 +21,7 @@ from emulator.objects.events import (
     Columns,
     check_events,
     columns,
+    quality_of_jets,
     scalar_columns,
 )
 from emulator.objects.root_file import PROVENANCE_KEY
@@ -204,11 +205,13 @@ def _objects(
         if source in part.fields:
             values = scales.field(name, source).to_float(part.fields[source])
             fields[branch] = values.astype(np.float32)
+    quality = quality_of_jets(part.fields) if name == "jet" else None
+    stored = part.fields if quality is None else {**part.fields, "qual": quality}
     for source, branch in nano.FIELDS[name].items():
-        if source in part.fields:
+        if source in stored:
             # CMSSW stores these two as uint16; readers of NanoAOD expect them so.
             dtype = np.uint16 if source in {"dxy", "index"} else np.int16
-            fields[branch] = part.fields[source].astype(dtype)
+            fields[branch] = stored[source].astype(dtype)
     fields["bx"] = np.repeat(crossing, np.diff(part.offsets))
     return part.offsets, fields
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from emulator.errors import InputFileError
 from emulator.files import replace_file
-from emulator.objects.events import REQUIRED_FIELDS, columns, scalar_columns
+from emulator.objects.events import REQUIRED_FIELDS, columns, quality_of_jets, scalar_columns
 from emulator.objects.parquet import PROVENANCE_KEY
 from emulator.objects.parquet_layout import (
     COLUMNS,
@@ -154,9 +154,11 @@ def _lists(events: ak.Array, name: str) -> dict[str, pa.Array]:
     part = columns(events, name)
     offsets = pa.array(part.offsets.astype(np.int32))
     lists = {}
+    quality = quality_of_jets(part.fields) if name == "jet" else None
+    fields = part.fields if quality is None else {**part.fields, "qual": quality}
     for field, column in COLUMNS[name][1].items():
-        if field in part.fields:
-            values = part.fields[field]
+        if field in fields:
+            values = fields[field]
             stored = 1 - 2 * values if field == "charge" else values
             lists[column] = pa.ListArray.from_arrays(offsets, pa.array(stored))
     return lists

@@ -14,7 +14,14 @@ import numpy as np
 
 from emulator.errors import InputFileError, MissingNameError, RangeError
 from emulator.objects.decisions import SeedBits
-from emulator.objects.events import OBJECTS, SUMS, Columns, columns, displaced_of, scalar_columns
+from emulator.objects.events import (
+    OBJECTS,
+    SUMS,
+    Columns,
+    columns,
+    displaced_of_jets,
+    scalar_columns,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -486,8 +493,9 @@ def _places(name: str, part: Columns, slots: int) -> tuple[NDArray[np.int64], ND
 def _word(name: str, part: Columns, dtype: type[Any]) -> NDArray[Any]:
     word = np.zeros(int(part.offsets[-1]), dtype=dtype)
     fields = dict(part.fields)
-    if name == "jet" and "displaced" not in fields and "qual" in fields:
-        fields["displaced"] = displaced_of(fields["qual"])
+    displaced = displaced_of_jets(fields) if name == "jet" else None
+    if displaced is not None:
+        fields["displaced"] = displaced
     if name == "mu" and "charge_valid" not in fields and "charge" in fields:
         fields["charge_valid"] = np.ones_like(fields["charge"])
     for field, bits in BIT_FIELDS[name].items():

@@ -134,6 +134,13 @@ def convert(
     most: Annotated[
         int | None, typer.Option(min=1, help="Take so many entries at most (an orbit has 3564).")
     ] = None,
+    algorithms: Annotated[
+        Path | None,
+        typer.Option(
+            help="The menu: names for a test vector's decisions, or the bits of named ones.",
+            metavar="ALGOS.json",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Write L1 objects in another format: L1 NanoAOD, Parquet (public data set) or uGT test vector.
@@ -142,8 +149,9 @@ def convert(
 
     Example:
 
-        l1distill convert TestVector.txt.xz -o vector.root
+        l1distill convert TestVector.txt.xz -o vector.root --algorithms algos_MENU.json
     """
+    from emulator.menu import load_menu
     from l1distill.caveats import file_caveats
     from l1distill.convert import convert_files
 
@@ -153,6 +161,7 @@ def convert(
         source=source.value,
         crossings=parse_integers(crossings, "--crossings"),
         most=most,
+        menu=None if algorithms is None else load_menu(algorithms),
     )
     if as_json:
         print_json(result.as_dict())

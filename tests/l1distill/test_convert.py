@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from public_data_set import tables, write_hugging_face
 
-from emulator.errors import InputFileError, MissingNameError, SettingsError
+from emulator.errors import InputFileError, SettingsError
+from emulator.menu import Menu, Seed, SeedEvaluator, parse_expression
 from emulator.objects import (
     SCALARS,
     Columns,
@@ -21,6 +22,7 @@ from emulator.objects import (
     write_nano,
     write_words,
 )
+from emulator.objects.ugt import read_words
 from emulator.objects.ugt_words import empty_words, encode_events, format_lines
 from l1distill.caveats import file_caveats
 from l1distill.convert import convert_files
@@ -61,13 +63,13 @@ def test_the_order_of_the_file_is_kept(tmp_path: Path, vector: Path) -> None:
 
 def test_what_is_left_out_is_named(tmp_path: Path, vector: Path) -> None:
     nano = convert_files(vector, tmp_path / "a.root")
-    assert nano.left_out == ("decisions by index", "jet.displaced")
+    assert nano.left_out == ("decisions by index",)
     parquet = convert_files(vector, tmp_path / "a.parquet")
     assert {"mu.iso", "mu.dxy", "mus0", "ett.ettem"} <= set(parquet.left_out)
     assert not {"mu.phi", "decisions by index"} & set(parquet.left_out)
     back = convert_files(tmp_path / "a.parquet", tmp_path / "b.txt")
     assert back.left_out == ("event", "lumi", "orbit", "run")
-    assert {"mu.iso", "mus0", "ett.ettem", "jet.displaced"} <= set(back.filled)
+    assert {"mu.iso", "mus0", "ett.ettem"} <= set(back.filled)
     assert not {"mu.charge", "mu.charge_valid", "mu.phi"} & set(back.filled)
     assert (nano.filled, parquet.filled) == ((), ())
     again = read_events(tmp_path / "b.txt", order="readout")
@@ -86,8 +88,52 @@ def test_seeds_by_name_travel_between_root_and_parquet(tmp_path: Path) -> None:
     assert first[0].tolist() == last[0].tolist()
     assert first[1].names == last[1].names
     np.testing.assert_array_equal(first[1].values, last[1].values)
-    with pytest.raises(MissingNameError, match="no algorithm 'L1_Seed0'"):
-        convert_files(source, tmp_path / "c.txt")
+    result = convert_files(source, tmp_path / "c.txt")
+    assert "decisions by name" in result.left_out
+    assert not read_events_and_bits(tmp_path / "c.txt")[1].values.any()
+
+
+def test_flags_of_displaced_jets_travel_in_their_quality(tmp_path: Path) -> None:
+    words = empty_words(2)
+    words.jet[:, 0], words.jet[1, 0] = 100, 100 | 1 << 27
+    words.external[0, 31] = 1
+    write_words(tmp_path / "a.txt", [words])
+    evaluated = parse_expression("JET20[JET-DISP_LLP]")
+    for name in ("a.root", "a.parquet"):
+        result = convert_files(tmp_path / "a.txt", tmp_path / name)
+        assert "jet.displaced" not in result.left_out
+        assert "external conditions" in result.left_out
+        read = read_events(tmp_path / name)
+        assert read.jet.qual.tolist() == [[0], [1]]
+        assert SeedEvaluator(read).decide(evaluated).tolist() == [False, True]
+        back = convert_files(tmp_path / name, tmp_path / "b.txt")
+        assert "external conditions" in back.filled
+        assert "jet.displaced" not in back.filled
+        assert read_words(tmp_path / "b.txt").jet.tolist() == words.jet.tolist()
+
+
+def test_a_menu_says_which_bit_has_which_name(tmp_path: Path, vector: Path) -> None:
+    """From numbers to names and back: every decision of the menu's seeds, and of no other."""
+    menu = Menu("m", (Seed(3, "L1_A", "MU5"), Seed(9, "L1_B", "MU6")))
+    for name in ("a.root", "a.parquet"):
+        assert (
+            "decisions by index" not in convert_files(vector, tmp_path / name, menu=menu).left_out
+        )
+        bits = read_events_and_bits(tmp_path / name)[1]
+        assert bits.names == ("L1_A", "L1_B")
+        assert bits.values.tolist() == [[True, False], [False, False], [True, False]]
+        back = convert_files(tmp_path / name, tmp_path / "b.txt", menu=menu)
+        assert "decisions by name" not in back.left_out
+        words = read_events_and_bits(tmp_path / "b.txt")[1].values
+        assert (words == read_events_and_bits(vector)[1].values).all()
+    other = Menu("other", (Seed(4, "L1_A", "MU5"),))
+    convert_files(tmp_path / "a.root", tmp_path / "b.txt", menu=other)
+    moved = read_events_and_bits(tmp_path / "b.txt")[1]
+    assert moved.column("4").tolist() == [True, False, True]
+    assert moved.values.sum() == 2
+    # A vector stays what it is, whatever the menu.
+    convert_files(vector, tmp_path / "copy.txt", menu=other)
+    assert (tmp_path / "copy.txt").read_bytes() == lzma.decompress(vector.read_bytes())
 
 
 def test_crossings_and_the_first_entries(tmp_path: Path) -> None:
