@@ -227,7 +227,7 @@ def test_overlaid_crossings(benchmark: BenchmarkFixture, tmp_path: Path) -> None
     """Crossings from a pool of minimum bias; the same seed gives the same ones."""
     pytest.importorskip("pythia8mc")
     from emulator.objects import load_scales
-    from emulator.samples import load_generator, load_response, strata
+    from emulator.samples import draws, load_generator, load_response, strata
     from emulator.samples.crossings import simulate
     from emulator.samples.overlays import build_overlays
     from emulator.samples.pools import load_pool, make_piece, piece_requests
@@ -242,7 +242,7 @@ def test_overlaid_crossings(benchmark: BenchmarkFixture, tmp_path: Path) -> None
 
     def overlay() -> Any:
         rng = np.random.default_rng(3)
-        draw = strata.draw_natural(overlays, means, N_OVERLAID, rng)
+        draw = draws.draw_natural(overlays, means, N_OVERLAID, rng)
         return simulate(overlays, draw, "minbias", response, load_scales(), rng, stratum=0)
 
     first, found = overlay(), overlay()

@@ -19,14 +19,8 @@ if TYPE_CHECKING:
         save_manifest,
     )
     from emulator.samples.production import generate
-    from emulator.samples.settings import (
-        GeneratorSettings,
-        Process,
-        SignalSize,
-        Tier,
-        load_generator,
-        load_tier,
-    )
+    from emulator.samples.settings import GeneratorSettings, Process, load_generator
+    from emulator.samples.tiers import SignalSize, Tier, load_tier
 
 __all__ = [
     "ContentHash",
@@ -58,14 +52,8 @@ _HOMES = {
         "load_manifest",
         "save_manifest",
     ),
-    "settings": (
-        "GeneratorSettings",
-        "Process",
-        "SignalSize",
-        "Tier",
-        "load_generator",
-        "load_tier",
-    ),
+    "settings": ("GeneratorSettings", "Process", "load_generator"),
+    "tiers": ("SignalSize", "Tier", "load_tier"),
 }
 
 

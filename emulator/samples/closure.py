@@ -22,9 +22,10 @@ from emulator.samples.crossings import (
     simulate,
     to_events,
 )
+from emulator.samples.draws import draw_natural, draw_stratum
 from emulator.samples.overlays import build_overlays
 from emulator.samples.seeds import StandardSeed, View, fires
-from emulator.samples.strata import class_means, class_probabilities, draw_natural, draw_stratum
+from emulator.samples.strata import class_means, class_probabilities
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

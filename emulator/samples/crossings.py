@@ -14,8 +14,10 @@ from emulator.jit import kernel
 from emulator.objects import Columns, build_events
 from emulator.samples import response as level1
 from emulator.samples.deposit import CANDIDATE_FIELDS, Deposits
+from emulator.samples.draws import Draw
+from emulator.samples.muons import MUON_COLUMNS, measure_muons
 from emulator.samples.overlays import Entries, Overlays
-from emulator.samples.strata import Draw
+from emulator.samples.sums import SUM_ROWS, jet_sums, tower_sums
 from emulator.samples.towers import PAD, add_event, primitives
 
 if TYPE_CHECKING:
@@ -51,9 +53,9 @@ class Crossings:
     jets, egammas, taus
         int16, ``(n, multiplicity, 4)``: pt, eta, phi, and isolation (0 for jets).
     muons
-        int16, ``(n, multiplicity, 7)``, see `emulator.samples.response.MUON_COLUMNS`.
+        int16, ``(n, multiplicity, 7)``, see `emulator.samples.muons.MUON_COLUMNS`.
     sums
-        int16, ``(n, 6, 2)``: pt and phi of each row of `emulator.samples.response.SUM_ROWS`.
+        int16, ``(n, 6, 2)``: pt and phi of each row of `emulator.samples.sums.SUM_ROWS`.
     weight
         float64, ``(n,)``.
     stratum
@@ -166,8 +168,8 @@ def simulate(
         jets=np.zeros((n, scales.multiplicity("jet"), 4), np.int16),
         egammas=np.zeros((n, scales.multiplicity("eg"), 4), np.int16),
         taus=np.zeros((n, scales.multiplicity("tau"), 4), np.int16),
-        muons=np.zeros((n, scales.multiplicity("mu"), len(level1.MUON_COLUMNS)), np.int16),
-        sums=np.zeros((n, len(level1.SUM_ROWS), 2), np.int16),
+        muons=np.zeros((n, scales.multiplicity("mu"), len(MUON_COLUMNS)), np.int16),
+        sums=np.zeros((n, len(SUM_ROWS), 2), np.int16),
         placement=np.zeros((n, 2), np.int16),
         leading=np.zeros(n, np.int64),
     )
@@ -266,7 +268,7 @@ def _simulate(
                 out.placement[crossing, 1] = -1 if flip else 1
             add_event(em, had, overlays.deposits, event, turn, flip)
             first, stop = overlays.candidate_offsets[entry], overlays.candidate_offsets[entry + 1]
-            n_muons = level1.measure_muons(
+            n_muons = measure_muons(
                 overlays.candidates[first:stop],
                 turn * 2.0 * math.pi / n_phi,
                 flip,
@@ -278,14 +280,14 @@ def _simulate(
             )
         p = primitives(em, had, r.towers, s.central_rings, total_plane, em_plane)
         n = level1.find_jets(p, r.jets, s, rng, found)
-        level1.jet_sums(found, n, r.sums, s, out.sums[crossing])
+        jet_sums(found, n, r.sums, s, out.sums[crossing])
         level1.keep_best(found, n, out.jets[crossing])
         n = level1.find_egammas(p, r.egammas, s, rng, found)
         level1.keep_best(found, n, out.egammas[crossing])
         n = level1.find_taus(p, r.taus, s, found)
         level1.keep_best(found, n, out.taus[crossing])
         level1.keep_best(muons, n_muons, out.muons[crossing])
-        level1.tower_sums(p, r.sums, s, cosine, sine, out.sums[crossing])
+        tower_sums(p, r.sums, s, cosine, sine, out.sums[crossing])
 
 
 def join_crossings(parts: Sequence[Crossings]) -> Crossings:
@@ -347,7 +349,7 @@ def to_events(
         "jet": _columns(crossings.jets, ("pt", "eta", "phi", "qual")),
     }
     one_each = np.arange(n + 1, dtype=np.int64)
-    for row, name in enumerate(level1.SUM_ROWS):
+    for row, name in enumerate(SUM_ROWS):
         values = {"pt": crossings.sums[:, row, 0]}
         if name not in {"ett", "htt"}:
             values["phi"] = crossings.sums[:, row, 1]
@@ -363,7 +365,7 @@ def _columns(objects: Int16Array, names: Sequence[str]) -> Columns:
 
 
 def _muon_columns(muons: Int16Array, scales: HardwareScales) -> Columns:
-    columns = _columns(muons, level1.MUON_COLUMNS)
+    columns = _columns(muons, MUON_COLUMNS)
     pt, unconstrained = scales.field("mu", "pt"), scales.field("mu", "pt_unconstrained")
     pt_gev = (columns.fields["pt"] - pt.offset) * pt.lsb
     again = (pt_gev / unconstrained.lsb).astype(np.int16) + unconstrained.offset

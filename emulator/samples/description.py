@@ -12,7 +12,7 @@ from emulator.errors import InputFileError
 from emulator.objects import load_scales
 from emulator.objects.reader import read_events
 from emulator.results import Record
-from emulator.samples import strata
+from emulator.samples import draws, strata
 from emulator.samples.bands import rate_bands
 from emulator.samples.crossings import (
     Crossings,
@@ -276,7 +276,7 @@ def _overlaid(
         # The softest crossings weigh most.
         size = 5 * n if number < 3 else n
         rng = np.random.default_rng(np.random.SeedSequence((seed, number)))
-        draw = strata.draw_stratum(overlays, means, name, size, rng)
+        draw = draws.draw_stratum(overlays, means, name, size, rng)
         made = simulate(
             overlays, draw, generator.strata.ranks[0], response, scales, rng, stratum=number
         )

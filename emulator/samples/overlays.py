@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from emulator.errors import SettingsError
 from emulator.jit import kernel
+from emulator.samples.muons import BADLY, FREE, WELL, found_probability
 from emulator.samples.pools import join_deposits
-from emulator.samples.response import BADLY, FREE, WELL, found_probability
 from emulator.samples.settings import MUON_SUFFIX
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from emulator.results import Record
-from emulator.samples import strata
+from emulator.samples import draws, strata
 from emulator.samples.crossings import Crossings, simulate
 from emulator.samples.overlays import build_overlays
 from emulator.samples.truth import ELECTRON, JET, MET, MUON, TAU
@@ -174,7 +174,7 @@ def _overlay(
     overlays = build_overlays(background, generator.strata, response.muons, signal)
     means = strata.class_means(generator, overlays.muon_fraction, sigma_mb, pileup)
     leading = overlays.classes["(leading)"].first + chosen
-    draw = strata.draw_natural(overlays, means, len(chosen), rng, leading)
+    draw = draws.draw_natural(overlays, means, len(chosen), rng, leading)
     softest = generator.strata.ranks[0]
     return simulate(overlays, draw, softest, response, scales, rng, stratum=-1)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from emulator.files import replace_file
 from emulator.objects import load_scales
-from emulator.samples import strata
+from emulator.samples import draws, strata
 from emulator.samples.crossings import Crossings, compile_simulation, simulate
 from emulator.samples.overlays import Overlays, build_overlays
 from emulator.samples.pools import (
@@ -212,10 +212,10 @@ def simulate_piece(request: CrossingsRequest, plan: Plan) -> MadeCrossings:
     if request.signal:
         entries = overlays.classes[request.signal[0]]
         leading = entries.first + number % len(entries.natural)
-        draw = strata.draw_natural(overlays, means, request.n, rng, leading)
+        draw = draws.draw_natural(overlays, means, request.n, rng, leading)
     else:
         stratum = generator.strata.ranks[request.stratum]
-        draw = strata.draw_stratum(overlays, means, stratum, request.n, rng)
+        draw = draws.draw_stratum(overlays, means, stratum, request.n, rng)
         probability = strata.class_probabilities(means)[stratum]
         scale = probability * request.in_file / request.of
     crossings = simulate(

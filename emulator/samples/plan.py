@@ -12,7 +12,8 @@ from emulator.samples.pools import sources_sha256
 if TYPE_CHECKING:
     from emulator.samples.detector import ResponseSettings
     from emulator.samples.pileup import PileupProfile
-    from emulator.samples.settings import GeneratorSettings, Tier
+    from emulator.samples.settings import GeneratorSettings
+    from emulator.samples.tiers import Tier
 
 # What of a tier decides about the events of a unit.
 _SIZES: Final = ("piece_events", "piece_crossings", "events", "crossings", "signals")

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from emulator.samples.manifest import SampleFile
-    from emulator.samples.settings import GeneratorSettings, Tier
+    from emulator.samples.settings import GeneratorSettings
+    from emulator.samples.tiers import Tier
 
 #: A stratum in which nothing fires says little: its crossings may not weigh more than this part of
 #: the wanted error, so that one that fires does not spoil it.
@@ -349,7 +350,7 @@ def tier_sizes(
 
     Examples
     --------
-    >>> from emulator.samples.settings import load_tier
+    >>> from emulator.samples.tiers import load_tier
     >>> events, crossings = tier_sizes(load_tier("release"), "eval", 3)
     >>> events["light20"] == events["qcd20"], crossings["qcd20_mu"]
     (True, 240000.0)

@@ -39,13 +39,8 @@ from emulator.samples.pileup import PileupProfile, poisson
 from emulator.samples.plan import Plan
 from emulator.samples.pythia import check_processes
 from emulator.samples.sample_files import make_manifest, write_file
-from emulator.samples.settings import (
-    Tier,
-    check_tier,
-    load_generator,
-    load_tier,
-    packaged_generator,
-)
+from emulator.samples.settings import load_generator, packaged_generator
+from emulator.samples.tiers import Tier, check_tier, load_tier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

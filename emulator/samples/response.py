@@ -1,7 +1,8 @@
-"""Level-1 objects of one crossing as hardware integers, from trigger primitives and muon candidates.
+"""Jets, e/gammas and taus of one crossing as hardware integers, from trigger primitives.
 
 The algorithms follow CMS's Stage-2 calorimeter trigger (JINST 15 P10017) without its look-up tables:
-9x9 jets with chunky-donut subtraction, e/gamma and tau clusters around local maxima, and sums.
+9x9 jets with chunky-donut subtraction, e/gamma and tau clusters around local maxima. Muons are in
+`emulator.samples.muons`, sums in `emulator.samples.sums`.
 """
 
 from __future__ import annotations
@@ -17,12 +18,9 @@ from emulator.samples.towers import JET_REACH, PAD, RIM_WIDTH, Primitives, absol
 
 if TYPE_CHECKING:
     from emulator.objects import HardwareScales
-    from emulator.samples._yaml import FloatArray
     from emulator.samples.detector import (
         EgammaResponse,
         JetResponse,
-        MuonResponse,
-        SumResponse,
         TauResponse,
         TowerGeometry,
     )
@@ -33,17 +31,8 @@ Int16Array = NDArray[np.int16]
 #: Most candidates of one kind in a crossing; a 9x9 search cannot find more than 80 x 72 / 25 jets.
 MAX_CANDIDATES: Final = 512
 
-#: How a muon candidate is measured: decided by chance, well, or badly (in the tail).
-FREE: Final = -1
-WELL: Final = 0
-BADLY: Final = 1
-
-#: Columns of muons while a crossing is made.
-MUON_COLUMNS: Final = ("pt", "eta_vtx", "phi_vtx", "eta", "phi", "qual", "charge")
 #: Columns of calorimeter objects.
 CLUSTER_COLUMNS: Final = ("pt", "eta", "phi", "iso")
-#: Rows of sums: pt and phi each.
-SUM_ROWS: Final = ("ett", "htt", "etm", "htm", "etmhf", "htmhf")
 
 
 class Steps(NamedTuple):
@@ -133,6 +122,12 @@ def rim_sum(plane: Int32Array, row: int, column: int) -> int:
     right = box_sum(plane, row + middle, column, half, JET_REACH)
     left = box_sum(plane, row - middle, column, half, JET_REACH)
     return up + down + right + left - max(up, down, right, left)
+
+
+@kernel
+def phi_in_turn(phi: float, turn: int) -> int:
+    """Nearest code of an angle: a code times the step is the angle, as for towers."""
+    return round(phi / (2.0 * math.pi) * turn) % turn
 
 
 @kernel
@@ -244,184 +239,6 @@ def find_taus(p: Primitives, r: TauResponse, s: Steps, out: Int32Array) -> int:
             out[n, 3] = 1 if around <= limit else 0
             n += 1
     return n
-
-
-@kernel
-def _curvature_resolution(
-    abs_eta: float, how: float, r: MuonResponse, rng: np.random.Generator
-) -> float:
-    if abs_eta < r.overlap_min_abs_eta:
-        width = r.curvature_resolution_barrel
-    elif abs_eta < r.endcap_min_abs_eta:
-        width = r.curvature_resolution_overlap
-    else:
-        growth = r.curvature_resolution_endcap_slope * (abs_eta - r.endcap_min_abs_eta)
-        width = r.curvature_resolution_endcap + growth
-    if how == BADLY or (how == FREE and rng.random() < r.tail_fraction):
-        width *= r.tail_factor
-    return width
-
-
-def found_probability(candidates: NDArray[np.float32], r: MuonResponse) -> NDArray[np.float32]:
-    """Return the probability of candidates to be realised and found by the trigger.
-
-    Parameters
-    ----------
-    candidates
-        Candidates of a pool, float32, ``(n, 5)``.
-    r
-        Numbers of the response.
-
-    Returns
-    -------
-    float32, ``(n,)``.
-    """
-    pt, eta, probability = (candidates[:, column].astype(np.float64) for column in (0, 1, 4))
-    size = np.abs(eta)
-    barrel = size < r.barrel_max_abs_eta
-    far_enough = np.where(
-        barrel, pt >= r.barrel_min_pt_gev, pt * np.cosh(eta) >= r.endcap_min_p_gev
-    )
-    turn_on = r.efficiency / (1.0 + np.exp(-(pt - r.turn_on_pt_gev) / r.turn_on_width_gev))
-    reached = far_enough & (size <= r.max_abs_eta)
-    return np.where(reached, probability * turn_on, 0.0).astype(np.float32)
-
-
-@kernel
-def _phi_in_turn(phi: float, turn: int) -> int:
-    """Nearest code of an angle: a code times the step is the angle, as for towers."""
-    return round(phi / (2.0 * math.pi) * turn) % turn
-
-
-@kernel
-def measure_muons(
-    candidates: NDArray[np.float32],
-    turn: float,
-    flip: bool,
-    r: MuonResponse,
-    s: Steps,
-    rng: np.random.Generator,
-    out: Int32Array,
-    n: int,
-) -> int:
-    """Append the muons of one pool event that are realised; return the new number.
-
-    Parameters
-    ----------
-    candidates
-        Candidates of the event, float32, ``(n_candidates, 6)``: the columns of a pool, with the
-        probability to be found, and `FREE`, `WELL` or `BADLY`.
-    turn
-        Angle in radians by which the event is turned.
-    flip
-        Whether its eta changes sign.
-    r, s
-        Numbers of the response and of the hardware.
-    rng
-        Source of randomness.
-    out
-        int32, ``(room, 7)``, columns of `MUON_COLUMNS`.
-    n
-        Muons that are there already.
-    """
-    for i in range(candidates.shape[0]):
-        probability = candidates[i, 4]
-        if probability < 1.0 and rng.random() > probability:
-            continue
-        pt = float(candidates[i, 0])
-        eta = float(candidates[i, 1])
-        if n == out.shape[0]:
-            break
-        width = _curvature_resolution(abs(eta), candidates[i, 5], r, rng)
-        curvature = (1.0 + width * rng.standard_normal()) / pt
-        charge = float(candidates[i, 3])
-        if r.fold_curvature and curvature < 0.0:
-            # It bends to the other side: the other charge, and not a straight line.
-            curvature, charge = -curvature, -charge
-        measured = r.max_pt_gev
-        if curvature > 0.0:
-            measured = min(r.scale / max(curvature, 1.0 / r.max_pt_gev), r.max_pt_gev)
-        eta += r.eta_resolution * rng.standard_normal()
-        phi = float(candidates[i, 2]) + turn + r.phi_resolution_rad * rng.standard_normal()
-        bend = min(r.bend_barrel_rad_gev, r.bend_endcap_rad_gev / max(math.sinh(abs(eta)), 1e-6))
-        draw = rng.random()
-        out[n, 0] = min(int(measured / s.muon_lsb_gev) + 1, s.muon_max)
-        eta_code = round((-eta if flip else eta) / s.muon_eta_lsb)
-        out[n, 1] = max(min(eta_code, s.muon_eta_max), -s.muon_eta_max)
-        out[n, 2] = _phi_in_turn(phi, s.muon_turn)
-        out[n, 3] = out[n, 1]
-        out[n, 4] = _phi_in_turn(phi - charge * bend / measured, s.muon_turn)
-        if draw < r.quality_12:
-            out[n, 5] = 12
-        else:
-            out[n, 5] = 8 if draw < r.quality_12 + r.quality_8 else 4
-        out[n, 6] = 1 if charge < 0.0 else 0
-        n += 1
-    return n
-
-
-@kernel
-def _put_vector(x: float, y: float, s: Steps, out: Int16Array) -> None:
-    """Store magnitude and direction of a missing momentum."""
-    out[0] = min(int(math.hypot(x, y)), s.sum_max)
-    out[1] = _phi_in_turn(math.atan2(y, x), s.calo_turn)
-
-
-@kernel
-def jet_sums(jets: Int32Array, n: int, r: SumResponse, s: Steps, out: Int16Array) -> None:
-    """Fill HTT, HTM and HTMHF from all jets of a crossing, before they are cut to the best ones."""
-    scalar = 0
-    x = y = x_all = y_all = 0.0
-    for i in range(n):
-        if jets[i, 0] < r.jet_min_lsb:
-            continue
-        phi = jets[i, 2] * 2.0 * math.pi / s.calo_turn
-        px, py = jets[i, 0] * math.cos(phi), jets[i, 0] * math.sin(phi)
-        x_all -= px
-        y_all -= py
-        if abs(jets[i, 1]) <= r.jet_max_eta_lsb:
-            scalar += jets[i, 0]
-            x -= px
-            y -= py
-    out[1, 0] = min(scalar, s.sum_max)
-    _put_vector(x, y, s, out[3])
-    _put_vector(x_all, y_all, s, out[5])
-
-
-@kernel
-def tower_sums(
-    p: Primitives,
-    r: SumResponse,
-    s: Steps,
-    cosine: FloatArray,
-    sine: FloatArray,
-    out: Int16Array,
-) -> None:
-    """Fill ETT, ETM and ETMHF from the towers; ``cosine`` and ``sine`` belong to the phi steps."""
-    n_eta = s.ring_eta.size
-    n_phi = cosine.size
-    scalar = 0
-    x = y = x_all = y_all = 0.0
-    for ring in range(n_eta):
-        absolute = absolute_ring(ring, n_eta)
-        threshold = r.tower_threshold_lsb[absolute]
-        px = py = 0.0
-        ring_sum = 0
-        for step in range(n_phi):
-            et = p.total[ring + PAD, step + PAD]
-            if et > threshold:
-                ring_sum += et
-                px += et * cosine[step]
-                py += et * sine[step]
-        x_all -= px
-        y_all -= py
-        if absolute < s.central_rings:
-            scalar += ring_sum
-            x -= px
-            y -= py
-    out[0, 0] = min(scalar, s.sum_max)
-    _put_vector(x, y, s, out[2])
-    _put_vector(x_all, y_all, s, out[4])
 
 
 @kernel

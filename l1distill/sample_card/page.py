@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from emulator.files import replace_file
 from emulator.samples.detector import packaged_response
-from emulator.samples.settings import k_factor_card
+from emulator.samples.k_factors import k_factor_card
 from l1distill.report.figures import plot_style, save_plot
 from l1distill.sample_card.plots import draw_plots
 

@@ -11,7 +11,9 @@ from emulator.objects import HardwareScales, load_scales
 from emulator.samples.deposit import Deposits
 from emulator.samples.detector import ResponseSettings, load_response
 from emulator.samples.pools import Pool, pool_event_id
+from emulator.samples.response import Steps, hardware_steps
 from emulator.samples.settings import GeneratorSettings, load_generator
+from emulator.samples.towers import PAD, Primitives, primitives
 from emulator.samples.truth import no_truth
 
 
@@ -23,6 +25,11 @@ def response() -> ResponseSettings:
 @pytest.fixture(scope="session")
 def scales() -> HardwareScales:
     return load_scales()
+
+
+@pytest.fixture(scope="module")
+def steps(response: ResponseSettings, scales: HardwareScales) -> Steps:
+    return hardware_steps(scales, response.geometry)
 
 
 @pytest.fixture(scope="session")
@@ -81,3 +88,14 @@ def pools() -> dict[str, Pool]:
         "qcd30": fabricate("qcd30", 3, 40, 6.0, 0.4),
         "tt": fabricate("tt", 11, 20, 15.0, 0.8),
     }
+
+
+def placed_primitives(
+    response: ResponseSettings, *towers: tuple[int, int, float, float]
+) -> Primitives:
+    """Primitives from (ring, step, em GeV, had GeV)."""
+    em, had = np.zeros((2, 80, 72), np.float32)
+    for ring, step, em_gev, had_gev in towers:
+        em[ring, step], had[ring, step] = em_gev, had_gev
+    planes = np.zeros((2, 80 + 2 * PAD, 72 + 2 * PAD), np.int32)
+    return primitives(em, had, response.towers, 28, planes[0], planes[1])

@@ -10,8 +10,9 @@ import pytest
 from emulator.samples.bands import rate_bands
 from emulator.samples.crossings import integer_weights, simulate, to_events
 from emulator.samples.detector import drawn_response, load_response
+from emulator.samples.draws import draw_natural
 from emulator.samples.overlays import build_overlays
-from emulator.samples.strata import class_means, draw_natural
+from emulator.samples.strata import class_means
 
 if TYPE_CHECKING:
     import awkward as ak

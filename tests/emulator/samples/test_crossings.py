@@ -18,13 +18,9 @@ from emulator.samples.crossings import (
     to_events,
 )
 from emulator.samples.detector import load_response
+from emulator.samples.draws import draw_natural, draw_stratum
 from emulator.samples.overlays import Overlays, build_overlays
-from emulator.samples.strata import (
-    class_means,
-    class_probabilities,
-    draw_natural,
-    draw_stratum,
-)
+from emulator.samples.strata import class_means, class_probabilities
 
 if TYPE_CHECKING:
     from emulator.objects import HardwareScales

@@ -11,8 +11,8 @@ import pytest
 from emulator.errors import SettingsError
 from emulator.samples.deposit import Deposits
 from emulator.samples.detector import load_response
+from emulator.samples.muons import BADLY, FREE, WELL
 from emulator.samples.overlays import Entries, build_overlays
-from emulator.samples.response import BADLY, FREE, WELL
 
 if TYPE_CHECKING:
     from emulator.samples.pools import Pool

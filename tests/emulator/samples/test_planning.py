@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -18,7 +19,10 @@ from emulator.samples.planning import (
     tier_sizes,
 )
 from emulator.samples.pools import pool_event_id
-from emulator.samples.settings import GeneratorSettings, load_tier
+from emulator.samples.tiers import load_tier
+
+if TYPE_CHECKING:
+    from emulator.samples.settings import GeneratorSettings
 
 TOTAL_KHZ = 26_000.0
 

@@ -1,4 +1,4 @@
-"""Processes and tiers: packaged files and refusals."""
+"""Processes and strata: packaged files and refusals."""
 
 from __future__ import annotations
 
@@ -10,22 +10,11 @@ import yaml
 
 from emulator.errors import InputFileError, L1Error, MissingNameError, SettingsError
 from emulator.samples._yaml import read_yaml
-from emulator.samples.settings import (
-    GeneratorSettings,
-    SignalSize,
-    check_tier,
-    load_generator,
-    load_tier,
-)
+from emulator.samples.settings import GeneratorSettings, load_generator
+from emulator.samples.tiers import load_tier
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-@pytest.mark.parametrize("name", ["quick", "smoke", "fixture", "release"])
-def test_packaged_tiers_fit_the_processes(name: str) -> None:
-    tier = load_tier(name)
-    check_tier(tier, load_generator(tier.processes))
 
 
 def test_settings_of_the_quick_tier_do_not_change() -> None:
@@ -34,14 +23,6 @@ def test_settings_of_the_quick_tier_do_not_change() -> None:
     assert load_generator(tier.processes).sha256() == (
         "a16277b5546e757dd96c3c7308bce2a8118cafe4ea0cf91bb16464ccd9e88f5e"
     )
-
-
-def test_quick_tier_is_large_enough_for_the_study() -> None:
-    tier = load_tier("quick")
-    assert sum(tier.crossings["eval"].values()) >= 120_000
-    assert sum(tier.crossings["tune"].values()) >= 80_000
-    assert {"A4l", "LQbtau", "h0tautau", "hptaunu", "Haa4b"} <= set(tier.signals)
-    assert all(size.crossings >= 3000 and size.events >= 1000 for size in tier.signals.values())
 
 
 def test_hash_follows_every_setting() -> None:
@@ -104,35 +85,8 @@ def test_codes_and_ranks_are_checked(tmp_path: Path) -> None:
 
 
 def test_unknown_names() -> None:
-    with pytest.raises(MissingNameError, match="no tier 'quik'; nearest: quick"):
-        load_tier("quik")
     with pytest.raises(MissingNameError, match="no process 'A4m'; nearest: A4l"):
         load_generator().process("A4m")
-
-
-def test_tier_that_does_not_fit() -> None:
-    generator, tier = load_generator(), load_tier("smoke")
-    fewer = {**tier.crossings["eval"]}
-    del fewer["qcd30_mu"]
-    with pytest.raises(SettingsError, match="no number for the stratum qcd30_mu"):
-        check_tier(replace(tier, crossings={**tier.crossings, "eval": fewer}), generator)
-    more = {**tier.events["tune"], "qcd31": 3}
-    with pytest.raises(MissingNameError, match="no process 'qcd31'"):
-        check_tier(replace(tier, events={**tier.events, "tune": more}), generator)
-    with pytest.raises(SettingsError, match="tt is a background"):
-        check_tier(replace(tier, signals={"tt": SignalSize(1, 1)}), generator)
-    with pytest.raises(SettingsError, match="a multiple of its 20 events"):
-        check_tier(replace(tier, signals={"A4l": SignalSize(20, 30)}), generator)
-
-
-def test_tier_numbers_are_positive(tmp_path: Path) -> None:
-    content, _ = read_yaml("tiers")
-    path = tmp_path / "tiers.yaml"
-    path.write_text(
-        yaml.safe_dump({"mine": {**content["smoke"], "piece_events": 0}}), encoding="utf-8"
-    )
-    with pytest.raises(SettingsError, match="tier mine: piece_events must be positive, not 0"):
-        load_tier("mine", path)
 
 
 def test_hard_qcd_of_the_release_is_cut_into_parts_that_share_nothing() -> None:
@@ -174,26 +128,6 @@ def test_a_file_extends_a_packaged_one(tmp_path: Path) -> None:
     path.write_text("extends: proceses\nname: mine\n")
     with pytest.raises(InputFileError, match=r"proceses\.yaml: no packaged settings of this name"):
         load_generator(path)
-
-
-@pytest.mark.parametrize(
-    ("card", "message"),
-    [
-        ("k_factors: {W: {value: -1.0, source: a}}", "K factor of W must be positive, not -1"),
-        ("k_factors: {W: {value: 1.2}}", "the setting 'source' is missing"),
-        (
-            "k_factors: {W: {value: 2.0, source: a, band: [1.1, 1.3]}}",
-            "outside its band 1.1 to 1.3",
-        ),
-        ("k_factors: {WW: {value: 1.2, source: a}}", "no process 'WW'; nearest: W"),
-    ],
-)
-def test_bad_k_factors(tmp_path: Path, card: str, message: str) -> None:
-    factors, processes = tmp_path / "k.yaml", tmp_path / "p.yaml"
-    factors.write_text(f"name: k\nsources: {{a: somewhere}}\n{card}\n")
-    processes.write_text(f"extends: processes\nk_factors: {factors}\n")
-    with pytest.raises(L1Error, match=message):
-        load_generator(processes)
 
 
 @pytest.mark.parametrize(
