@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from distill.recipe import Recipe
     from distill.sampling import Drawn
     from distill.teachers import Autoencoder
+    from distill.training import History
     from emulator.graph import Graph
     from l1distill.orders.settings import Orders
     from l1distill.study.context import Context
@@ -94,6 +95,8 @@ class Bench:
         self.layout = load_layout(context.study.layout)
         self.bootstrap = Bootstrap(orders.replicas, context.study.seed)
         self._lessons: dict[int, tuple[Autoencoder, Lesson, Judge]] = {}
+        #: How the teacher of each seed so far was trained.
+        self.histories: dict[int, History] = {}
 
     @cached_property
     def drawn(self) -> tuple[Drawn, Drawn]:
@@ -135,7 +138,8 @@ class Bench:
             common, seen = self.drawn
             folder = self.folder(seed)
             folder.mkdir(parents=True, exist_ok=True)
-            teacher, _ = train_teacher(common, self.recipe(seed), Stages(folder, resume=True))
+            teacher, history = train_teacher(common, self.recipe(seed), Stages(folder, resume=True))
+            self.histories[seed] = history
             lesson = Lesson.by(teacher, common, seen)[1]
             judge = Judge(
                 teacher,

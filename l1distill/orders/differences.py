@@ -129,6 +129,16 @@ class Results:
             names = enough if names is None else names & enough
         return tuple(sorted(names or ()))
 
+    def level(self, arm: str, limit: tuple[str, float | None], target_khz: float) -> float:
+        """Return the geometric mean of what an arm keeps, over signals that count and seeds; 0 if it has nothing."""
+        logs = [
+            float(np.log(max(kept[signal, target_khz]["efficiency"], _SMALLEST)))
+            for seed in self.seeds
+            if (kept := self.kept(arm, seed, limit)) is not None
+            for signal in self.counting(target_khz)
+        ]
+        return float(np.exp(np.mean(logs))) if logs else 0.0
+
     def difference(
         self,
         first: str,
@@ -165,7 +175,10 @@ class Results:
         if not values:
             return None
         what = signal if signal is not None else "geometric mean"
-        return _difference(what, first, second, _words(limit), target_khz, values, replicas)
+        within = _words(limit)
+        if second_limit is not None and second_limit[1] is not None and second_limit != limit:
+            within += f" (the second within {_words(second_limit).removesuffix(' of the LUTs')})"
+        return _difference(what, first, second, within, target_khz, values, replicas)
 
 
 def _words(limit: tuple[str, float | None]) -> str:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from distill.training import Epoch, History
 from l1distill.orders.named import asked_statement
 from l1distill.report.summary import Statement
-from l1distill.report.words import count, khz, listing, number, span
+from l1distill.report.words import count, khz, listing, number, percent, span
+from l1distill.study.soundness import LAST_EPOCHS, convergence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,11 +22,11 @@ if TYPE_CHECKING:
 NAMES = {
     "teacher": "teacher",
     "reference": "57-32-16-1 at 8 bits",
-    "post": "float search, then rounded",
-    "tuned": "float search, then trained with types",
+    "post": "float search, rounded",
+    "tuned": "float search, tuned",
     "aware": "search with types",
-    "control autoencoder": "autoencoder without a teacher",
-    "control encoder": "encoder with Σµ², no teacher",
+    "control autoencoder": "autoencoder",
+    "control encoder": "encoder with Σµ²",
     "offline": "teacher first",
     "joint": "joint",
     "alternating": "alternating",
@@ -35,6 +37,15 @@ def arm_name(arm: str) -> str:
     """Return what an arm is called; a named student has the name that the file gives it."""
     return NAMES.get(arm, arm.removeprefix("student "))
 
+
+#: What the names mean.
+MEANINGS = {
+    "post": "float students are searched for, and the best rounded",
+    "tuned": "the best of a float search are rounded and trained again with their types",
+    "aware": "each trial of the search trains with its types",
+    "control autoencoder": "a small autoencoder with types, trained without a teacher",
+    "control encoder": "an encoder as AXOL1TL's with types, trained without a teacher",
+}
 
 #: What students within these shares of the LUTs of 57-32-16-1 ought to keep of what it keeps.
 GOALS = {0.5: 0.95, 0.25: 0.90, 0.1: 0.75}
@@ -57,10 +68,10 @@ def statements(results: Results, orders: Orders, n_units: int) -> list[Statement
 
 
 def ratio_words(one: Difference) -> str:
-    """Return a ratio with its intervals."""
-    if one.low is None:
-        return f"{number(one.ratio)} (one seed, no interval)"
-    return f"{number(one.ratio)} ({span(one.low, one.high)}; 95 %: {span(one.low_95, one.high_95)})"
+    """Return a ratio with its 95 % interval."""
+    if one.low_95 is None:
+        return f"{number(one.ratio)} (one seed)"
+    return f"{number(one.ratio)} ({span(one.low_95, one.high_95)})"
 
 
 def pairs(names: Sequence[str]) -> list[tuple[str, str]]:
@@ -91,47 +102,125 @@ def _asked(results: Results, orders: Orders, n_units: int) -> Statement:
         f"{seconds / 60:.0f} minutes of processor time."
     )
     lines = [rule, state]
+    arms = [*orders.orders, *(f"control {kind}" for kind in orders.controls.kinds)]
+    lines += [f"{arm_name(arm)[:1].upper()}{arm_name(arm)[1:]}: {MEANINGS[arm]}." for arm in arms]
     signals = results.counting(max(orders.targets_khz))
     lines.append(
         f"Geometric means are over the signals of which the teacher of every seed accepts at least 100 crossings "
-        f"at {khz(max(orders.targets_khz))}: {listing(signals) or 'none'}."
+        f"at {khz(max(orders.targets_khz))}: {listing(signals) or 'none'}. Ratios are paired by seeds; in brackets is "
+        "the 95 % interval."
     )
+    lines += _teacher_words(results)
     return Statement("What was compared?", tuple(lines), "plain" if done == n_units else "open")
 
 
+def _teacher_words(results: Results) -> list[str]:
+    """Say whether the teachers have converged, of units that hold their losses."""
+    units = [
+        results.units[seed, "teacher"]
+        for seed in results.seeds
+        if (seed, "teacher") in results.units
+    ]
+    losses = [one["losses"] for one in units if "losses" in one]
+    if not losses:
+        return []
+    ended = convergence("teacher", [_history(one) for one in losses])
+    found = "converged" if ended.converged else "NOT converged"
+    words = (
+        f"Teachers of {count(len(losses), 'seed')}: {found}. Over the last {LAST_EPOCHS} epochs the loss on "
+        f"validation background fell by at most {percent(ended.still_falling)} %, and it spreads by "
+        f"{percent(ended.spread)} % over the seeds. A teacher multiplies "
+        f"{int(units[0]['multiplications']):,} times for a crossing."
+    )
+    return [words]
+
+
+def _history(losses: Sequence[float]) -> History:
+    epochs = tuple(Epoch(place, loss, loss) for place, loss in enumerate(losses))
+    return History("teacher", epochs, int(np.argmin(losses)), stopped_early=False)
+
+
 def _orders(results: Results, orders: Orders, target: float) -> Statement | None:
-    lines = []
+    lines, told = [], []
     for share in orders.lut_shares:
-        parts = []
-        for first, second in pairs(orders.orders):
-            one = results.difference(first, second, ("luts", share), target)
-            if one is not None:
-                parts.append(_sentence(one))
-        if parts:
+        found = [
+            one
+            for first, second in pairs(orders.orders)
+            if (one := results.difference(first, second, ("luts", share), target)) is not None
+        ]
+        if found:
+            told += [one for one in found if one.verdict != "untold"]
             lines.append(
-                f"Within {100 * share:g} % of the LUTs, at {khz(target)}: {'; '.join(parts)}."
+                f"Within {100 * share:g} % of the LUTs: "
+                f"{'; '.join(_sentence(one) for one in found)}.{_few_seeds(results, orders, share)}"
             )
-    return Statement("Quantize before or after the search?", tuple(lines)) if lines else None
+    if not lines:
+        return None
+    answer = _answer(told, "order", target)
+    return Statement("Quantize before or after the search?", (*answer, *lines))
+
+
+def _answer(told: list[Difference], noun: str, target: float) -> list[str]:
+    """Say first which order or mode wins, or how large an advantage can still be."""
+    if not told:
+        return []
+    sure = [one for one in told if one.verdict != "open"]
+    if sure:
+        return [
+            f"{len(sure)} of {count(len(told), 'difference')} at {khz(target)} are larger than the errors."
+        ]
+    largest = listing(
+        f"{100 * _possible([one for one in told if one.limit == limit]):.0f} %{_within(limit)}"
+        for limit in dict.fromkeys(one.limit for one in told)
+    )
+    answer = (
+        f"No {noun} wins: all {count(len(told), 'difference')} at {khz(target)} lie within the spread. By the 95 % "
+        f"intervals one can be ahead of another by at most {largest}."
+    )
+    return [answer]
+
+
+def _within(limit: str) -> str:
+    return "" if limit == "none" else f" within {limit}"
+
+
+def _possible(found: list[Difference]) -> float:
+    """Return the largest advantage, either way, that the 95 % intervals leave."""
+    return max(max(one.high_95 or 1.0, 1.0 / (one.low_95 or 1.0)) for one in found) - 1.0
+
+
+def _few_seeds(results: Results, orders: Orders, share: float) -> str:
+    """Say which orders found nothing so small with some seeds."""
+    n_seeds = len(results.seeds)
+    few = [
+        f"{arm_name(arm)} in {n_found} of {n_seeds} seeds"
+        for arm in orders.orders
+        if (
+            n_found := sum(
+                bool(results.choice(arm, seed, ("luts", share))) for seed in results.seeds
+            )
+        )
+        < n_seeds
+    ]
+    return f" There is so small a network of {listing(few)} only." if few else ""
 
 
 def _sentence(one: Difference) -> str:
-    first, second = arm_name(one.first), arm_name(one.second)
-    said = {
-        "first": f"{first} keeps more than {second}",
-        "second": f"{first} keeps less than {second}",
-        "open": f"{first} and {second} differ by no more than the errors",
-        "untold": f"{first} over {second} cannot be told from one seed",
-    }[one.verdict]
-    return f"{said}, {ratio_words(one)}"
+    sure = {"first": ", which is more", "second": ", which is less"}.get(one.verdict, "")
+    return f"{arm_name(one.first)} over {arm_name(one.second)} {ratio_words(one)}{sure}"
 
 
 def _together(results: Results, orders: Orders, target: float) -> Statement | None:
-    lines = []
-    modes = orders.cotraining.modes
-    for first, second in pairs(modes):
-        one = results.difference(first, second, ("only", None), target)
-        if one is not None:
-            lines.append(f"Students at {khz(target)}: {_sentence(one)}.")
+    found = [
+        one
+        for first, second in pairs(orders.cotraining.modes)
+        if (one := results.difference(first, second, ("only", None), target)) is not None
+    ]
+    lines = _answer([one for one in found if one.verdict != "untold"], "mode", target)
+    if found:
+        lines.append(
+            f"The same student at {khz(target)}: {'; '.join(_sentence(one) for one in found)}."
+        )
     lines += _teachers(results, orders, target)
     return Statement("Train student and teacher together?", tuple(lines)) if lines else None
 
@@ -161,48 +250,79 @@ def _teachers(results: Results, orders: Orders, target: float) -> list[str]:
             )
         if values:
             low, high = np.exp(min(values)), np.exp(max(values))
+            same = (
+                " It is the same teacher: no gradient of the student reaches it."
+                if low == high == 1.0
+                else ""
+            )
             lines.append(
                 f"The teacher of {mode} training keeps {number(float(np.exp(np.mean(values))))} of what it keeps "
-                f"alone ({span(float(low), float(high))} over the seeds)."
+                f"alone ({span(float(low), float(high))} over the seeds).{same}"
             )
     return lines
 
 
 def _controls(results: Results, orders: Orders) -> Statement | None:
-    lines, verdicts = [], []
+    title = "Does distillation beat networks trained without a teacher?"
+    answers, lines, won = [], [], []
     for kind in orders.controls.kinds:
-        for share in orders.lut_shares:
-            parts = []
-            for target in orders.targets_khz:
-                for arm in orders.orders:
-                    one = results.difference(arm, f"control {kind}", ("luts", share), target)
-                    if one is not None:
-                        verdicts.append(one.verdict)
-                        parts.append(f"{NAMES[arm]} at {khz(target)} {ratio_words(one)}")
-            if parts:
-                lines.append(
-                    f"Over the {NAMES[f'control {kind}']}, within {100 * share:g} % of the LUTs: {'; '.join(parts)}."
-                )
+        found: list[Difference] = []
+        for target in orders.targets_khz:
+            for share in orders.lut_shares:
+                its = against_control(results, orders, kind, share, target)
+                found += its
+                if its:
+                    parts = "; ".join(f"{arm_name(one.first)} {ratio_words(one)}" for one in its)
+                    lines.append(
+                        f"Over the {arm_name(its[0].second)} at {khz(target)}, within {its[0].limit}: {parts}."
+                    )
+        told = [one for one in found if one.verdict != "untold"]
+        if told:
+            answers.append(_control_answer(told))
+            won.append(_wins(told))
     if not lines:
         return None
-    won, lost = verdicts.count("first"), verdicts.count("second")
-    first = (
-        f"Of {count(len(verdicts), 'comparison')}, distillation wins {won}, the control {lost}, and "
-        f"{verdicts.count('open')} are open (1 lies in the 95 % interval)."
+    if not answers:
+        return Statement(title, ("One seed cannot tell.", *lines), "open")
+    rule = (
+        "A wider control is not always the better one: each order is held against the network of the control that "
+        "keeps most within the limit, picked with the signals known, which favours the control. The tables hold it "
+        "against the widest as well."
     )
-    if "untold" in verdicts:
-        return Statement(
-            "Does distillation beat networks trained without a teacher?",
-            ("One seed cannot tell.", *lines),
-            "open",
-        )
-    if lost >= won:
-        first = f"Distillation does NOT beat the controls here. {first}"
-    return Statement(
-        "Does distillation beat networks trained without a teacher?",
-        (first, *lines),
-        "good" if won > lost else "bad",
+    return Statement(title, (*answers, rule, *lines), "good" if all(won) else "bad")
+
+
+def _wins(told: list[Difference]) -> bool:
+    """Whether distillation wins more than half of its comparisons and loses none."""
+    verdicts = [one.verdict for one in told]
+    return 2 * verdicts.count("first") > len(verdicts) and "second" not in verdicts
+
+
+def _control_answer(told: list[Difference]) -> str:
+    verdicts = [one.verdict for one in told]
+    won, lost, still = (verdicts.count(one) for one in ("first", "second", "open"))
+    beats = "beats" if _wins(told) else "does NOT beat"
+    return (
+        f"Distillation {beats} the {arm_name(told[0].second)}: of {count(len(told), 'comparison')} it wins {won}, "
+        f"loses {lost}, and {still} lie within the errors."
     )
+
+
+def against_control(
+    results: Results, orders: Orders, kind: str, share: float, target_khz: float
+) -> list[Difference]:
+    """Return what each order keeps over the network of a control that keeps most within a share of the LUTs."""
+    arm = f"control {kind}"
+    limits = [("luts", one) for one in orders.lut_shares if one <= share]
+    kept = {limit: level for limit in limits if (level := results.level(arm, limit, target_khz))}
+    if not kept:
+        return []
+    strongest = max(kept, key=lambda limit: kept[limit])
+    found = [
+        results.difference(order, arm, ("luts", share), target_khz, second_limit=strongest)
+        for order in orders.orders
+    ]
+    return [one for one in found if one is not None]
 
 
 def _goals(results: Results, orders: Orders, target: float) -> Statement | None:
@@ -225,7 +345,7 @@ def _goals(results: Results, orders: Orders, target: float) -> Statement | None:
             )
             if found is not None:
                 met = met or found.ratio >= goal
-                parts.append(f"{NAMES[arm]} {ratio_words(found)}")
+                parts.append(f"{arm_name(arm)} {ratio_words(found)}")
         if parts:
             moods.append(met)
             lines.append(

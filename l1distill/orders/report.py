@@ -9,7 +9,7 @@ import numpy as np
 
 from emulator.files import replace_file
 from l1distill.orders.differences import Difference, Results
-from l1distill.orders.findings import NAMES, arm_name, pairs, statements
+from l1distill.orders.findings import NAMES, against_control, arm_name, pairs, statements
 from l1distill.orders.named import asked_plot, asked_table
 from l1distill.orders.settings import student_arm
 from l1distill.report.figures import Plot, label_log_axis, new_figure, plot_style, save_plot
@@ -140,6 +140,11 @@ def all_differences(results: Results, orders: Orders) -> list[Difference]:
                 one = results.difference(first, second, limit, target, signal=signal)
                 if one is not None:
                     found.append(one)
+    for kind in orders.controls.kinds:
+        for target in orders.targets_khz:
+            for share in orders.lut_shares:
+                its = against_control(results, orders, kind, share, target)
+                found += [one for one in its if one not in found]
     return found
 
 
@@ -158,12 +163,13 @@ def _difference_table(found: list[Difference], caption: str) -> Table | None:
         "open": "within the errors",
         "untold": "one seed",
     }
+    heads = [] if all(one.what == found[0].what for one in found) else ["Signal"]
     rows = [
         [
-            Cell(one.what),
+            *(Cell(one.what) for _ in heads),
             Cell(f"{arm_name(one.first)} / {arm_name(one.second)}"),
-            Cell(one.limit),
-            Cell(khz(one.target_khz)),
+            Cell(one.limit.replace(" of the LUTs", "")),
+            number_cell(f"{one.target_khz:g}"),
             number_cell(number(one.ratio)),
             number_cell("–" if one.low is None else span(one.low, one.high)),
             number_cell("–" if one.low_95 is None else span(one.low_95, one.high_95)),
@@ -174,13 +180,11 @@ def _difference_table(found: list[Difference], caption: str) -> Table | None:
         for one in found
     ]
     return make_table(
-        f"{caption} Intervals hold the error of the mean over seeds and, in quadrature, that of the crossings.",
-        (
-            *("Signal", "Arms", "Within", "Rate", "Ratio", "68 %", "95 %"),
-            *("Spread over seeds (%)", "Seeds", "Keeps"),
-        ),
+        f"{caption} Both are chosen within a part of the LUTs of 57-32-16-1. Intervals hold the error of the mean "
+        "over seeds and, in quadrature, that of the crossings.",
+        (*heads, "Arms", "Within", "kHz", "Ratio", "68 %", "95 %", "Spread (%)", "Seeds", "Keeps"),
         rows,
-        heads=2,
+        heads=len(heads) + 1,
     )
 
 
@@ -272,8 +276,14 @@ def _fronts(results: Results, orders: Orders, quantity: str) -> Plot:
                 ]
                 if not points:
                     continue
-                x, y, low, high = (np.array(column) for column in zip(*points, strict=True))
+                x, y, low, high, n_seeds = (
+                    np.array(column) for column in zip(*points, strict=True)
+                )
                 axes.plot(x, y, color=color, marker=marker, markersize=8, label=NAMES[arm])
+                few = n_seeds < len(results.seeds)
+                axes.plot(
+                    x[few], y[few], color="white", marker=marker, markersize=4, linestyle="none"
+                )
                 axes.fill_between(x, low, high, color=color, alpha=0.15, linewidth=0)
                 series.append(
                     {"arm": arm, "signal": name, "target_khz": target, "limit": x.tolist(),
@@ -300,7 +310,8 @@ def _fronts(results: Results, orders: Orders, quantity: str) -> Plot:
         alt=f"Efficiency of each signal against limits of {words}, for each arm",
         caption=(
             "Each point is the network that agrees best with the teacher on background within the limit; mean "
-            "and standard deviation over the seeds. LUTs in per cent of 57-32-16-1 with 8-bit weights."
+            "and standard deviation over the seeds; a hollow marker where only some seeds have one. Controls: the "
+            "widest within the limit. LUTs in per cent of 57-32-16-1 with 8-bit weights."
         ),
         figure=figure,
         points={"study": orders.name, "x": what, "y": "efficiency in %", "series": series},
@@ -309,8 +320,8 @@ def _fronts(results: Results, orders: Orders, quantity: str) -> Plot:
 
 def _level(
     results: Results, arm: str, limit: tuple[str, float], name: str, target: float
-) -> tuple[float, float, float] | None:
-    """Return mean and mean ± standard deviation over the seeds, in per cent."""
+) -> tuple[float, float, float, int] | None:
+    """Return mean and mean ± standard deviation over the seeds, in per cent, and how many seeds."""
     signals = results.counting(target) if name == "geometric mean" else (name,)
     levels = []
     for seed in results.seeds:
@@ -322,7 +333,7 @@ def _level(
         return None
     mean = float(np.mean(levels))
     spread = float(np.std(levels, ddof=1)) if len(levels) > 1 else 0.0
-    return mean, mean - spread, mean + spread
+    return mean, mean - spread, mean + spread, len(levels)
 
 
 def _markdown(

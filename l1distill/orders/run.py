@@ -126,6 +126,7 @@ def _run(bench: Bench, unit: Unit, key: str) -> Plain:
             "choices": [],
             "teacher": bench.measure(bench.teacher_scores(teacher)),
             "multiplications": teacher.n_multiplications,
+            "losses": [one.validation_loss for one in bench.histories[unit.seed].epochs],
         }
     else:
         outcome = run_arm(bench, unit.arm, unit.seed)
