@@ -73,10 +73,21 @@ _PAGE_BYTES = 1 << 20
 
 
 def make_events(n_events: int) -> ak.Array:
-    """Return crossings with every field of NanoAOD."""
+    """Return crossings with every field of NanoAOD, of one run: a lumi of 4,000, each in another orbit."""
     rng = np.random.default_rng(11)
     starts = range(0, n_events, 10_000)
-    return trim(concatenate([some_events(rng, min(10_000, n_events - s)) for s in starts]))
+    events = trim(concatenate([some_events(rng, min(10_000, n_events - s)) for s in starts]))
+    orbit = np.cumsum(rng.integers(1, 120, n_events)).astype(np.uint64)
+    numbers = {
+        "run": np.full(n_events, 391_000),
+        "lumi": 1 + np.arange(n_events) // 4_000,
+        "event": orbit * 30 + rng.integers(0, 30, n_events).astype(np.uint64),
+        "orbit": orbit,
+    }
+    for name, values in numbers.items():
+        kind = ak.type(events[name]).content.primitive
+        events = ak.with_field(events, values.astype(kind), name)
+    return events
 
 
 @dataclass(frozen=True)

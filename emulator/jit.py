@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numba
 from llvmlite import binding
-from numba.core import types
+from numba.core import entrypoints, types
 from numba.extending import intrinsic as numba_intrinsic
 
 if TYPE_CHECKING:
@@ -53,6 +53,15 @@ def instructions(arity: int, emit: Callable[..., None]) -> tuple[Any, Any]:
         return context.get_dummy_value()
 
     return types.void(*([types.int64] * arity)), code
+
+
+def without_extensions() -> None:
+    """Do not load what other libraries add to numba; for processes in which only our own kernels run.
+
+    Before it compiles, or loads, its first kernel numba imports all that installed libraries register
+    (awkward, vector and with it sympy): most of a second, for types that no kernel here knows.
+    """
+    entrypoints._already_initialized = True
 
 
 def target_features() -> frozenset[str]:

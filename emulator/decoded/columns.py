@@ -17,6 +17,7 @@ from emulator.errors import WorkerError
 from emulator.features import FeatureCasts, FeatureLayout, feature_rows
 from emulator.graph import InputCasts, cut_behind_casts
 from emulator.graph.codec import graph_to_plain
+from emulator.jit import without_extensions
 from emulator.objects import open_file, scalar_columns
 from emulator.objects.chunks import entry_ranges, require_crossings
 
@@ -161,7 +162,7 @@ def _fill(folder: Path, path: str, wanted: RowsWanted, jobs: int) -> None:
 def _in_processes(path: str, processes: int, work: tuple[Any, ...]) -> list[set[int]]:
     # Fresh processes: a fork of a process with threads may hang.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, mp_context=context)
+    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=without_extensions)
     try:
         return list(pool.map(_store, *work))
     except BrokenProcessPool as error:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from emulator.errors import WorkerError
+from emulator.jit import without_extensions
 from emulator.scan.errors import ScanError
 from emulator.scan.work import score_piece
 
@@ -58,7 +59,8 @@ class Processes:
         """
         # Fresh processes: a fork of a process with threads may hang.
         context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(min(self.jobs, max(1, len(pieces))), mp_context=context)
+        jobs = min(self.jobs, max(1, len(pieces)))
+        pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=without_extensions)
         try:
             waiting = {pool.submit(score_piece, piece, counting): piece for piece in pieces}
             for future in futures_as_completed(waiting):

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from emulator.errors import L1Error
+from emulator.jit import without_extensions
 from l1distill.cli import (
     benching,
     checking,
@@ -100,6 +101,7 @@ def _options(
 
 def run(arguments: list[str] | None = None) -> None:
     """Run the program and leave with its exit code."""
+    without_extensions()
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words or bool(os.environ.get("L1DISTILL_DEBUG"))
     words = [word for word in words if word != "--debug"]
