@@ -106,7 +106,10 @@ def first_sentence(place: Path, error: ValidationError, root: type[Section], who
         what = "is missing"
     else:
         text = first["msg"].removeprefix("Value error, ")
-        what = f"{text[0].lower()}{text[1:]}, found {first['input']!r:.60}"
+        what = f"{text[0].lower()}{text[1:]}"
+        # Of a whole section the place is enough.
+        if not isinstance(first["input"], dict):
+            what += f", found {first['input']!r:.60}"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return " ".join(f"{place}: {where}: {what}{more}".split())
 

@@ -68,7 +68,7 @@ def search(
         "a factor of two; `firmware estimate` gives each one's range and source"
     )
     typer.echo(
-        f"tables and model files: {outcome.folder}; database: {outcome.storage.split('@')[-1]}"
+        f"report, tables and model files: {outcome.folder}; database: {outcome.storage.split('@')[-1]}"
     )
 
 

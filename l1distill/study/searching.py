@@ -19,6 +19,7 @@ from emulator.features import load_layout
 from emulator.files import replace_file
 from emulator.results import table
 from l1distill.console import Reporter
+from l1distill.report.search_page import write_search_report
 from l1distill.study.context import Context
 from l1distill.study.lesson import study_lesson
 from l1distill.study.manifest import key_of
@@ -207,7 +208,7 @@ def objective_words(tuning: Sequence[str]) -> str:
 
 
 def _write(context: Context, outcome: SearchOutcome) -> None:
-    """Write the trials as a table, and what they mean."""
+    """Write the trials as a table, what they mean, and a page of it."""
     with replace_file(outcome.folder / "trials.csv") as temporary:
         table(outcome.found).to_csv(temporary, index=False)
     tuning = context.study.search.tuning_signals
@@ -225,3 +226,10 @@ def _write(context: Context, outcome: SearchOutcome) -> None:
     }
     with replace_file(outcome.folder / "search.json") as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    scenario = context.study.scenario
+    write_search_report(
+        outcome.folder,
+        content,
+        [one.as_dict() for one in outcome.found],
+        {**scenario.as_dict(), "crossing_rate_khz": scenario.crossing_rate_khz},
+    )

@@ -123,7 +123,11 @@ class Student(Section):
 
     def recipe(self, layout: FeatureLayout, seed: int) -> StudentRecipe:
         """Return the student as the training code takes it."""
-        inputs = None if self.inputs is None else select_inputs(layout, self.inputs)
+        try:
+            inputs = None if self.inputs is None else select_inputs(layout, self.inputs)
+        except SettingsError as error:
+            msg = f"distillation.student.inputs: {error}"
+            raise SettingsError(msg) from error
         return StudentRecipe(
             self.spec(inputs),
             loss=RegressionLoss(self.loss, self.tail_weight, self.huber_width),

@@ -23,13 +23,20 @@ from l1distill.study.roles import EMULATOR, MEASURING, SETTING, TEACHER, TRAININ
 def _format(value: Any) -> Any:
     try:
         if isinstance(value, str):
-            return FixedFormat.parse(value)
+            return _narrow(FixedFormat.parse(value))
     except L1Error as error:
         raise ValueError(str(error)) from error
     if not isinstance(value, FixedFormat):
         msg = "a type is written as text, for example 'ap_fixed<8,6>'"
         raise ValueError(msg)  # noqa: TRY004 - pydantic adds the place to a ValueError
-    return value
+    return _narrow(value)
+
+
+def _narrow(found: FixedFormat) -> FixedFormat:
+    if found.width > MAX_BITS:
+        msg = f"{found} is wider than {MAX_BITS} bits"
+        raise ValueError(msg)
+    return found
 
 
 def _not_reserved(name: str) -> str:

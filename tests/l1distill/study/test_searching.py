@@ -118,6 +118,10 @@ def test_tuning_signals_do_not_judge(
     assert (summary["tuning_signals"], summary["judging_signals"]) == (["A"], ["b+c"])
     assert "tuning signals A; they must not judge" in summary["objective"]
     assert "no signal takes part" in objective_words([])
+    page = (tmp_path / "run" / "search" / "report.html").read_text(encoding="utf-8")
+    assert "This search was TUNED on A: what its students keep of these is no result." in page
+    assert "Only b+c may judge them." in page
+    assert "Efficiency for the tuning signals" in page
 
 
 @pytest.mark.parametrize(

@@ -192,7 +192,7 @@ MISTAKES: dict[str, tuple[tuple[str, ...], Any, str]] = {
     "a type of more than 24 bits": (
         (*STUDENT, "weight_format"),
         ["ap_fixed<8,2>", "ap_fixed<25,2>"],
-        r"distillation\.student: the weight type fixed<25,2> of a student is wider than 24 bits",
+        r"distillation\.student\.weight_format: fixed<25,2> is wider than 24 bits",
     ),
     "types for another depth": (
         (*STUDENT, "weight_format"),
@@ -209,7 +209,11 @@ MISTAKES: dict[str, tuple[tuple[str, ...], Any, str]] = {
         {"weight_bits": 8},
         r"student\.quantization: give all of weight_bits, bias_bits and activation_bits",
     ),
-    "unknown input": ((*STUDENT, "inputs"), ["tau"], r"input 'tau' names no feature of layout"),
+    "unknown input": (
+        (*STUDENT, "inputs"),
+        ["tau"],
+        r"distillation\.student\.inputs: input 'tau' names no feature of layout",
+    ),
     "no width": ((*STUDENT, "widths"), [0], r"student\.widths\.0: .*greater than 0, found 0"),
     "no widths": (("distillation", "teacher", "widths"), [], r"teacher\.widths: .*at least 1"),
     "no epochs": (
