@@ -353,7 +353,7 @@ def tier_sizes(
     >>> from emulator.samples.tiers import load_tier
     >>> events, crossings = tier_sizes(load_tier("release"), "eval", 3)
     >>> events["light20"] == events["qcd20"], crossings["qcd20_mu"]
-    (True, 240000.0)
+    (True, 144000.0)
     """
     factor = tier.n_units(scale)
     generator = load_generator(tier.processes)

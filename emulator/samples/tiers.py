@@ -58,8 +58,8 @@ class Tier:
 
         Examples
         --------
-        >>> load_tier("release").n_units(0.1)
-        4
+        >>> load_tier("release").n_units(0.5)
+        12
         """
         units = round(self.units * scale) if 0.0 < scale < 1e6 else 0
         if units < 1 or (scale < 1.0 and self.units == 1):
