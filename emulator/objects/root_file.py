@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import mmap
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,7 +22,7 @@ from emulator.objects.rntuple_pages import LastClusters, PageChecker
 from emulator.objects.sha256_files import verify_sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -81,6 +81,7 @@ class RootTree:
     _pages: PageChecker | None = None
     _baskets: dict[str, BranchBaskets | None] = field(default_factory=dict)
     _options: dict[str, Any] = field(default_factory=dict)
+    _together: dict[tuple[str, int, int], Any] = field(default_factory=dict)
 
     @property
     def where(self) -> str:
@@ -134,6 +135,23 @@ class RootTree:
             raise InputFileError(self.where, f"branch {branch} must hold {wanted} numbers an entry")
         return values
 
+    def read_together(self, branches: Iterable[str], start: int, stop: int) -> None:
+        """Read branches of an RNTuple that are asked for next in one go; a tree gains nothing by it.
+
+        What cannot be read is left to who asks for it, and says which it was.
+        """
+        self._together.clear()
+        if self._pages is None:
+            return
+        keys = {branch: self._keys[branch] for branch in branches if branch in self._keys}
+        with suppress(Exception):
+            read = self._tree.arrays(
+                list(keys.values()), entry_start=start, entry_stop=stop, **self._options
+            )
+            whole = len(read) == stop - start
+            found = {branch: read[key] for branch, key in keys.items() if whole}
+            self._together.update({(branch, start, stop): found[branch] for branch in found})
+
     def numbers(self, branch: str, start: int, stop: int) -> Any:
         """Return a branch of any numbers or lists of them, as an awkward array."""
         return self._array(branch, start, stop)
@@ -158,6 +176,9 @@ class RootTree:
         with as_input_error(self.path, f"{self.name}/{branch}, entries {start} to {stop}"):
             if self._pages is not None:
                 self._pages.check(self._keys[branch], start, stop)
+            known = self._together.pop((branch, start, stop), None)
+            if known is not None:
+                return known
             array = self._tree[self._keys[branch]].array(
                 entry_start=start, entry_stop=stop, library="ak", **self._options
             )

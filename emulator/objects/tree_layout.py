@@ -67,6 +67,18 @@ class TreeLayout:
     further_sum_fields: Collection[str] | None = None
     other_crossings: tuple[str, ...] = ()
 
+    @property
+    def branches(self) -> tuple[str, ...]:
+        """All branches that are read for every entry, those that a file may lack among them."""
+        objects = (*self.objects.values(), self.sums)
+        return (
+            *(branch for each in objects for branch in (each.crossing, *each.fields.values())),
+            self.sum_type,
+            *self.scalars.values(),
+            *self.optional_scalars.values(),
+            *(() if self.row_crossing is None else (self.row_crossing,)),
+        )
+
     def with_fields(
         self, required: Mapping[str, Collection[str]], others: Collection[str]
     ) -> TreeLayout:

@@ -206,6 +206,7 @@ class TreeReader:
             if decisions is not None:
                 decisions.check(file, self.entries)
             for start, stop in ranges:
+                tree.read_together(self._layout.branches, start, stop)
                 raw = self._raw(tree, start, stop)
                 own = self._row_crossings(tree, start, stop)
                 here = [own] if own is not None else [each.crossing for each in raw.everything()]
