@@ -25,6 +25,8 @@ EVERY_CAST = f"{EMULATOR}::test_every_cast_of_all_bytes"
 EVERY_STEP = f"{EMULATOR}::test_every_step_of_a_narrow_accumulator"
 NETWORKS = f"{EMULATOR}::test_equals_the_reference_on_random_networks"
 CONTRACT = f"{TESTS}/test_contract.py"
+STEPS = f"{TESTS}/test_steps.py"
+PROOFS = f"{TESTS}/test_proofs.py"
 
 
 def small(operation: str) -> str:
@@ -358,7 +360,7 @@ GROUPS = (
     ),
     Group(
         f"{LANES}/scaling.py",
-        (SCALING, STUDENTS),
+        (SCALING, DOTS, STUDENTS),
         (
             (
                 "emitter.smaller(emitter.larger(value, columns[LOW]), columns[HIGH])",
@@ -546,6 +548,7 @@ GROUPS = (
     Group(
         f"{ENGINE}/steps.py",
         (
+            STEPS,
             small("BatchNormalization"),
             small("Dense"),
             small("OffsetShift"),
@@ -572,7 +575,7 @@ GROUPS = (
     ),
     Group(
         f"{ENGINE}/assembler.py",
-        (small("Dense"), wide("Dense"), wide("BatchNormalization"), NETWORKS),
+        (STEPS, small("Dense"), wide("Dense"), wide("BatchNormalization"), NETWORKS),
         (("fits=fits or not full.within(INT62)", "fits=fits"),),
     ),
     Group(
@@ -604,7 +607,7 @@ GROUPS = (
     ),
     Group(
         f"{ENGINE}/proofs.py",
-        (EVERY_STEP, small("Dense"), wide("Dense"), EMULATOR),
+        (PROOFS, EVERY_STEP, small("Dense"), wide("Dense"), EMULATOR),
         (
             (
                 "Interval.hull([hull, last.stored]), last.computed, reason",
@@ -619,5 +622,22 @@ GROUPS = (
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (f"{LANES}/scaling.py", "min(scale.left, scale.right)", "0"): (
         "inputs are shifted to the left and back, as before it is seen that both cancel"
+    ),
+    (f"{LANES}/scaling.py", "columns[RIGHT] <= 8", "columns[RIGHT] <= 16"): (
+        "an input that saturates has the highest or lowest result, to which `was_clipped` then clips"
+    ),
+    (
+        f"{LANES}/packing.py",
+        'builder.select(builder.icmp_signed(">", clip.high, most), most, clip.high)',
+        "clip.high",
+    ): (
+        "above a byte stands no bound but of a type of more bits, or none, less a base of 0: its last byte "
+        "is 255, too"
+    ),
+    (f"{ENGINE}/jagged.py", "0 if place < 0 else node.shift[place]", "node.shift[place]"): (
+        "the column has no weights"
+    ),
+    (f"{ENGINE}/jagged.py", "if slots > OBJECTS or", "if slots > OBJECTS + 1 or"): (
+        "no layout asks for more objects than the trigger sends, which a vector holds"
     ),
 }

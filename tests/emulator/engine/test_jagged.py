@@ -106,6 +106,11 @@ LAYOUTS = {
         ),
         Era(pt="halved", muon_position="measured"),
     ),
+    "in halves": FeatureLayout(
+        "halves",
+        tuple(Feature("jet", slot, field) for field in ("pt", "eta") for slot in range(4)),
+        Era(pt="exact_half"),
+    ),
 }
 
 

@@ -12,7 +12,7 @@ from emulator.engine import Emulator, evaluate_rows
 from emulator.engine.lanes.target import HAS_QUADS
 from emulator.fixed import FixedFormat
 from emulator.fixed.format import OVERFLOWS, ROUNDINGS
-from emulator.graph import Dense, Graph, Input, Node, Relu
+from emulator.graph import Dense, Graph, Input, Node, Quantize, Relu
 
 if TYPE_CHECKING:
     from emulator.engine import KernelName
@@ -54,6 +54,59 @@ def test_every_cast_of_all_bytes(rounding: Rounding, overflow: Overflow) -> None
             for kernel in KERNELS:
                 found = Emulator(graph, threads=1, kernel=kernel).run(ALL_BYTES)[name]
                 np.testing.assert_array_equal(found, expected, err_msg=f"{kernel}: {target}")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "weights", "target"),
+    [
+        # Nothing is cast at all: every signed byte is a result.
+        (BYTE, (1, 0), FixedFormat(8, 4)),
+        # Results are no less than 0, and the type's lowest raw is below the lowest byte.
+        (FixedFormat(7, 4, signed=False), (1, 1), FixedFormat(4, 1, overflow="SAT")),
+        # They are no more than 127, and the type's highest raw is far above the highest byte.
+        (BYTE, (1, 1), FixedFormat(12, 8, signed=False, overflow="SAT")),
+    ],
+)
+def test_bounds_beyond_bytes_clip_nothing(
+    inputs: FixedFormat, weights: tuple[int, ...], target: FixedFormat
+) -> None:
+    one, bias = FixedFormat(4, 4), (0, 0)
+    wide = FixedFormat(32, 32 - target.fraction)
+    x = Input("x", (), inputs, 1)
+    first = Dense("d", ("x",), target, (weights,), one, bias, one, TOTAL)
+    last = Dense("e", ("d",), wide, ((1, 0), (0, 1)), one, bias, one, wide)
+    graph = Graph((x, first, last), ("e",))
+    rows = np.arange(-128 if inputs.signed else 0, 128, dtype=np.int16).reshape(-1, 1)
+    for kernel in KERNELS:
+        found = Emulator(graph, threads=1, kernel=kernel).run(rows)["e"]
+        np.testing.assert_array_equal(found, evaluate_rows(graph, rows)["e"], err_msg=kernel)
+
+
+def test_a_second_cast_may_lead_below_the_bounds_of_the_first() -> None:
+    """First no less than 0, then wrapped to both signs."""
+    none_negative = FixedFormat(6, 2, signed=False, overflow="SAT")
+    target, one = FixedFormat(3, -1), FixedFormat(4, 4)
+    wide = FixedFormat(32, 32 - target.fraction)
+    x = Input("x", (), BYTE, 1)
+    first = Dense("d", ("x",), none_negative, ((1, -1),), one, (0, 0), one, TOTAL)
+    wrapped = Quantize("q", ("d",), target)
+    last = Dense("e", ("q",), wide, ((1, 0), (0, 1)), one, (0, 0), one, wide)
+    for graph in (Graph((x, first, wrapped), ("q",)), Graph((x, first, wrapped, last), ("e",))):
+        (name,) = graph.outputs
+        expected = evaluate_rows(graph, ALL_BYTES)[name]
+        assert expected.min() < 0
+        for kernel in KERNELS:
+            emulator = Emulator(graph, threads=1, kernel=kernel)
+            assert {node.kernel for node in emulator.plan.nodes[1:]} == {kernel}
+            np.testing.assert_array_equal(emulator.run(ALL_BYTES)[name], expected, err_msg=kernel)
+
+
+def test_rows_of_signed_bytes_are_those_of_16_bits() -> None:
+    graph = network(TOTAL, 5, relu=False, more=False)
+    expected = evaluate_rows(graph, ALL_BYTES)["d"]
+    for kernel in KERNELS[:-1] if HAS_QUADS else ():
+        emulator = Emulator(graph, threads=1, kernel=kernel)
+        np.testing.assert_array_equal(emulator.run(ALL_BYTES.astype(np.int8))["d"], expected)
 
 
 def test_bytes_are_not_lowered_where_a_sum_would_leave_32_bits() -> None:

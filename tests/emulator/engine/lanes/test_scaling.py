@@ -99,3 +99,17 @@ def test_types_that_saturate_before_bytes_do(target: FixedFormat, offset: int) -
     emulator = Emulator(graph, threads=1)
     assert emulator.plan.nodes[1].kernel == "scale16"
     np.testing.assert_array_equal(emulator.run(rows)["d"], evaluate_rows(graph, rows)["d"])
+
+
+def test_offsets_beyond_16_bits_are_not_saturated() -> None:
+    """What is left of the inputs that count needs 16 bits only; the others saturate on the wrong side."""
+    target = FixedFormat(8, 16, overflow="SAT")
+    x = Input("x", (), SOURCE, 1)
+    wide = FixedFormat(18, 18)
+    scaled = OffsetShift("s", ("x",), target, (40_000,), wide, (0,), wide)
+    total, one = FixedFormat(32, 40), FixedFormat(3, 3)
+    graph = Graph((x, scaled, Dense("d", ("s",), total, ((1,),), one, (0,), one, total)), ("d",))
+    rows = np.arange(-32_768, 32_768, 17, dtype=np.int16).reshape(-1, 1)
+    emulator = Emulator(graph, threads=1)
+    assert emulator.plan.nodes[1].kernel == "scale16"
+    np.testing.assert_array_equal(emulator.run(rows)["d"], evaluate_rows(graph, rows)["d"])
