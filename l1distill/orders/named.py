@@ -182,6 +182,12 @@ def asked_plot(results: Results, orders: Orders) -> Plot | None:
             x, y, yerr=errors, color=color, marker=marker, markersize=8, linestyle="none",
             capsize=3, label=khz(target),
         )  # fmt: skip
+        if target == max(orders.targets_khz):
+            for one, share, top in zip(found, x, high, strict=True):
+                axes.annotate(
+                    one.name, (share, top), xytext=(0, 4), textcoords="offset points",
+                    rotation=45, size=12,
+                )  # fmt: skip
         series.append({"target_khz": target, "share": x, "ratio": y, "low": low, "high": high})
     goals = sorted((one.within, one.keeps) for one in found if one.within is not None)
     if goals:
