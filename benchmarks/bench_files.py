@@ -106,7 +106,7 @@ def test_file_to_score_in_two_processes(
     name: str,
     who: str,
 ) -> None:
-    """Both sides start their processes anew; the time of the children is no part of a limit."""
+    """Ours may start two, and does where it saves time; the peer's two are started anew each time."""
     benchmark.group = f"file to score, {name}, two processes"
     file = files.long_file(name)
     output = tmp_path / "scores.parquet"

@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 #: Entries decoded at a time: with their arrays about 200 MB in a process.
 _ENTRIES: Final = 100_000
 
-#: Below this many entries for each process, to start another takes longer than it saves.
-_MIN_ENTRIES_PER_PROCESS: Final = 400_000
+#: Below this many entries for each process, to start another (over a second) takes longer than it saves: one
+#: decodes a million in a second.
+_MIN_ENTRIES_PER_PROCESS: Final = 1_500_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,14 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.deep
 
-#: Enough entries for two processes, which each read 400,000 at least.
+#: Entries that are shared by two processes if these may be started for so few; usually it takes more.
 ENTRIES = 820_000
+PROGRAM = """
+from emulator.decoded import columns
+columns._MIN_ENTRIES_PER_PROCESS = 400_000
+from l1distill.cli.main import run
+run()
+"""
 STEP = 20_000
 LIMIT = 1_000_000_000
 
@@ -65,7 +71,7 @@ def test_a_long_chain_of_files(
     command = [
         sys.executable,
         "-c",
-        "from l1distill.cli.main import run; run()",
+        PROGRAM,
         "emulate",
         str(tmp_path / "m.json"),
         "--json",
