@@ -14,7 +14,13 @@ from emulator.errors import SettingsError
 from emulator.samples import generate
 from emulator.samples.detector import load_response
 from emulator.samples.pools import load_pool, make_piece, piece_requests
-from emulator.samples.pythia import Generator, hardest_scattering_gev, passes_muon_filter
+from emulator.samples.pythia import (
+    Generator,
+    hardest_scattering_gev,
+    make_init_file,
+    outruns_its_partons,
+    passes_muon_filter,
+)
 from emulator.samples.settings import MuonFilter, load_generator
 
 
@@ -149,3 +155,38 @@ def test_spray_is_added_to_the_other_particles() -> None:
     first = bare.particles.offsets[1]
     np.testing.assert_array_equal(sprayed.particles.pt_gev[:first], bare.particles.pt_gev[:first])
     assert not sprayed.truth.known.any()
+
+
+def test_hadrons_must_come_of_their_partons() -> None:
+    """A parton and a hadron in each event: a hard pair, a hadron out of nothing, the same but soft, decay products."""
+    status = [[-23, 84], [-44, -88], [-44, 84], [-44, 91], [84]]
+    pt = [[60.0, 55.0], [4.0, 69.0], [4.0, 19.0], [4.0, 69.0], [25.0]]
+    events = ak.Array(
+        {
+            "prt": ak.zip(
+                {
+                    "status": ak.Array(status),
+                    "p": ak.zip({"px": ak.Array(pt), "py": ak.zeros_like(ak.Array(pt))}),
+                },
+                depth_limit=2,
+            )
+        }
+    )
+    assert outruns_its_partons(events, 20.0).tolist() == [False, True, False, False, True]
+
+
+@pytest.mark.deep
+def test_the_event_that_fell_apart_sideways_is_made_again(tmp_path: Path) -> None:
+    """Event 1872 of a piece of the release tier, with a hadron of 69 GeV from partons of 4."""
+    pytest.importorskip("pythia8mc")
+    generator = load_generator("processes_release")
+    process = generator.process("minbias")
+    init_file = tmp_path / "mpi.dat"
+    make_init_file(generator, process, init_file)
+    batches = list(Generator(generator, process, 159_899_032, init_file).batches(2_000))
+    assert sum(batch.tried for batch in batches) > 2_000
+    assert max(float(batch.particles.pt_gev.max()) for batch in batches) < 40.0
+    uncut = replace(process, max_pthat_gev=None)
+    again = list(Generator(generator, uncut, 159_899_032, init_file).batches(2_000))
+    hardest = [float(batch.particles.pt_gev.max()) for batch in again]
+    assert max(hardest) > 50.0
