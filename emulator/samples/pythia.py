@@ -173,7 +173,7 @@ def hardest_scattering_gev(events: ak.Array) -> NDArray[np.float64]:
 def outruns_its_partons(events: ak.Array, above_gev: float) -> NDArray[np.bool_]:
     """Return which events have a hadron harder than all their partons can explain, bool, ``(n,)``.
 
-    In one of 200,000 soft events a long string falls apart sideways into hadrons of 50 and 70 GeV, back to back, though
+    In one of 100,000 soft events a long string falls apart sideways into hadrons of 50 and 70 GeV, back to back, though
     no parton has more than 4 GeV: momentum is conserved, but the fragmentation failed. Laid under hundreds
     of crossings, one such event makes a step in a spectrum.
 
