@@ -35,6 +35,15 @@ if TYPE_CHECKING:
     from emulator.features import FeatureLayout
 
 N_TRAINING = 20_000
+
+#: Networks that are trained: their hidden layers, where they are students, and the size of a batch.
+TRAINED = {
+    "teacher": ((), 512),
+    "float student": ((32, 16), 512),
+    "quantized student": ((32, 16), 512),
+    "quantized 57-16-1": ((16,), 512),
+    "quantized 57-16-1 in batches of 2048": ((16,), 2_048),
+}
 N_PYTHIA = 100
 N_OVERLAID = 2_000
 PILEUP = 50.0
@@ -99,7 +108,7 @@ def test_rows(
 
 @pytest.mark.benchmark(group="training step, one thread")
 @pytest.mark.parametrize("who", ["l1distill", "plain torch"])
-@pytest.mark.parametrize("kind", ["teacher", "float student", "quantized student"])
+@pytest.mark.parametrize("kind", TRAINED)
 def test_training_epoch(
     benchmark: BenchmarkFixture, events: ak.Array, layout: FeatureLayout, kind: str, who: str
 ) -> None:
@@ -107,7 +116,7 @@ def test_training_epoch(
     torch = pytest.importorskip("torch")
     training = pytest.importorskip("distill.training")
     network, loss, tensors = _network(kind, feature_rows(events[:N_TRAINING], layout), layout)
-    settings = training.TrainingSettings(epochs=1)
+    settings = training.TrainingSettings(epochs=1, batch_size=TRAINED[kind][1])
     start = {name: value.clone() for name, value in network.state_dict().items()}
     before = training.evaluate(network, loss, tensors, kind)
 
@@ -176,9 +185,9 @@ def _network(kind: str, rows: NDArray[np.int16], layout: FeatureLayout) -> tuple
         teacher = Autoencoder(len(layout), spec)
         teacher.scaling.fit(data, spec.field_weights)
         return teacher, lambda network, batch: network.training_loss(batch[0]), [inputs]
-    student_spec = StudentSpec.uniform((32, 16))
+    student_spec = StudentSpec.uniform(TRAINED[kind][0])
     student: Any = FloatStudent(student_spec, InputScaling.fit(data, student_spec.input_format))
-    if kind == "quantized student":
+    if kind.startswith("quantized"):
         student = QuantStudent.from_float(student)
     scaled = student.scale(inputs)
     goals = scaled.abs().sum(dim=1).log1p()

@@ -133,6 +133,7 @@ def targets() -> Iterator[Target]:
     yield from _instruction_targets()
     yield from _batch_targets()
     yield from _file_targets()
+    yield from _training_targets()
 
 
 def _engine_row(shape: str, kind: str, threads: int) -> str:
@@ -327,3 +328,19 @@ def _file_targets() -> Iterator[Target]:
 
         what = f"file to score, {name}, {processes}, first pass, part of reading alone"
         yield Target(what, part, "%", ratio, stops=_file_stops(name, part))
+
+
+def _training_targets() -> Iterator[Target]:
+    """Trainings side by side, one on each core, validation included."""
+    for kind in ("quantized 57-16-1", "quantized 57-16-1 in batches of 2048"):
+        row = f"training step, one thread: test_training_epoch[{kind}-l1distill]"
+
+        def on_two_cores(figures: Figures, row: str = row) -> float:
+            return 2 * figures[f"{row}, {BY_PROCESSOR}"]
+
+        what = f"training of {kind}, two on two cores"
+        yield Target(what, 1.0, "M/s", on_two_cores, stops=_small_tensors)
+
+
+def _small_tensors(_figures: Figures) -> str:
+    return "an operation of torch on tensors this small costs more than its arithmetic"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import torch
 from torch import nn
 
+from distill.cast_kernels import can_cast, cast
 from emulator.errors import SettingsError
 from emulator.fixed import FixedFormat
 
@@ -83,6 +84,10 @@ class _FakeQuantize(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, target: FixedFormat) -> Tensor:
+        if can_cast(x, target):
+            values, fits = cast(x, target)
+            ctx.save_for_backward(fits)
+            return values
         rounded = round_to_whole(x * math.ldexp(1.0, target.fraction), target.rounding)
         raw, inside = _overflow(rounded, target)
         ctx.save_for_backward(inside)

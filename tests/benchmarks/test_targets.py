@@ -30,7 +30,7 @@ def test_every_target_is_of_a_benchmark_that_there_is() -> None:
     for target in targets():
         target.value(asked)
         target.reason(asked)
-    suites = [f"benchmarks/bench_{name}.py" for name in ("engine", "peers", "files")]
+    suites = [f"benchmarks/bench_{name}.py" for name in ("engine", "peers", "files", "pipeline")]
     command = [sys.executable, "-m", "pytest", *suites, "--collect-only", "-q"]
     # Were it told of a worker, the benchmark plugin would warn that it does not time there.
     environment = {name: value for name, value in os.environ.items() if "XDIST" not in name}
