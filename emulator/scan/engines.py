@@ -115,7 +115,10 @@ class Dask:
                 client.submit(score_piece, piece, shared, pure=False, retries=3): piece
                 for piece in pieces
             }
-            for future in distributed.as_completed(waiting):  # type: ignore[no-untyped-call]
+            # Without its loop it would wait in that of another client, if there is one: a result that
+            # was lost with its worker cannot be waited for in two.
+            finished = distributed.as_completed(waiting, loop=client.loop)  # type: ignore[no-untyped-call]
+            for future in finished:
                 piece = waiting.pop(future)
                 yield piece, _result(future, piece)
 

@@ -68,7 +68,9 @@ def test_files_say_what_the_manifest_says(made: tuple[Path, SampleManifest]) -> 
     assert load_manifest(folder) == manifest
     assert load_manifest(folder).cpu_seconds == manifest.cpu_seconds
     assert list(manifest.cpu_seconds) == ["compilation", "pools", "crossings", "files"]
-    assert all(seconds > 0.0 for seconds in manifest.cpu_seconds.values())
+    # Nothing is compiled where another test has compiled it.
+    assert manifest.cpu_seconds["compilation"] >= 0.0
+    assert all(manifest.cpu_seconds[part] > 0.0 for part in ("pools", "crossings", "files"))
     roots = sorted(path.name for path in folder.glob("*.root"))
     assert roots == sorted(file.name for file in manifest.files)
     for file in manifest.files:
