@@ -1,7 +1,7 @@
 """The commonest casts of training in one pass over a tensor; what `quantizers` does in eight, to the last bit.
 
-A student's tensors are so small that each operation of torch costs more than its arithmetic: casts took
-over 40 % of a quantization-aware training.
+A student's tensors are so small that each operation of torch costs more than its arithmetic: in one pass a
+quantization-aware training takes 73 to 85 % of the time.
 """
 
 from __future__ import annotations

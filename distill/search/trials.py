@@ -12,10 +12,9 @@ from distill.checkpoints import load_checkpoint, save_checkpoint
 from distill.errors import TrainingError
 from distill.export import export_graph, export_model
 from distill.recipe import Stages, fit_student, new_student, quantize_student
-from distill.search.found import Found, count_finished, finished, results, spent_passes
+from distill.search.found import Found, count_finished, finished, spent_passes
 from distill.search.judge import estimated_cost
-from distill.search.settings import SearchSettings
-from distill.search.storage import open_search, require_optuna
+from distill.search.storage import require_optuna
 from distill.students import FloatStudent, QuantStudent
 from distill.widths import calibrated_spec
 from emulator.model import save_model
@@ -30,19 +29,9 @@ if TYPE_CHECKING:
 
     from distill.recipe import Lesson, Quantization, StudentRecipe
     from distill.search.judge import Cost, Judge
+    from distill.search.settings import SearchSettings
     from distill.training import History
     from emulator.features import FeatureLayout
-
-__all__ = [
-    "Found",
-    "Search",
-    "SearchSettings",
-    "count_finished",
-    "finished",
-    "open_search",
-    "results",
-    "spent_passes",
-]
 
 # At twice the limit with every weight in use, training will not bring a student below it.
 _HOPELESS_LUTS = 2.0

@@ -15,7 +15,9 @@ from distill.controls import (
 from distill.cotraining import CoTraining, cotrain
 from distill.export import export_graph
 from distill.recipe import Quantization, Stages, train_student
-from distill.search.trials import Search, open_search, results, spent_passes
+from distill.search.found import results, spent_passes
+from distill.search.storage import open_search
+from distill.search.trials import Search
 from distill.widths import BitWidths
 from emulator.model import load_model
 from l1distill.orders.bench import Candidate, best, cost_of
@@ -24,7 +26,7 @@ from l1distill.study.settings import Training
 if TYPE_CHECKING:
     from distill.controls import ControlKind
     from distill.cotraining import CoMode
-    from distill.search.trials import Found
+    from distill.search.found import Found
     from distill.teachers import Autoencoder
     from distill.training import TrainingSettings
     from l1distill.orders.bench import Bench

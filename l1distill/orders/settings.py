@@ -16,7 +16,7 @@ from l1distill.study.settings.student import Student
 
 if TYPE_CHECKING:
     from distill.recipe import StudentRecipe
-    from distill.search.trials import SearchSettings
+    from distill.search.settings import SearchSettings
 
 SCHEMA = "l1distill-orders/1"
 
@@ -131,7 +131,7 @@ class Orders(Section):
 
     def search_settings(self, order: Order, seed: int) -> SearchSettings:
         """Return the search of an order."""
-        from distill.search.trials import SearchSettings
+        from distill.search.settings import SearchSettings
 
         return SearchSettings(
             order="aware" if order == "aware" else "float",

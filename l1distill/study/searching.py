@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from distill.data import TrainingData
 from distill.sampling import split
+from distill.search.found import count_finished, results
 from distill.search.judge import Judge
-from distill.search.trials import Search, count_finished, open_search, results
+from distill.search.storage import open_search
+from distill.search.trials import Search
 from distill.training import torch_threads
 from emulator.errors import SettingsError, WorkerError
 from emulator.features import load_layout
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from optuna.trial import FrozenTrial
 
-    from distill.search.trials import Found
+    from distill.search.found import Found
     from l1distill.study.context import RunFolder
     from l1distill.study.settings import Study
 

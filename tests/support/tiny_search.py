@@ -15,8 +15,10 @@ from distill.data import TrainingData
 from distill.recipe import Lesson, StudentRecipe
 from distill.sampling import Drawn
 from distill.search.judge import Judge
+from distill.search.settings import SearchSettings
 from distill.search.space import SearchSpace
-from distill.search.trials import Search, SearchSettings, open_search
+from distill.search.storage import open_search
+from distill.search.trials import Search
 from distill.students import StudentSpec
 from distill.teachers import Autoencoder, TeacherSpec
 from distill.training import TrainingSettings, torch_seed

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, model_validator
 
+from distill.search.settings import SearchSettings
 from distill.search.space import SearchSpace
-from distill.search.trials import SearchSettings
 from emulator.errors import L1Error
 from l1distill.settings_file import Section
 from l1distill.study.settings.training import Training

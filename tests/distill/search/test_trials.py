@@ -14,14 +14,10 @@ import tiny_search
 from tiny_search import IDENTITY, SETTINGS
 
 from distill.recipe import Quantization
+from distill.search.found import count_finished, finished, results
 from distill.search.judge import estimated_cost
-from distill.search.trials import (
-    SearchSettings,
-    count_finished,
-    finished,
-    open_search,
-    results,
-)
+from distill.search.settings import SearchSettings
+from distill.search.storage import open_search
 from distill.widths import BitWidths
 from emulator.engine import Emulator
 from emulator.errors import SettingsError
