@@ -11,18 +11,27 @@ from l1distill.cli.options import PROCESSORS, AsJson, Jobs, TensorBoard, print_j
 
 if TYPE_CHECKING:
     from l1distill.study.context import Context
+    from l1distill.study.settings import Study
 
 StudyFile = Annotated[Path, typer.Argument(help="The study file.", metavar="STUDY.yaml")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="The run folder.")]
 
 
-def _context(study_file: Path, output: Path, jobs: int, *, tensorboard: bool) -> Context:
+def _with_samples(study_file: Path, output: Path, jobs: int, *, tensorboard: bool) -> Context:
     """Return the study with its samples in place."""
     from l1distill.study.pipeline import run_until
     from l1distill.study.settings import load_study
 
     study = load_study(study_file)
     return run_until(study, output, "samples", jobs=jobs, tensorboard=tensorboard)
+
+
+def _train_student(study: Study, output: Path, jobs: int, *, tensorboard: bool) -> None:
+    """Train what the study asks for, go on where it was interrupted, and say where the student lies."""
+    from l1distill.study.pipeline import run_until
+
+    context = run_until(study, output, "training", jobs=jobs, resume=True, tensorboard=tensorboard)
+    typer.echo(f"model file: {context.run.exported(study.distillation.student.name)}")
 
 
 def search(
@@ -49,7 +58,7 @@ def search(
     """
     from l1distill.study.searching import objective_words, run_search
 
-    context = _context(study_file, output, jobs, tensorboard=tensorboard)
+    context = _with_samples(study_file, output, jobs, tensorboard=tensorboard)
     outcome = run_search(context, n_trials=trials, workers=workers, storage=storage)
     if as_json:
         print_json([one.as_dict() for one in outcome.front])
@@ -100,7 +109,7 @@ def teacher(
     from distill.recipe import Stages, train_teacher
     from l1distill.study.stages.training import background, say_losses
 
-    context = _context(study_file, output, jobs, tensorboard=tensorboard)
+    context = _with_samples(study_file, output, jobs, tensorboard=tensorboard)
     if scores:
         _compare_scores(context, seeds, as_json=as_json)
         return
@@ -172,7 +181,6 @@ def cotrain(
         l1distill train cotrain studies/quick.yaml -o runs/joint --mode joint
     """
     from emulator.errors import SettingsError
-    from l1distill.study.pipeline import run_until
     from l1distill.study.settings import load_study
 
     study = load_study(study_file)
@@ -181,8 +189,7 @@ def cotrain(
     if study.distillation.cotraining.mode == "none":
         msg = f"{study_file}: distillation.cotraining.mode is 'none'; give --mode joint or alternating"
         raise SettingsError(msg)
-    context = run_until(study, output, "training", jobs=jobs, resume=True, tensorboard=tensorboard)
-    typer.echo(f"model file: {context.run.exported(study.distillation.student.name)}")
+    _train_student(study, output, jobs, tensorboard=tensorboard)
 
 
 def student(
@@ -198,18 +205,9 @@ def student(
 
         l1distill train student studies/quick.yaml -o runs/quick
     """
-    from l1distill.study.pipeline import run_until
     from l1distill.study.settings import load_study
 
-    context = run_until(
-        load_study(study_file),
-        output,
-        "training",
-        jobs=jobs,
-        resume=True,
-        tensorboard=tensorboard,
-    )
-    typer.echo(f"model file: {context.run.exported(context.study.distillation.student.name)}")
+    _train_student(load_study(study_file), output, jobs, tensorboard=tensorboard)
 
 
 def lesson(
@@ -227,7 +225,7 @@ def lesson(
     """
     from l1distill.study.lesson import write_lesson
 
-    context = _context(study_file, output, jobs, tensorboard=tensorboard)
+    context = _with_samples(study_file, output, jobs, tensorboard=tensorboard)
     arrays, scaling = write_lesson(context)
     typer.echo(f"crossings and targets: {arrays}; scaling of the inputs: {scaling}")
 
