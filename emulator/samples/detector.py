@@ -152,8 +152,6 @@ class MuonResponse(NamedTuple):
     quality_8: float
     bend_barrel_rad_gev: float
     bend_endcap_rad_gev: float
-    # 1: a curvature measured with the wrong sign is that of a muon of the other charge; 0: it saturates.
-    fold_curvature: int = 0
 
 
 class SumResponse(NamedTuple):
@@ -304,23 +302,16 @@ def _from_values(
     )
 
 
-#: Response cards that come with the package.
-PACKAGED_RESPONSES: Final = ("response_cms", "response_cms_v2")
-
-
 def packaged_response(sha256: str) -> ResponseSettings | None:
-    """Return the packaged response card with this hash, None if there is none.
+    """Return the packaged response card if it has this hash, else None.
 
     Examples
     --------
     >>> packaged_response(load_response().sha256).name
     'cms'
     """
-    for name in PACKAGED_RESPONSES:
-        response = load_response(name)
-        if response.sha256 == sha256:
-            return response
-    return None
+    response = load_response()
+    return response if response.sha256 == sha256 else None
 
 
 def _geometry(content: Mapping[str, Any], where: str) -> TowerGeometry:

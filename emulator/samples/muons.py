@@ -109,12 +109,10 @@ def measure_muons(
         width = _curvature_resolution(abs(eta), candidates[i, 5], r, rng)
         curvature = (1.0 + width * rng.standard_normal()) / pt
         charge = float(candidates[i, 3])
-        if r.fold_curvature and curvature < 0.0:
+        if curvature < 0.0:
             # It bends to the other side: the other charge, and not a straight line.
             curvature, charge = -curvature, -charge
-        measured = r.max_pt_gev
-        if curvature > 0.0:
-            measured = min(r.scale / max(curvature, 1.0 / r.max_pt_gev), r.max_pt_gev)
+        measured = min(r.scale / max(curvature, 1.0 / r.max_pt_gev), r.max_pt_gev)
         eta += r.eta_resolution * rng.standard_normal()
         phi = float(candidates[i, 2]) + turn + r.phi_resolution_rad * rng.standard_normal()
         bend = min(r.bend_barrel_rad_gev, r.bend_endcap_rad_gev / max(math.sinh(abs(eta)), 1e-6))

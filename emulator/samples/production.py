@@ -101,7 +101,7 @@ def generate(
     pool_dir
         Folder of the pools, ``out_dir/pools`` by default.
     generator, response, scales
-        Settings other than those that the tier names.
+        Settings other than the packaged ones.
 
     Returns
     -------
@@ -121,7 +121,7 @@ def generate(
     plan = Plan(
         tier=size,
         generator=generator or load_generator(size.processes),
-        response=response or load_response(size.response),
+        response=response or load_response(),
         scales=load_scales(scales).name,
         pileup=pileup if isinstance(pileup, PileupProfile) else poisson(pileup),
         seed=seed,

@@ -31,7 +31,7 @@ class Tier:
     A large tier consists of `units`, each with pools, crossings and files of its own, so that it can
     be made in parts, goes on after an interruption, and grows by further units. All numbers are those
     of one unit. Of each piece of a pool for evaluation, the first `truth_events` keep what was generated.
-    `processes` and `response` name the settings it is made with. `compact` files hold hardware integers
+    `processes` names the processes it is made of. `compact` files hold hardware integers
     alone, without the float branches that follow from them, and are compressed harder.
     """
 
@@ -45,7 +45,6 @@ class Tier:
     crossings: Mapping[str, Mapping[str, int]]
     signals: Mapping[str, SignalSize]
     processes: str = "processes"
-    response: str = "response_cms"
     compact: bool = False
 
     def n_units(self, scale: float) -> int:
@@ -110,7 +109,6 @@ def load_tier(name: str, path: str | Path = "tiers") -> Tier:
             for signal, size in signals.items()
         },
         processes=take(raw, "processes", str, place, "processes"),
-        response=take(raw, "response", str, place, "response_cms"),
         compact=take(raw, "compact", bool, place, default=False),
     )
 

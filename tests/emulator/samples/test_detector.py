@@ -24,7 +24,7 @@ def test_geometry_is_symmetric(response: ResponseSettings) -> None:
 
 def test_calibration_covers_all_rings(response: ResponseSettings) -> None:
     assert response.jets.slope.shape == (40,)
-    assert response.jets.offset_lsb[[0, 15, 27, 39]].tolist() == [28.82, 28.74, 20.24, 16.94]
+    assert response.jets.offset_lsb[[0, 15, 27, 39]].tolist() == [28.82, 28.74, 14.17, 8.47]
 
 
 def _changed(tmp_path: Path, part: str, change: dict[str, Any]) -> ResponseSettings:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from emulator.samples.detector import ResponseSettings, load_response
 from emulator.samples.muons import BADLY, FREE, WELL, found_probability, measure_muons
 
 if TYPE_CHECKING:
+    from emulator.samples.detector import ResponseSettings
     from emulator.samples.response import Steps
 
 
@@ -33,7 +33,8 @@ def test_muon_scale_and_position(response: ResponseSettings, steps: Steps) -> No
     assert found[:, 1].mean() == pytest.approx(0.5 / 0.010875, abs=0.2)
     assert found[:, 2].mean() == pytest.approx(1.0 / (2 * np.pi) * 576, abs=0.2)
     assert set(found[:, 5]) == {4, 8, 12}
-    assert not found[:, 6].any()
+    # A tail of 4 % with a width of 0.4: 2.5 standard deviations to the other charge.
+    assert found[:, 6].mean() < 0.002
 
 
 def test_badly_measured_muons_are_the_tail(response: ResponseSettings, steps: Steps) -> None:
@@ -45,26 +46,19 @@ def test_badly_measured_muons_are_the_tail(response: ResponseSettings, steps: St
     assert (badly[:, 0] > 51).mean() == pytest.approx(0.0885, abs=0.02)
 
 
-def test_curvature_of_the_wrong_sign_saturates_or_is_the_other_charge(
+def test_curvature_of_the_wrong_sign_is_that_of_the_other_charge(
     response: ResponseSettings, steps: Steps
 ) -> None:
     """Badly measured muons of the endcap: width 0.55 of the curvature, so one in 27 changes its sign."""
-    v2 = load_response("response_cms_v2")
-    assert v2.muons._replace(fold_curvature=0) == load_response().muons
-    old, new = (
-        _muons(each, steps, [10.0, 1.3, 0.0, 1.0, 1.0], 40_000, BADLY) for each in (response, v2)
-    )
-    wrong = old[:, 0] == steps.muon_max
-    assert wrong.mean() == pytest.approx(0.044, abs=0.004)
-    assert not old[:, 6].any()
-    # The same random numbers: what was measured well is the same, what was not has the other charge.
-    np.testing.assert_array_equal(new[~wrong], old[~wrong])
-    turned = new[:, 6] == 1
-    # The others were only nearly straight.
-    assert turned[wrong].mean() == pytest.approx(0.84, abs=0.03)
-    assert (new[turned, 0] < steps.muon_max).mean() > 0.75
-    # A muon that is turned looks as soft as its curvature is large: most are below 100 GeV.
-    assert np.median(new[turned, 0]) < 2 * 100
+    found = _muons(response, steps, [10.0, 1.3, 0.0, 1.0, 1.0], 40_000, BADLY)
+    turned = found[:, 6] == 1
+    assert turned.mean() == pytest.approx(0.037, abs=0.004)
+    # They are not straight lines: a muon that is turned looks as soft as its curvature is large.
+    saturated = found[:, 0] == steps.muon_max
+    assert (turned & ~saturated).sum() / turned.sum() > 0.75
+    assert np.median(found[turned, 0]) < 2 * 100
+    # What is straighter than 1 / 255 of either sign, 1.15 / 25.5 of 1 / 10.
+    assert saturated.mean() == pytest.approx(0.013, abs=0.003)
 
 
 def test_found_probability(response: ResponseSettings) -> None:

@@ -133,11 +133,11 @@ def test_hadronic_energy_vetoes_egamma_and_crowd_spoils_isolation(
 
 
 def test_hadrons_beside_the_seed_veto_egamma(response: ResponseSettings, steps: Steps) -> None:
-    """10 GeV beside a cluster of 30 GeV is a jet; 5 GeV may be pile-up."""
+    """5 GeV beside a cluster of 30 GeV are a jet; 3 GeV may be pile-up."""
     out, rng = _out(), np.random.default_rng(1)
-    jet = placed_primitives(response, (45, 20, 30.0, 0.0), (46, 21, 0.0, 10.0))
+    jet = placed_primitives(response, (45, 20, 30.0, 0.0), (46, 21, 0.0, 5.0))
     assert find_egammas(jet, response.egammas, steps, rng, out) == 0
-    electron = placed_primitives(response, (45, 20, 30.0, 0.0), (46, 21, 0.0, 5.0))
+    electron = placed_primitives(response, (45, 20, 30.0, 0.0), (46, 21, 0.0, 3.0))
     assert find_egammas(electron, response.egammas, steps, rng, out) == 1
 
 

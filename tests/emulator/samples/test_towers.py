@@ -53,13 +53,13 @@ def test_zero_suppression_counts_and_saturation(response: ResponseSettings) -> N
     em, had = np.zeros((2, N_ETA, N_PHI), np.float32)
     planes = np.zeros((2, N_ETA + 2 * PAD, N_PHI + 2 * PAD), np.int32)
     em[40, 0], em[40, 1], em[40, 2] = 0.94, 1.24, 500.0
-    had[40, 2], had[0, 71] = 3.0, 2.1
+    had[40, 2], had[0, 71] = 3.0, 2.6
     result = primitives(em, had, response.towers, 28, planes[0], planes[1])
     assert result.em[40 + PAD, PAD : PAD + 3].tolist() == [0, 2, 255]
     assert result.total[40 + PAD, PAD + 2] == 255 + 6
     # The forward ring does not count as central.
     assert result.n_central == 2
-    assert result.total.sum() == (2 + 255 + 6) * 2 + 4 * 2
+    assert result.total.sum() == (2 + 255 + 6) * 2 + 5 * 2
 
 
 def test_padding_holds_the_opposite_end(response: ResponseSettings) -> None:
