@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from emulator.errors import L1Error
 from emulator.objects import expand_paths, open_file
-from emulator.scan import MEASURING, SETTING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -73,6 +72,9 @@ def sample_caveats(
 
 def condition_caveats(conditions: Iterable[Condition]) -> tuple[str, ...]:
     """Return the same for the conditions of a scan; files that cannot be read are told elsewhere."""
+    # Who asks has imported it; those who only read files need not wait a second for it.
+    from emulator.scan import MEASURING, SETTING
+
     zero_bias = (SETTING, MEASURING)
     found = [
         sentence

@@ -9,6 +9,8 @@ from os import fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from emulator.decoded import RowsWanted, casts_of, decoded_rows
 from emulator.engine import Emulator
 from emulator.errors import SettingsError
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from os import PathLike
 
     import awkward as ak
-    import numpy as np
     from numpy.typing import NDArray
 
     from emulator.decoded import DecodedRows, Store
@@ -149,7 +150,7 @@ def emulate_files(
             columns["score"] = scores
             for threshold in model.thresholds:
                 decision = scores >= threshold.threshold
-                fires[threshold.name] += int(decision.sum())
+                fires[threshold.name] += int(np.count_nonzero(decision))
                 columns[f"fires_{threshold.name}"] = decision
             if len(scores):
                 extremes.extend((int(scores.min()), int(scores.max())))

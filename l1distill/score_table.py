@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import uproot
 
+from emulator.decoded import arrow_array
 from emulator.errors import InputFileError, SettingsError
 from emulator.files import replace_file
 
@@ -121,6 +122,12 @@ def identity_columns(events: ak.Array) -> dict[str, NDArray[Any]]:
     }
 
 
+def _as_batch(columns: Columns) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays(
+        [arrow_array(each) for each in columns.values()], list(columns)
+    )
+
+
 class _Writer(Protocol):
     def add(self, columns: Columns) -> None: ...
 
@@ -133,23 +140,23 @@ class _ParquetWriter:
         self._writer: pq.ParquetWriter | None = None
 
     def add(self, columns: Columns) -> None:
-        table = pa.table(dict(columns))
+        batch = _as_batch(columns)
         if self._writer is None:
             repeated = [name for name in _REPEATED if name in columns]
             # Twice as fast as dictionaries for all, and half the size: numbers of events rise.
             deltas = {
                 name: "DELTA_BINARY_PACKED"
-                for name, kind in zip(table.schema.names, table.schema.types, strict=True)
+                for name, kind in zip(batch.schema.names, batch.schema.types, strict=True)
                 if name not in repeated and pa.types.is_integer(kind)
             }
             self._writer = pq.ParquetWriter(
                 self._path,
-                table.schema,
+                batch.schema,
                 compression="zstd",
                 use_dictionary=repeated,
                 column_encoding=deltas,
             )
-        self._writer.write_table(table)
+        self._writer.write_batch(batch)
 
     def close(self) -> None:
         if self._writer is not None:
@@ -160,18 +167,19 @@ class _ArrowWriter:
     """Nothing is encoded: written as fast as memory is copied, and mapped into memory by who reads it."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._file = path.open("wb")
         self._writer: pa.RecordBatchFileWriter | None = None
 
     def add(self, columns: Columns) -> None:
-        table = pa.table(dict(columns))
+        batch = _as_batch(columns)
         if self._writer is None:
-            self._writer = pa.ipc.new_file(self._path, table.schema)
-        self._writer.write_table(table)
+            self._writer = pa.ipc.new_file(self._file, batch.schema)
+        self._writer.write_batch(batch)
 
     def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
+        with self._file:
+            if self._writer is not None:
+                self._writer.close()
 
 
 class _RootWriter:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from emulator.decoded.parts import DecodedRows, read_part, write_part
 from emulator.decoded.store import Store, can_be_kept, key_of
 from emulator.errors import WorkerError
 from emulator.features import FeatureCasts, FeatureLayout, feature_rows
@@ -37,22 +37,6 @@ _ENTRIES: Final = 100_000
 #: Below this many entries for each process, to start another (over a second) takes longer than it saves: one
 #: decodes a million in a second.
 _MIN_ENTRIES_PER_PROCESS: Final = 1_500_000
-
-
-@dataclass(frozen=True, slots=True)
-class DecodedRows:
-    """Crossings of a range of entries.
-
-    Attributes
-    ----------
-    rows
-        Axes (crossing, feature): the features, int16, or what they are cast to, int8.
-    scalars
-        Run, lumi, event, orbit and crossing, and the weights that the file has; axis (crossing).
-    """
-
-    rows: NDArray[Any]
-    scalars: dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +130,8 @@ def decoded_rows(
         return
     key = key_of(path, *wanted.key, "rows")
     place = store.entry(key, lambda folder: _fill(folder, path, wanted, jobs))
-    for part in sorted(each for each in place.iterdir() if each.is_dir()):
-        yield _load(part)
+    for part in sorted(place.glob("*.arrow")):
+        yield read_part(part)
 
 
 def _fill(folder: Path, path: str, wanted: RowsWanted, jobs: int) -> None:
@@ -175,27 +159,15 @@ def _in_processes(path: str, processes: int, work: tuple[Any, ...]) -> list[set[
 
 
 def _store(reader: Reader, wanted: RowsWanted, folder: Path, entries: tuple[int, int]) -> set[int]:
-    """Decode a stretch of entries into folders, range by range; return which crossings occur in it."""
+    """Decode a stretch of entries into files, range by range; return which crossings occur in it."""
     offered: set[int] = set()
     casts = wanted.feature_casts
     for chunk in reader.chunks(crossings=wanted.crossings, chunk_events=_ENTRIES, entries=entries):
-        part = folder / f"{chunk.entry_start:012}"
-        part.mkdir()
-        scalars = scalar_columns(chunk.events)
         rows = feature_rows(chunk.events, wanted.layout, casts)
-        np.save(part / "rows.npy", rows, allow_pickle=False)
-        for name, values in scalars.items():
-            np.save(part / f"scalar-{name}.npy", values, allow_pickle=False)
-        (part / "scalars.json").write_text(json.dumps(list(scalars)), encoding="utf-8")
+        part = DecodedRows(rows, scalar_columns(chunk.events))
+        write_part(folder / f"{chunk.entry_start:012}.arrow", part)
         offered |= set(chunk.crossings)
     return offered
-
-
-def _load(part: Path) -> DecodedRows:
-    names = json.loads((part / "scalars.json").read_text(encoding="utf-8"))
-    return DecodedRows(
-        mapped(part / "rows.npy"), {name: mapped(part / f"scalar-{name}.npy") for name in names}
-    )
 
 
 def mapped(path: Path) -> NDArray[Any]:

@@ -9,6 +9,7 @@ import pytest
 from small_samples import make_byte_model
 
 from emulator.decoded import Store
+from emulator.decoded.parts import read_part
 from emulator.engine import evaluate_rows
 from emulator.errors import InputFileError, SettingsError
 from emulator.features import feature_rows
@@ -146,5 +147,5 @@ def test_cast_inputs_from_the_store_give_the_same_scores(
             emulate_files(model, chosen, output, threads=threads, store=kept)
             scores = assert_output(output, model, concatenate([parts[k] for k in order]))
             assert len(np.unique(scores)) > 30
-    rows = list((tmp_path / "store").glob("*/*/rows.npy"))
-    assert [np.load(part).dtype for part in rows] == [np.int8, np.int8]
+    kept_parts = [read_part(path) for path in (tmp_path / "store").glob("*/*.arrow")]
+    assert [part.rows.dtype for part in kept_parts] == [np.int8, np.int8]

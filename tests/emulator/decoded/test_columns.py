@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from small_samples import draw_events, make_byte_model, make_small_model, write_events
 
-from emulator.decoded import RowsWanted, Store, casts_of, columns, decoded_rows
+from emulator.decoded import DecodedRows, RowsWanted, Store, casts_of, columns, decoded_rows
 from emulator.engine import evaluate_rows
 from emulator.errors import InputFileError, MissingNameError, WorkerError
 from emulator.features import Era, feature_rows
@@ -37,7 +37,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(columns, "_ENTRIES", 30)
 
 
-def assert_same_as_reader(path: Path, parts: list[columns.DecodedRows]) -> None:
+def assert_same_as_reader(path: Path, parts: list[DecodedRows]) -> None:
     events = read_events(path)
     rows = np.concatenate([part.rows for part in parts])
     np.testing.assert_array_equal(rows, feature_rows(events, LAYOUT))
