@@ -124,6 +124,19 @@ def deposit(particles: Particles, response: ResponseSettings, rng: np.random.Gen
     )
 
 
+def compile_deposit(response: ResponseSettings) -> None:
+    """Compile the kernels, or load them from the cache, with one empty event."""
+    nothing = Particles(
+        offsets=np.zeros(2, np.int64),
+        pt_gev=np.zeros(0),
+        eta=np.zeros(0),
+        phi=np.zeros(0),
+        kind=np.zeros(0, np.int8),
+        charge=np.zeros(0, np.int8),
+    )
+    deposit(nothing, response, np.random.default_rng(0))
+
+
 @kernel
 def _flight_probability(
     pt: float, eta: float, kind: int, r: ParticleResponse, m: MuonCandidates

@@ -14,6 +14,7 @@ from emulator.files import replace_file
 from emulator.objects import load_scales
 from emulator.samples import draws, strata
 from emulator.samples.crossings import Crossings, compile_simulation, simulate
+from emulator.samples.deposit import compile_deposit
 from emulator.samples.overlays import Overlays, build_overlays
 from emulator.samples.pools import (
     SIMULATION_DOMAIN,
@@ -75,13 +76,16 @@ class MadeCrossings(NamedTuple):
 
 def pool_keys(plan: Plan) -> list[tuple[str, str]]:
     """Process and split of every pool, in the order in which they are made."""
-    reused = plan.generator.reuse_initialisation
     background = [
         (name, split)
         for split in SPLITS[:3]
-        for name in sorted(plan.generator.strata.processes(), key=lambda name: name in reused)
+        for name in sorted(plan.generator.strata.processes(), key=lambda name: _is_soft(name, plan))
     ]
     return background + [(name, "signal") for name in plan.tier.signals]
+
+
+def _is_soft(name: str, plan: Plan) -> bool:
+    return plan.generator.process(name).is_soft
 
 
 def pool_key(request: PieceRequest) -> tuple[str, str]:
@@ -90,13 +94,12 @@ def pool_key(request: PieceRequest) -> tuple[str, str]:
 
 
 def pool_pieces(plan: Plan, folder: Path) -> list[PieceRequest]:
-    """All pieces of pools. The first that makes an initialisation file starts, the others wait."""
+    """All pieces of pools. The first soft one starts, since it makes a file that takes long; the others end."""
     pieces: list[PieceRequest] = []
-    reused = plan.generator.reuse_initialisation
     for name, split in pool_keys(plan):
         tier = plan.tier
         n = tier.signals[name].events if split == "signal" else tier.events[split][name]
-        truth = tier.truth_events if split in TRUTH_SPLITS and name not in reused else 0
+        truth = tier.truth_events if split in TRUTH_SPLITS and not _is_soft(name, plan) else 0
         own = piece_requests(name, split, n, tier.piece_events, plan.seed, folder)
         pieces += [
             replace(
@@ -107,8 +110,8 @@ def pool_pieces(plan: Plan, folder: Path) -> list[PieceRequest]:
             )
             for piece in own
         ]
-    first = {name: next(p for p in pieces if p.process == name) for name in reused}
-    return sorted(pieces, key=lambda p: 0 if p in first.values() else 1 + (p.process in reused))
+    first = next((piece for piece in pieces if _is_soft(piece.process, plan)), None)
+    return sorted(pieces, key=lambda p: 0 if p is first else 1 + _is_soft(p.process, plan))
 
 
 def make_pool(piece: PieceRequest | None, plan: Plan) -> MadePool:
@@ -118,6 +121,8 @@ def make_pool(piece: PieceRequest | None, plan: Plan) -> MadePool:
     """
     start = time.process_time()
     if piece is None:
+        # Deposits first: who has made a first piece meanwhile finds them in the cache.
+        compile_deposit(plan.response)
         compile_simulation(plan.response, load_scales(plan.scales))
         return MadePool(None, time.process_time() - start)
     there = piece.path(plan.generator, plan.response).exists()

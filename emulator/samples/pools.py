@@ -101,10 +101,12 @@ class PieceRequest:
     def path(self, generator: GeneratorSettings, response: ResponseSettings) -> Path:
         """Return the file of this piece; its name changes with everything that changes events."""
         process = generator.process(self.process)
+        maker = generator.initialised_as(process)
         key = content_sha256(
             [
                 sources_sha256(),
                 _settings_of(process, generator),
+                _settings_of(maker, generator) if maker is not None else [],
                 response.pool_sha256,
                 [self.n_events, self.first_event, self.seed, self.n_truth],
             ]
@@ -113,7 +115,7 @@ class PieceRequest:
 
 
 def init_path(folder: Path, process: Process, generator: GeneratorSettings) -> Path:
-    """Return the file of Pythia's initialisation for one process."""
+    """Return the file of Pythia's initialisation that a process makes, for itself and for others."""
     return (
         folder / f"mpi_{process.name}_{content_sha256(_settings_of(process, generator))[:16]}.dat"
     )
@@ -189,9 +191,10 @@ def make_piece(
     entropy = (POOL_DOMAIN, request.seed, SPLITS.index(request.split), process.code, request.piece)
     rng = np.random.default_rng(np.random.SeedSequence(entropy))
     init_file = None
-    if request.process in generator.reuse_initialisation:
-        init_file = init_path(request.folder, process, generator)
-        make_init_file(generator, process, init_file)
+    maker = generator.initialised_as(process)
+    if maker is not None:
+        init_file = init_path(request.folder, maker, generator)
+        make_init_file(generator, maker, init_file)
     pythia = Generator(generator, process, int(rng.integers(1, MAX_SEED)), init_file)
     parts: list[Deposits] = []
     pthat: list[NDArray[np.float32]] = []

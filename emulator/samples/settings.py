@@ -33,6 +33,19 @@ SPLITS: Final = ("train", "tune", "eval", "signal")
 MUON_SUFFIX: Final = "_mu"
 
 
+# Groups of settings of Pythia that decide about multiparton interactions, whatever the hard process is.
+_DECIDE_MULTIPARTON: Final = (
+    "Beams:",
+    "Diffraction:",
+    "MultipartonInteractions:",
+    "PDF:",
+    "PartonLevel:",
+    "SigmaDiffractive:",
+    "SigmaTotal:",
+    "Tune:",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class MuonFilter:
     """Only events with (or only those without) a generated muon that is not from a pion or kaon."""
@@ -76,6 +89,11 @@ class Process:
         """Whether the process is a part of the inelastic cross-section, cut out of soft QCD."""
         return any(line.startswith("HardQCD:") for line in self.settings)
 
+    @property
+    def is_soft(self) -> bool:
+        """Whether Pythia picks it from all that happens inside the inelastic cross-section, diffraction too."""
+        return any(line.startswith("SoftQCD:") for line in self.settings)
+
 
 @dataclass(frozen=True, slots=True)
 class StrataSettings:
@@ -99,6 +117,8 @@ class GeneratorSettings:
 
     Attributes
     ----------
+    reuse_initialisation
+        Processes whose initialisation of multiparton interactions is kept in a file, see `initialised_as`.
     crossing_cpu_seconds
         About what one crossing takes; plans of samples use it.
     least_pileup_events
@@ -130,6 +150,27 @@ class GeneratorSettings:
                 return process
         names = [process.name for process in self.processes]
         raise MissingNameError("process", name, names, f"generator settings {self.name}")
+
+    def initialised_as(self, process: Process) -> Process | None:
+        """Return the process whose initialisation of multiparton interactions this one reads.
+
+        It depends on beams and tune, and on whether there is diffraction, but not on the hard process.
+
+        Returns
+        -------
+        The first process of `reuse_initialisation` that is soft or hard as this one. None if there is none,
+        or if settings of its own decide about multiparton interactions: it starts by itself then.
+
+        Examples
+        --------
+        >>> settings = load_generator()
+        >>> settings.initialised_as(settings.process("tt")).name
+        'qcd20'
+        """
+        if any(line.startswith(_DECIDE_MULTIPARTON) for line in process.settings):
+            return None
+        kept = [self.process(name) for name in self.reuse_initialisation]
+        return next((other for other in kept if other.is_soft == process.is_soft), None)
 
     def sha256(self) -> str:
         """Hash of all settings that decide about events."""
@@ -268,6 +309,13 @@ def _check(settings: GeneratorSettings, where: str) -> None:
     if not 0 < settings.batch_events <= 2000:
         msg = f"{where}: batch_events must be 1 to 2000 (Pythia keeps 59 kB per event)"
         raise SettingsError(msg)
+    for name in settings.reuse_initialisation:
+        if any(line.startswith(_DECIDE_MULTIPARTON) for line in settings.process(name).settings):
+            msg = (
+                f"{where}: reuse_initialisation names {name}, whose own settings decide about multiparton "
+                "interactions: others cannot read its initialisation"
+            )
+            raise SettingsError(msg)
     strata = settings.strata
     # With 1, an entry of small pT would have a weight without bound.
     if not 0 <= strata.importance_share < 1:

@@ -113,8 +113,9 @@ def test_file_name_follows_everything_that_changes_events(
         replace(request, split="tune").path(generator, response),
         request.path(replace(generator, sqrt_s_tev=14.0), response),
         request.path(generator, replace(response, pool_sha256="0")),
+        request.path(replace(generator, reuse_initialisation=()), response),
     }
-    assert len(names) == 7
+    assert len(names) == 8
     # Other processes, K factors and strata do not touch the events of this one.
     same = replace(generator, processes=generator.processes[:10], inelastic_mb=80.0)
     assert request.path(same, response) == request.path(generator, response)

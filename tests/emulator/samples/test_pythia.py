@@ -175,6 +175,30 @@ def test_hadrons_must_come_of_their_partons() -> None:
     assert outruns_its_partons(events, 20.0).tolist() == [False, True, False, False, True]
 
 
+def test_the_initialisation_does_not_depend_on_the_hard_process(tmp_path: Path) -> None:
+    """Cross-sections in the file are equal, and what it integrates by chance agrees within that chance."""
+    pytest.importorskip("pythia8mc")
+    generator = load_generator()
+    found = {}
+    for name in ("qcd20", "tt"):
+        path = tmp_path / f"{name}.dat"
+        make_init_file(generator, generator.process(name), path)
+        body = path.read_text(encoding="utf-8").split("{")[1].split("}")[0]
+        found[name] = np.array(body.replace(",", " ").split(), np.float64)
+    one, other = found.values()
+    calculated, integrated = slice(0, 10), slice(10, None)
+    np.testing.assert_array_equal(one[calculated], other[calculated])
+    np.testing.assert_allclose(one[integrated], other[integrated], rtol=0.02)
+    # Who reads it does not write it, and makes other events than one who integrated himself.
+    process, path = generator.process("tt"), tmp_path / "qcd20.dat"
+    before = path.read_bytes()
+    pools = [next(Generator(generator, process, 5, file).batches(3)) for file in (path, path, None)]
+    pt = [pool.particles.pt_gev for pool in pools]
+    assert path.read_bytes() == before
+    np.testing.assert_array_equal(pt[0], pt[1])
+    assert len(pt[0]) != len(pt[2])
+
+
 @pytest.mark.deep
 def test_the_event_that_fell_apart_sideways_is_made_again(tmp_path: Path) -> None:
     """Event 1872 of a piece of the release tier, with a hadron of 69 GeV from partons of 4."""

@@ -21,7 +21,7 @@ def test_settings_of_the_quick_tier_do_not_change() -> None:
     """Hashes of studies and reference runs hold these."""
     tier = load_tier("quick")
     assert load_generator(tier.processes).sha256() == (
-        "a16277b5546e757dd96c3c7308bce2a8118cafe4ea0cf91bb16464ccd9e88f5e"
+        "eb757d67947c2d5afbfaaef6d8ba4de859ff79888e4ca240c6dcd171cca8a8ce"
     )
 
 
@@ -82,6 +82,29 @@ def test_codes_and_ranks_are_checked(tmp_path: Path) -> None:
     ranked = {**content["strata"], "ranks": [*content["strata"]["ranks"], "A4l"]}
     with pytest.raises(SettingsError, match="A4l is ranked among the strata"):
         _changed(tmp_path, {"strata": ranked})
+
+
+@pytest.mark.parametrize("name", ["processes", "processes_release"])
+def test_processes_share_the_initialisation_of_their_kind(name: str) -> None:
+    settings = load_generator(name)
+    read = {process.name: settings.initialised_as(process) for process in settings.processes}
+    assert {name for name, maker in read.items() if maker and maker.name == "minbias"} == {
+        "minbias"
+    }
+    others = {maker and maker.name for name, maker in read.items() if name != "minbias"}
+    assert others == {"qcd20"}
+    alone = replace(settings, reuse_initialisation=("minbias",))
+    assert alone.initialised_as(alone.process("tt")) is None
+
+
+def test_own_multiparton_interactions_are_initialised_alone(tmp_path: Path) -> None:
+    settings = load_generator()
+    own = replace(settings.process("tt"), settings=("MultipartonInteractions:pT0Ref=2.0",))
+    assert settings.initialised_as(own) is None
+    softer = {**read_yaml("processes")[0]["processes"]}
+    softer["qcd20"] = {**softer["qcd20"], "settings": ["HardQCD:all=on", "PDF:pSet=8"]}
+    with pytest.raises(SettingsError, match="names qcd20, whose own settings decide about multip"):
+        _changed(tmp_path, {"processes": softer})
 
 
 def test_unknown_names() -> None:
