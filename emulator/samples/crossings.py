@@ -18,7 +18,7 @@ from emulator.samples.draws import Draw
 from emulator.samples.muons import MUON_COLUMNS, measure_muons
 from emulator.samples.overlays import Entries, Overlays
 from emulator.samples.sums import SUM_ROWS, jet_sums, tower_sums
-from emulator.samples.towers import PAD, add_event, primitives
+from emulator.samples.towers import PAD, add_event, moved_towers, primitives
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -182,9 +182,9 @@ def simulate(
         response.sums,
     )
     geometry = response.geometry
-    shape = (geometry.n_eta, geometry.n_phi)
+    moved = moved_towers(geometry.n_eta, geometry.n_phi)
     steps = level1.hardware_steps(scales, geometry)
-    _simulate(tables, draw.offsets, draw.entries, draw.n_soft, numbers, steps, shape, rng, out)
+    _simulate(tables, draw.offsets, draw.entries, draw.n_soft, numbers, steps, moved, rng, out)
     return Crossings(
         **{name: value for name, value in out._asdict().items() if name != "leading"},
         weight=draw.weight,
@@ -227,11 +227,12 @@ def _simulate(
     n_soft: IntArray,
     r: _Response,
     s: Steps,
-    shape: tuple[int, int],
+    moved: NDArray[np.uint16],
     rng: np.random.Generator,
     out: _Output,
 ) -> None:
-    n_eta, n_phi = shape
+    n_phi = moved.shape[1]
+    n_eta = moved.shape[2] // n_phi
     em = np.zeros((n_eta, n_phi), np.float32)
     had = np.zeros((n_eta, n_phi), np.float32)
     total_plane = np.zeros((n_eta + 2 * PAD, n_phi + 2 * PAD), np.int32)
@@ -266,7 +267,7 @@ def _simulate(
             if k == 0:
                 out.placement[crossing, 0] = turn
                 out.placement[crossing, 1] = -1 if flip else 1
-            add_event(em, had, overlays.deposits, event, turn, flip)
+            add_event(em, had, overlays.deposits, event, moved[1 if flip else 0, turn])
             first, stop = overlays.candidate_offsets[entry], overlays.candidate_offsets[entry + 1]
             n_muons = measure_muons(
                 overlays.candidates[first:stop],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -41,16 +42,35 @@ class Primitives(NamedTuple):
     n_central: int
 
 
+@lru_cache(maxsize=4)
+def moved_towers(n_eta: int, n_phi: int) -> NDArray[np.uint16]:
+    """Return where each tower goes when an event is turned and mirrored.
+
+    Returns
+    -------
+    uint16, ``(2, n_phi, n_eta * n_phi)``: the tower, for eta kept or changed in sign, each number of steps in phi, and
+    each tower.
+
+    Examples
+    --------
+    >>> moved_towers(2, 3)[1, 1].tolist()
+    [4, 5, 3, 1, 2, 0]
+    """
+    ring, step = np.divmod(np.arange(n_eta * n_phi), n_phi)
+    turn = np.arange(n_phi)[:, np.newaxis]
+    rings = np.stack([ring, n_eta - 1 - ring])[:, np.newaxis]
+    return (rings * n_phi + (step + turn) % n_phi).astype(np.uint16)
+
+
 @kernel
 def add_event(
     em: Float32Array,
     had: Float32Array,
     deposits: Deposits,
     event: int,
-    turn: int,
-    flip: bool,
+    moved: NDArray[np.uint16],
 ) -> None:
-    """Add the towers of a pool event, turned by ``turn`` steps in phi, eta changed in sign or not.
+    """Add the towers of a pool event, moved.
 
     Parameters
     ----------
@@ -58,22 +78,17 @@ def add_event(
         Transverse energies in GeV, float32, ``(n_eta, n_phi)``, changed in place.
     deposits, event
         Where the towers come from.
-    turn
-        0 to ``n_phi - 1``.
-    flip
-        Whether eta changes its sign.
+    moved
+        Where each tower goes, uint16, ``(n_eta * n_phi,)``, a row of `moved_towers`.
     """
-    n_eta, n_phi = em.shape
-    for i in range(deposits.tower_offsets[event], deposits.tower_offsets[event + 1]):
-        tower = np.int64(deposits.tower_index[i])
-        ring = tower // n_phi
-        step = tower - ring * n_phi + turn
-        if step >= n_phi:
-            step -= n_phi
-        if flip:
-            ring = n_eta - 1 - ring
-        em[ring, step] += deposits.em_gev[i]
-        had[ring, step] += deposits.had_gev[i]
+    em_flat, had_flat = em.reshape(-1), had.reshape(-1)
+    # Nearly all time of a crossing goes here: unsigned numbers spare the question whether one counts from the end.
+    first = np.uint64(deposits.tower_offsets[event])
+    stop = np.uint64(deposits.tower_offsets[event + 1])
+    for i in range(first, stop):
+        tower = np.uint64(moved[deposits.tower_index[i]])
+        em_flat[tower] += deposits.em_gev[i]
+        had_flat[tower] += deposits.had_gev[i]
 
 
 @kernel

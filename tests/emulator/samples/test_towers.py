@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator.samples.deposit import Deposits
-from emulator.samples.towers import PAD, absolute_ring, add_event, primitives
+from emulator.samples.towers import PAD, absolute_ring, add_event, moved_towers, primitives
 
 if TYPE_CHECKING:
     from emulator.samples.detector import ResponseSettings
@@ -29,7 +29,8 @@ def _deposits(seed: int, n: int) -> Deposits:
 
 def _planes(deposits: Deposits, turn: int, *, flip: bool) -> np.ndarray:
     planes = np.zeros((2, N_ETA, N_PHI), np.float32)
-    add_event(planes[0], planes[1], deposits, 0, turn, flip)
+    moved = moved_towers(N_ETA, N_PHI)[int(flip), turn]
+    add_event(planes[0], planes[1], deposits, 0, moved)
     return planes
 
 
