@@ -78,7 +78,7 @@ def test_check_fails_with_a_readable_table(
     title, line = capsys.readouterr().out.splitlines()
     assert title.split() == ["what", "old", "new", "change"]
     assert line.startswith("models / distilled_57_32_16_1 / at fixed rate / 1 kHz / fires   ")
-    assert line.endswith("  21   22  +4.76 %")
+    assert line.endswith("  28   29  +3.57 %")
 
 
 def test_check_passes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,7 +94,7 @@ def test_accept_writes(
     monkeypatch.setattr(program, "CHANGES", files["log"])
     assert run(monkeypatch, "accept", "--why", "test", "--crossings", "2") == 0
     assert json.loads(files["expected"].read_text()) == moved
-    assert "+4.76 %" in files["log"].read_text()
+    assert "+3.57 %" in files["log"].read_text()
 
 
 def test_without_a_reason_nothing_is_accepted(
