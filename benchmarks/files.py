@@ -6,10 +6,11 @@ is bound by the blocks that a reader has to decompress, by the same library, and
 
 from __future__ import annotations
 
+import hashlib
 import lzma
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -41,15 +42,18 @@ from emulator.objects.parquet_layout import COLUMNS
 from emulator.objects.sum_types import SUM_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from emulator.features import FeatureLayout
 
 N_EVENTS = 100_000
 
-#: A long file holds the crossings so many times: enough for two processes to share.
+#: A long file holds the crossings so many times: enough for reading to outlast the start of a process.
 COPIES = 8
+
+#: The same of files that two processes share: `emulate_files` starts a second one for no shorter file.
+COPIES_FOR_TWO = 32
 
 #: Entries of a basket of a long tree, about as many as NanoAOD has; clusters of RNTuples are large.
 BASKET_ENTRIES = 10_000
@@ -260,6 +264,21 @@ def _blocks_of_root(read: Callable[[], Any]) -> list[Callable[[], Any]]:
     return calls
 
 
+@contextmanager
+def _each_block_compressed_once() -> Iterator[None]:
+    """Keep what uproot compresses: a file that says the same many times is written in half the time."""
+    compress, known = compression.compress, dict[bytes, bytes]()
+
+    def remembering(data: bytes, how: Any) -> bytes:
+        key = hashlib.blake2b(data).digest()
+        if key not in known:
+            known[key] = compress(data, how)
+        return known[key]
+
+    with mock.patch.object(compression, "compress", remembering):
+        yield
+
+
 def _blocks_of_parquet(table: pa.Table) -> list[Callable[[], Any]]:
     """Return calls that decompress the pages of a table; they are made here, as the writer makes them."""
     sink = pa.BufferOutputStream()
@@ -312,15 +331,15 @@ class BenchFiles:
             self._made[form] = self._write(form)
         return self._made[form]
 
-    def long_file(self, form: str) -> BenchFile:
-        """Return a tree or RNTuple with the crossings `COPIES` times, in baskets of usual length."""
-        name = f"long {form}"
+    def long_file(self, form: str, copies: int = COPIES) -> BenchFile:
+        """Return a tree or RNTuple with the crossings so many times, in baskets of usual length."""
+        name = f"{form}, {copies} times"
         if name not in self._made:
             folder = self._folder / name
             folder.mkdir()
             n_entries = self._n_events if form == RNTUPLE else BASKET_ENTRIES
-            self._write_nano(folder / "a.root", form, copies=COPIES, n_entries=n_entries)
-            self._made[name] = BenchFile(folder / "a.root", form, self.events, COPIES)
+            self._write_nano(folder / "a.root", form, copies=copies, n_entries=n_entries)
+            self._made[name] = BenchFile(folder / "a.root", form, self.events, copies)
         return self._made[name]
 
     def _write(self, form: str) -> BenchFile:
@@ -367,8 +386,8 @@ class BenchFiles:
         branches = self._branches
         step = n_entries or self._n_events
         types = {name: ak.type(values).content for name, values in branches.items()}
-        compression = COMPRESSIONS["zstd" if form == RNTUPLE else form.partition(", ")[2]]
-        with uproot.recreate(path, compression=compression) as file:
+        method = COMPRESSIONS["zstd" if form == RNTUPLE else form.partition(", ")[2]]
+        with _each_block_compressed_once(), uproot.recreate(path, compression=method) as file:
             if form == RNTUPLE:
                 tree = file.mkrntuple("Events", types)
             else:
