@@ -252,7 +252,7 @@ def test_overlaid_crossings(benchmark: BenchmarkFixture, tmp_path: Path) -> None
     def overlay() -> Any:
         rng = np.random.default_rng(3)
         draw = draws.draw_natural(overlays, means, N_OVERLAID, rng)
-        return simulate(overlays, draw, "minbias", response, load_scales(), rng, stratum=0)
+        return simulate(overlays, draw, means, response, load_scales(), rng, stratum=0)
 
     first, found = overlay(), overlay()
     assert len(found) == N_OVERLAID

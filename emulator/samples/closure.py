@@ -142,7 +142,7 @@ def closure(
     for number, (name, probability) in enumerate(class_probabilities(means).items()):
         rng = np.random.default_rng(np.random.SeedSequence((seed, 0, number)))
         draw = draw_stratum(overlays, means, name, size, rng)
-        part = simulate(overlays, draw, ranks[0], response, hardware, rng, stratum=number)
+        part = simulate(overlays, draw, means, response, hardware, rng, stratum=number)
         # Weights are integers in units of 2**-32: large enough for a rare stratum to keep its digits.
         parts.append(part.weighted(probability * crossings / size))
         made(f"stratum {name}")
@@ -157,7 +157,7 @@ def closure(
     for number, first in enumerate(range(0, crossings, _PIECE)):
         rng = np.random.default_rng(np.random.SeedSequence((seed, 1, number)))
         draw = draw_natural(plain, plain_means, min(_PIECE, crossings - first), rng)
-        natural.append(simulate(plain, draw, ranks[0], response, hardware, rng, stratum=0))
+        natural.append(simulate(plain, draw, plain_means, response, hardware, rng, stratum=0))
         made("natural crossings")
     spent = time.process_time() - spent
     views = [_view(each, scales) for each in (parts, natural)]

@@ -16,7 +16,16 @@ from emulator.samples import response as level1
 from emulator.samples.deposit import CANDIDATE_FIELDS, Deposits
 from emulator.samples.draws import Draw
 from emulator.samples.muons import MUON_COLUMNS, measure_muons
-from emulator.samples.overlays import Entries, Overlays
+from emulator.samples.neighbours import Neighbours, add_neighbours, draw_neighbours
+from emulator.samples.overlays import (
+    Entries,
+    Overlays,
+    OverlayTables,
+    overlay_tables,
+    soft_entry,
+)
+from emulator.samples.pileup import poisson
+from emulator.samples.strata import ClassMeans
 from emulator.samples.sums import SUM_ROWS, jet_sums, tower_sums
 from emulator.samples.towers import PAD, add_event, moved_towers, primitives
 
@@ -89,18 +98,6 @@ class Crossings:
         return replace(self, weight=self.weight * factor)
 
 
-class _Overlays(NamedTuple):
-    """The part of `Overlays` that kernels use."""
-
-    deposits: Deposits
-    event: IntArray
-    candidate_offsets: IntArray
-    candidates: NDArray[np.float32]
-    hardest_tower_gev: NDArray[np.float32]
-    soft_first: int
-    soft_acceptance: NDArray[np.float64]
-
-
 class _Response(NamedTuple):
     """The part of `ResponseSettings` that the simulation of crossings uses."""
 
@@ -110,6 +107,15 @@ class _Response(NamedTuple):
     taus: TauResponse
     muons: MuonResponse
     sums: SumResponse
+
+
+class _Drawn(NamedTuple):
+    """The part of `Draw` that the simulation uses, and what meets beside the crossings."""
+
+    offsets: IntArray
+    entries: IntArray
+    n_soft: IntArray
+    neighbours: Neighbours
 
 
 class _Output(NamedTuple):
@@ -125,7 +131,7 @@ class _Output(NamedTuple):
 def simulate(
     overlays: Overlays,
     draw: Draw,
-    softest: str,
+    means: ClassMeans,
     response: ResponseSettings,
     scales: HardwareScales,
     rng: np.random.Generator,
@@ -138,8 +144,8 @@ def simulate(
     ----------
     overlays, draw
         Pool events, and which of them meet in each crossing.
-    softest
-        Class that the soft interactions are drawn from.
+    means
+        Mean numbers of interactions, the class of soft ones first; neighbouring crossings follow them.
     response, scales
         Numbers of the detector and of the hardware.
     rng
@@ -154,16 +160,8 @@ def simulate(
     and a soft event with a rare hard tower decides about all crossings that it is drawn into.
     """
     n = len(draw.n_soft)
-    soft = overlays.classes[softest]
-    tables = _Overlays(
-        overlays.deposits,
-        overlays.event,
-        overlays.candidate_offsets,
-        overlays.candidates,
-        overlays.hardest_tower_gev,
-        soft.first,
-        soft.natural / soft.natural.max(),
-    )
+    tables = overlay_tables(overlays, next(iter(means)))
+    neighbours, own_rng = draw_neighbours(overlays, means, n, response.towers, rng)
     out = _Output(
         jets=np.zeros((n, scales.multiplicity("jet"), 4), np.int16),
         egammas=np.zeros((n, scales.multiplicity("eg"), 4), np.int16),
@@ -184,7 +182,8 @@ def simulate(
     geometry = response.geometry
     moved = moved_towers(geometry.n_eta, geometry.n_phi)
     steps = level1.hardware_steps(scales, geometry)
-    _simulate(tables, draw.offsets, draw.entries, draw.n_soft, numbers, steps, moved, rng, out)
+    drawn = _Drawn(draw.offsets, draw.entries, draw.n_soft, neighbours)
+    _simulate(tables, drawn, numbers, steps, moved, rng, own_rng, out)
     return Crossings(
         **{name: value for name, value in out._asdict().items() if name != "leading"},
         weight=draw.weight,
@@ -216,19 +215,19 @@ def compile_simulation(response: ResponseSettings, scales: HardwareScales) -> No
     )
     draw = Draw(np.zeros(2, np.int64), np.zeros(0, np.int64), np.ones(1, np.int64), certain)
     rng = np.random.default_rng(0)
-    simulate(overlays, draw, "soft", response, scales, rng, stratum=0)
+    means = ClassMeans(poisson(1.0), ({"soft": 1.0},))
+    simulate(overlays, draw, means, response, scales, rng, stratum=0)
 
 
 @kernel
 def _simulate(
-    overlays: _Overlays,
-    offsets: IntArray,
-    entries: IntArray,
-    n_soft: IntArray,
+    overlays: OverlayTables,
+    drawn: _Drawn,
     r: _Response,
     s: Steps,
     moved: NDArray[np.uint16],
     rng: np.random.Generator,
+    neighbour_rng: np.random.Generator,
     out: _Output,
 ) -> None:
     n_phi = moved.shape[1]
@@ -241,22 +240,17 @@ def _simulate(
     muons = np.zeros((_MUON_ROOM, out.muons.shape[2]), np.int32)
     angle = (np.arange(n_phi) + 0.5) * 2.0 * math.pi / n_phi
     cosine, sine = np.cos(angle), np.sin(angle)
-    soft_events = overlays.soft_acceptance.size
-    for crossing in range(n_soft.size):
+    for crossing in range(drawn.n_soft.size):
         em[:] = 0.0
         had[:] = 0.0
         n_muons = 0
         hardest_gev = np.float32(0.0)
-        n_hard = offsets[crossing + 1] - offsets[crossing]
-        for k in range(n_hard + n_soft[crossing]):
+        n_hard = drawn.offsets[crossing + 1] - drawn.offsets[crossing]
+        for k in range(n_hard + drawn.n_soft[crossing]):
             if k < n_hard:
-                entry = entries[offsets[crossing] + k]
+                entry = drawn.entries[drawn.offsets[crossing] + k]
             else:
-                # Events that are less likely to be without a muon are accepted less often.
-                i = int(rng.random() * soft_events)
-                while rng.random() >= overlays.soft_acceptance[i]:
-                    i = int(rng.random() * soft_events)
-                entry = overlays.soft_first + i
+                entry = soft_entry(overlays, rng)
             event = overlays.event[entry]
             tower_gev = overlays.hardest_tower_gev[event]
             if k == 0 or (n_hard == 0 and tower_gev > hardest_gev):
@@ -279,6 +273,9 @@ def _simulate(
                 muons,
                 n_muons,
             )
+        add_neighbours(
+            em, had, overlays, drawn.neighbours, crossing, moved, s.central_rings, neighbour_rng
+        )
         p = primitives(em, had, r.towers, s.central_rings, total_plane, em_plane)
         n = level1.find_jets(p, r.jets, s, rng, found)
         jet_sums(found, n, r.sums, s, out.sums[crossing])

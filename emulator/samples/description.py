@@ -277,9 +277,7 @@ def _overlaid(
         size = 5 * n if number < 3 else n
         rng = np.random.default_rng(np.random.SeedSequence((seed, number)))
         draw = draws.draw_stratum(overlays, means, name, size, rng)
-        made = simulate(
-            overlays, draw, generator.strata.ranks[0], response, scales, rng, stratum=number
-        )
+        made = simulate(overlays, draw, means, response, scales, rng, stratum=number)
         parts.append(made.weighted(probability * 1e4 / size))
     whole = join_crossings(parts)
     return to_events(whole, integer_weights(whole.weight), run=1, first_event=1, scales=scales)

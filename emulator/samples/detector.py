@@ -85,6 +85,8 @@ class TowerResponse(NamedTuple):
     zero_suppression_gev: FloatArray
     lsb_gev: float
     max_lsb: int
+    out_of_time_em: float = 0.0
+    out_of_time_had: float = 0.0
 
 
 class JetResponse(NamedTuple):
@@ -296,10 +298,29 @@ def _from_values(
         geometry=geometry,
         **{name: section(content, name, kind, where, rings) for name, kind in _SECTIONS.items()},
         card=card,
-        sha256=content_sha256(content),
+        sha256=content_sha256(_that_act(content)),
         # A pool holds towers and candidates, so it does not depend on the Level-1 response.
         pool_sha256=content_sha256({part: content[part] for part in _POOL_PARTS}),
     )
+
+
+#: Numbers that change nothing at this value. Samples made before they existed keep their identity.
+_WITHOUT_EFFECT: Final[Mapping[str, Mapping[str, float]]] = {
+    "towers": {"out_of_time_em": 0.0, "out_of_time_had": 0.0}
+}
+
+
+def _that_act(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        part: {
+            name: value
+            for name, value in numbers.items()
+            if value != _WITHOUT_EFFECT.get(part, {}).get(name)
+        }
+        if isinstance(numbers, dict)
+        else numbers
+        for part, numbers in content.items()
+    }
 
 
 def packaged_response(sha256: str) -> ResponseSettings | None:

@@ -16,7 +16,7 @@ back; the natural part of the mixture keeps weights bounded.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -258,6 +258,43 @@ def _forced_part(
         natural,
         (1.0 - mixed) * natural + mixed * rising / rising.sum(),
     )
+
+
+class OverlayTables(NamedTuple):
+    """The part of `Overlays` that kernels use, and how soft entries are accepted."""
+
+    deposits: Deposits
+    event: IntArray
+    candidate_offsets: IntArray
+    candidates: NDArray[np.float32]
+    hardest_tower_gev: NDArray[np.float32]
+    soft_first: int
+    soft_acceptance: FloatArray
+
+
+def overlay_tables(overlays: Overlays, softest: str) -> OverlayTables:
+    """Return what kernels use, with the class that soft interactions are drawn from."""
+    soft = overlays.classes[softest]
+    return OverlayTables(
+        overlays.deposits,
+        overlays.event,
+        overlays.candidate_offsets,
+        overlays.candidates,
+        overlays.hardest_tower_gev,
+        soft.first,
+        soft.natural / soft.natural.max(),
+    )
+
+
+@kernel
+def soft_entry(tables: OverlayTables, rng: np.random.Generator) -> int:
+    """Draw an entry of the softest class."""
+    soft_events = tables.soft_acceptance.size
+    # Events that are less likely to be without a muon are accepted less often.
+    i = int(rng.random() * soft_events)
+    while rng.random() >= tables.soft_acceptance[i]:
+        i = int(rng.random() * soft_events)
+    return tables.soft_first + i
 
 
 @kernel

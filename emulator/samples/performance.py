@@ -175,8 +175,7 @@ def _overlay(
     means = strata.class_means(generator, overlays.muon_fraction, sigma_mb, pileup)
     leading = overlays.classes["(leading)"].first + chosen
     draw = draws.draw_natural(overlays, means, len(chosen), rng, leading)
-    softest = generator.strata.ranks[0]
-    return simulate(overlays, draw, softest, response, scales, rng, stratum=-1)
+    return simulate(overlays, draw, means, response, scales, rng, stratum=-1)
 
 
 def matched(

@@ -226,7 +226,7 @@ def simulate_piece(request: CrossingsRequest, plan: Plan) -> MadeCrossings:
     crossings = simulate(
         overlays,
         draw,
-        generator.strata.ranks[0],
+        means,
         plan.response,
         load_scales(plan.scales),
         rng,

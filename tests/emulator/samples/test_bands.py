@@ -61,7 +61,7 @@ def test_bands_of_rates(
         made = simulate(
             overlays,
             draw_natural(overlays, means, 3000, rng),
-            "minbias",
+            means,
             card,
             scales,
             rng,

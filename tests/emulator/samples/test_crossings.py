@@ -20,7 +20,8 @@ from emulator.samples.crossings import (
 from emulator.samples.detector import load_response
 from emulator.samples.draws import draw_natural, draw_stratum
 from emulator.samples.overlays import Overlays, build_overlays
-from emulator.samples.strata import class_means, class_probabilities
+from emulator.samples.pileup import poisson
+from emulator.samples.strata import ClassMeans, class_means, class_probabilities
 
 if TYPE_CHECKING:
     from emulator.objects import HardwareScales
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 PILEUP = 6.0
 MUONS = load_response().muons
+# Neighbouring crossings count for nothing, so only the name of the soft class matters here.
+ONLY_SOFT = ClassMeans(poisson(PILEUP), ({"minbias": PILEUP},))
 SIGMA = {"minbias": 78.58, "qcd30": 4.0, "tt": 0.6}
 
 Simulate = Callable[..., Crossings]
@@ -41,7 +44,7 @@ def run(response: ResponseSettings, scales: HardwareScales) -> Simulate:
         return simulate(
             overlays,
             draw,  # type: ignore[arg-type]
-            "minbias",
+            ONLY_SOFT,
             response,
             scales,
             np.random.default_rng(seed),

@@ -62,3 +62,23 @@ def test_bad_numbers(
 ) -> None:
     with pytest.raises(error, match=message):
         _changed(tmp_path, part, change)
+
+
+def test_numbers_without_effect_do_not_change_the_identity(
+    tmp_path: Path, response: ResponseSettings
+) -> None:
+    """Samples made before out-of-time pile-up could be counted are those that count none of it."""
+    content, _ = read_yaml("response_cms")
+    older = {
+        name: number
+        for name, number in content["towers"].items()
+        if not name.startswith("out_of_time")
+    }
+    path = tmp_path / "older.yaml"
+    path.write_text(yaml.safe_dump({**content, "towers": older}), encoding="utf-8")
+    assert len(older) == len(content["towers"]) - 2
+    assert load_response(path).sha256 == response.sha256
+    on = _changed(tmp_path, "towers", {"out_of_time_had": 0.1})
+    assert on.sha256 != response.sha256
+    assert on.towers.out_of_time_had == 0.1
+    assert on.pool_sha256 == response.pool_sha256
