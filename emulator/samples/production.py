@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emulator.errors import InputFileError, SettingsError, WorkerError
+from emulator.jit import without_extensions
 from emulator.objects import load_scales
 from emulator.samples._optional import require
 from emulator.samples.detector import load_response
@@ -235,8 +236,9 @@ class _Steps:
             self._progress(self._done, self._total, text)
 
 
-def _end_with_parent() -> None:
-    """In a worker: end when the process that started it is killed, instead of waiting for ever."""
+def _begin_worker() -> None:
+    """Load our own kernels only; end when the process that started it is killed, instead of waiting for ever."""
+    without_extensions()
     parent = multiprocessing.parent_process()
 
     def watch() -> None:
@@ -263,7 +265,7 @@ def _workers(
         return
     # Spawned, not forked: forking a process with threads (numba, pytest, a notebook) can hang.
     context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_with_parent)
+    executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin_worker)
     try:
         yield lambda function, tasks: executor.map(function, *zip(*tasks, strict=True))
     except BrokenProcessPool as error:
