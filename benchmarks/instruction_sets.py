@@ -97,9 +97,10 @@ class Worker:
         environment: dict[str, str] | None = None,
     ) -> None:
         variables = {**os.environ, **TARGETS[target], **(environment or {})}
+        paths = [str(ROOT), variables.get("PYTHONPATH", "")]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.instruction_sets", shape, kind, str(n_events)],
-            env={**variables, "PYTHONPATH": str(ROOT)},
+            env={**variables, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

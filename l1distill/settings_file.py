@@ -44,6 +44,25 @@ Scenario = Annotated[
 ]
 
 
+class PlacedError(ValueError):
+    """A problem with a part of what a validator is given.
+
+    Parameters
+    ----------
+    problem
+        What is wrong.
+    place
+        Keys and numbers of entries that lead to the part.
+    found
+        What stands there.
+    """
+
+    def __init__(self, problem: str, *place: int | str, found: Any) -> None:
+        super().__init__(problem)
+        self.place = place
+        self.found = found
+
+
 class Section(BaseModel):
     """A part of the study file."""
 
@@ -97,7 +116,11 @@ def first_sentence(place: Path, error: ValidationError, root: type[Section], who
     # A misspelt key is also missing under its right name: the misspelling is what helps.
     problems = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
     first = problems[0]
-    where = ".".join(str(part) for part in first["loc"]) or whole
+    place_in_file, found = first["loc"], first["input"]
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, PlacedError):
+        place_in_file, found = (*place_in_file, *cause.place), cause.found
+    where = ".".join(str(part) for part in place_in_file) or whole
     if first["type"] == "extra_forbidden":
         known = _keys_at(root, first["loc"][:-1])
         near = get_close_matches(str(first["loc"][-1]), known, n=1) or known
@@ -108,8 +131,8 @@ def first_sentence(place: Path, error: ValidationError, root: type[Section], who
         text = first["msg"].removeprefix("Value error, ")
         what = f"{text[0].lower()}{text[1:]}"
         # Of a whole section the place is enough.
-        if not isinstance(first["input"], dict):
-            what += f", found {first['input']!r:.60}"
+        if not isinstance(found, dict):
+            what += f", found {found!r:.60}"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return " ".join(f"{place}: {where}: {what}{more}".split())
 

@@ -138,19 +138,20 @@ class RootTree:
     def read_together(self, branches: Iterable[str], start: int, stop: int) -> None:
         """Read branches of an RNTuple that are asked for next in one go; a tree gains nothing by it.
 
-        What cannot be read is left to who asks for it, and says which it was.
+        If one of them is damaged none is kept: who asks for it next is told that it is that one.
         """
         self._together.clear()
         if self._pages is None:
             return
         keys = {branch: self._keys[branch] for branch in branches if branch in self._keys}
-        with suppress(Exception):
+        what = f"{self.name}, entries {start} to {stop}"
+        with suppress(InputFileError), as_input_error(self.path, what):
             read = self._tree.arrays(
                 list(keys.values()), entry_start=start, entry_stop=stop, **self._options
             )
-            whole = len(read) == stop - start
-            found = {branch: read[key] for branch, key in keys.items() if whole}
-            self._together.update({(branch, start, stop): found[branch] for branch in found})
+            if len(read) == stop - start:
+                for branch, key in keys.items():
+                    self._together[branch, start, stop] = read[key]
 
     def numbers(self, branch: str, start: int, stop: int) -> Any:
         """Return a branch of any numbers or lists of them, as an awkward array."""

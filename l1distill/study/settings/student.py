@@ -16,7 +16,14 @@ from distill.widths import BitWidths
 from emulator.errors import L1Error, SettingsError
 from l1distill.settings_file import Section
 from l1distill.study.settings.training import Training
-from l1distill.study.settings.values import Bits, FileName, Format, Formats, Widths
+from l1distill.study.settings.values import (
+    Bits,
+    FileName,
+    Format,
+    Formats,
+    Widths,
+    require_one_each,
+)
 
 if TYPE_CHECKING:
     from emulator.features import FeatureLayout
@@ -52,18 +59,15 @@ class Quantization(Section):
     def for_layers(self, n_hidden: int) -> recipes.Quantization:
         """Return the quantization of a student with so many hidden layers."""
 
-        def each(bits: Any, n_layers: int, what: str) -> tuple[int, ...]:
-            if isinstance(bits, tuple) and len(bits) != n_layers:
-                msg = f"quantization.{what}: {len(bits)} numbers for {n_layers} layers"
-                raise SettingsError(msg)
+        def each(bits: Any, n_layers: int) -> tuple[int, ...]:
             return bits if isinstance(bits, tuple) else (bits,) * n_layers
 
         bits = None
         if self.weight_bits is not None:
             bits = BitWidths(
-                weights=each(self.weight_bits, n_hidden + 1, "weight_bits"),
-                biases=each(self.bias_bits, n_hidden + 1, "bias_bits"),
-                activations=each(self.activation_bits, n_hidden, "activation_bits"),
+                weights=each(self.weight_bits, n_hidden + 1),
+                biases=each(self.bias_bits, n_hidden + 1),
+                activations=each(self.activation_bits, n_hidden),
                 per_channel=self.per_channel,
             )
         return recipes.Quantization(
@@ -99,6 +103,15 @@ class Student(Section):
 
     @model_validator(mode="after")
     def _possible(self) -> Student:
+        n_hidden = len(self.widths)
+        for kind, n_layers in (
+            ("weight", n_hidden + 1),
+            ("bias", n_hidden + 1),
+            ("activation", n_hidden),
+        ):
+            require_one_each(getattr(self, f"{kind}_format"), n_layers, f"{kind}_format")
+            bits = getattr(self.quantization, f"{kind}_bits")
+            require_one_each(bits, n_layers, "quantization", f"{kind}_bits")
         try:
             self.spec(None)
             self.quantization.for_layers(len(self.widths))

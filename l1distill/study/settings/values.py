@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -17,7 +17,11 @@ from distill.students import MAX_BITS
 from emulator.errors import L1Error
 from emulator.fixed import FixedFormat
 from l1distill.baselines import BASELINES
+from l1distill.settings_file import PlacedError
 from l1distill.study.roles import EMULATOR, MEASURING, SETTING, TEACHER, TRAINING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 
 def _format(value: Any) -> Any:
@@ -65,9 +69,18 @@ SignalName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.+-]+$"), AfterValidator
 def _formats(value: Any) -> Any:
     if value is None:
         return None
-    return (
-        tuple(_format(one) for one in value) if isinstance(value, list | tuple) else _format(value)
-    )
+    return _each(value, _format) if isinstance(value, list | tuple) else _format(value)
+
+
+def _each(values: Sequence[Any], check: Callable[[Any], Any]) -> tuple[Any, ...]:
+    """Check the entries of a list; what is wrong with one is told with its number."""
+    checked = []
+    for place, one in enumerate(values):
+        try:
+            checked.append(check(one))
+        except ValueError as error:
+            raise PlacedError(str(error), place, found=one) from error
+    return tuple(checked)
 
 
 def _plain_formats(value: Any) -> Any:
@@ -76,16 +89,25 @@ def _plain_formats(value: Any) -> Any:
     return [str(one) for one in value] if isinstance(value, tuple) else str(value)
 
 
+def _width(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= MAX_BITS:
+        msg = f"a width is a whole number from 1 to {MAX_BITS}, or a list with one for each layer"
+        raise ValueError(msg)
+    return value
+
+
 def _bits(value: Any) -> Any:
     if value is None:
         return None
-    for one in value if isinstance(value, list | tuple) else [value]:
-        if type(one) is not int or not 1 <= one <= MAX_BITS:
-            msg = (
-                f"a width is a whole number from 1 to {MAX_BITS}, or a list with one for each layer"
-            )
-            raise ValueError(msg)
-    return tuple(value) if isinstance(value, list) else value
+    return _each(value, _width) if isinstance(value, list | tuple) else _width(value)
+
+
+def require_one_each(values: Any, n_layers: int, *place: str) -> None:
+    """Raise `PlacedError` if a list does not have an entry for each layer."""
+    if isinstance(values, tuple) and len(values) != n_layers:
+        msg = f"a list has one entry for each of the {n_layers} layers"
+        found = [one if isinstance(one, int) else str(one) for one in values]
+        raise PlacedError(msg, *place, found=found)
 
 
 # One for all layers, or one for each; checked here, since the choices of a union are no places.

@@ -39,7 +39,8 @@ def scores(target: dict[str, str], seeds: tuple[int, int]) -> dict[str, Any]:
         pytest.skip("no x86 processor")
     if not set(needed) <= target_features():
         pytest.skip(f"this processor lacks one of {', '.join(needed)}")
-    environment = {**os.environ, **target, "PYTHONPATH": str(ROOT)}
+    paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, **target, "PYTHONPATH": paths}
     command = [sys.executable, str(SCRIPT), *map(str, seeds)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import awkward as ak
 import numpy as np
 import pytest
 import uproot
-from damage import some_events
+from damage import _rntuple, some_events
+from uproot.models.RNTuple import Model_ROOT_3a3a_RNTuple as RNTuple
 
 from emulator.errors import InputFileError, MissingNameError
 from emulator.objects import expand_paths, open_file, read_events, write_nano
@@ -131,3 +132,69 @@ def test_the_file_that_was_opened_last_stays_open(
         raise RuntimeError
     read_events(path)
     assert len(opened) == 5
+
+
+@pytest.fixture
+def ntuple(tmp_path: Path) -> Path:
+    write_nano(tmp_path / "tree.root", [some_events(np.random.default_rng(8), 60)], provenance={})
+    _rntuple(tmp_path / "ntuple.root", tmp_path / "tree.root")
+    return tmp_path / "ntuple.root"
+
+
+BRANCHES = ("run", "L1Mu_hwPt", "L1Jet_hwEta")
+
+
+def test_branches_of_an_ntuple_are_read_in_one_go(
+    ntuple: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read together is what each would be read as, and is not read again."""
+    with open_root(str(ntuple)) as file:
+        tree = file.tree("Events")
+        alone = {name: tree.numbers(name, 10, 50).tolist() for name in BRANCHES}
+        tree.read_together([*BRANCHES, "not_there"], 10, 50)
+        with monkeypatch.context() as patched:
+            patched.setattr(RNTuple, "read_cluster_range", None)
+            assert {name: tree.numbers(name, 10, 50).tolist() for name in BRANCHES} == alone
+        # Nothing is left of a range when another one is read.
+        tree.read_together(BRANCHES, 10, 50)
+        tree.read_together(BRANCHES, 0, 10)
+        assert tree.numbers("run", 10, 50).tolist() == alone["run"]
+
+
+def test_what_cannot_be_read_together_is_told_by_who_asks_for_it(
+    ntuple: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = RNTuple.read_cluster_range
+
+    def broken(self: Any, column: int, *given: Any, **settings: Any) -> Any:
+        if column == place:
+            msg = "frame is too short"
+            raise ValueError(msg)
+        return read(self, column, *given, **settings)
+
+    with open_root(str(ntuple)) as file:
+        tree = file.tree("Events")
+        fields = [each.field_name for each in tree._tree.ntuple.field_records]
+        columns = tree._tree.ntuple.column_records
+        place = next(k for k, each in enumerate(columns) if fields[each.field_id] == "run")
+        eta = tree.numbers("L1Jet_hwEta", 0, 60).tolist()
+        monkeypatch.setattr(RNTuple, "read_cluster_range", broken)
+        tree.read_together(BRANCHES, 0, 60)
+        assert tree.numbers("L1Jet_hwEta", 0, 60).tolist() == eta
+        with pytest.raises(InputFileError, match=r"Events/run, entries 0 to 60; .* frame is too"):
+            tree.numbers("run", 0, 60)
+
+
+def test_only_what_a_library_says_of_a_file_is_put_off(
+    ntuple: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To be interrupted is not."""
+
+    def interrupted(*_given: object, **_settings: object) -> None:
+        raise KeyboardInterrupt
+
+    with open_root(str(ntuple)) as file:
+        tree = file.tree("Events")
+        monkeypatch.setattr(RNTuple, "arrays", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            tree.read_together(BRANCHES, 0, 60)

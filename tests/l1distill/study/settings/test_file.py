@@ -187,22 +187,32 @@ MISTAKES: dict[str, tuple[tuple[str, ...], Any, str]] = {
     "more than 24 bits": (
         (*STUDENT, "quantization"),
         {"weight_bits": [8, 25], "bias_bits": 8, "activation_bits": 8},
-        r"student\.quantization\.weight_bits: a width is a whole number from 1 to 24.*\[8, 25\]",
+        r"student\.quantization\.weight_bits\.1: a width is a whole number from 1 to 24.*found 25$",
+    ),
+    "a width that is no number": (
+        (*STUDENT, "quantization"),
+        {"weight_bits": 8, "bias_bits": 8, "activation_bits": ["6"]},
+        r"student\.quantization\.activation_bits\.0: a width is a whole number .*found '6'$",
     ),
     "a type of more than 24 bits": (
         (*STUDENT, "weight_format"),
         ["ap_fixed<8,2>", "ap_fixed<25,2>"],
-        r"distillation\.student\.weight_format: fixed<25,2> is wider than 24 bits",
+        r"distillation\.student\.weight_format\.1: fixed<25,2> is wider .*, found 'ap_fixed<25,2>'$",
     ),
     "types for another depth": (
         (*STUDENT, "weight_format"),
         ["ap_fixed<8,2>"] * 3,
-        r"distillation\.student: a student of 1 hidden layers needs 2 weight types, got 3",
+        r"distillation\.student\.weight_format: a list has one entry for each of the 2 layers, found \['fixed<8,2>', 'fixed",
     ),
     "widths for another depth": (
         (*STUDENT, "quantization"),
         {"weight_bits": [8, 6, 6], "bias_bits": 8, "activation_bits": 8},
-        r"distillation\.student: quantization\.weight_bits: 3 numbers for 2 layers",
+        r"student\.quantization\.weight_bits: a list has one entry for each of the 2 layers, found \[8, 6, 6\]$",
+    ),
+    "too few widths": (
+        (*STUDENT, "quantization"),
+        {"weight_bits": 8, "bias_bits": 8, "activation_bits": []},
+        r"student\.quantization\.activation_bits: a list has one entry for each of the 1 layers, found \[\]$",
     ),
     "some widths only": (
         (*STUDENT, "quantization"),
