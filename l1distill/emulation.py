@@ -18,6 +18,7 @@ from emulator.features import feature_rows
 from emulator.objects import expand_paths, open_file
 from emulator.objects.same_scalars import SameScalars
 from emulator.results import Record
+from l1distill.model_caveats import InputRange
 from l1distill.score_table import IDENTITY, STATISTICS, check_output_name, write_columns
 
 if TYPE_CHECKING:
@@ -136,11 +137,13 @@ def emulate_files(
     scorer = Scorer(model, threads=threads)
     fires = {threshold.name: 0 for threshold in model.thresholds}
     extremes: list[int] = []
+    held = InputRange(model)
 
     def parts() -> Iterator[dict[str, Any]]:
         wanted = RowsWanted(model.layout, source, tuple(crossings), scorer.casts)
         score = scorer.scores_of_rows if scorer.casts is None else scorer.scores_of_cast_rows
-        for decoded in _rows_of_files(paths, wanted, store, scorer.threads):
+        for path, decoded in _rows_of_files(paths, wanted, store, scorer.threads):
+            held.require(decoded.rows, path)
             scores = score(decoded.rows)
             columns = {
                 name: decoded.scalars[name]
@@ -176,12 +179,12 @@ def _require_other_file(paths: Paths, output: str | Path) -> None:
 
 def _rows_of_files(
     paths: Paths, wanted: RowsWanted, store: Store | None, jobs: int
-) -> Iterator[DecodedRows]:
+) -> Iterator[tuple[str, DecodedRows]]:
     weights = SameScalars()
-    for path in expand_paths(paths):
-        for decoded in decoded_rows(fspath(path), wanted, store=store, jobs=jobs):
+    for path in map(fspath, expand_paths(paths)):
+        for decoded in decoded_rows(path, wanted, store=store, jobs=jobs):
             weights.check(path, decoded.scalars)
-            yield decoded
+            yield path, decoded
 
 
 def chunks_of_events(

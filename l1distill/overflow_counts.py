@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from emulator.features import feature_rows
 from emulator.graph import OverflowCount, count_overflows, possible_overflows
 from emulator.results import Record
-from l1distill.emulation import chunks_of_events
+from l1distill.emulation import chunks_of_files
+from l1distill.model_caveats import InputRange
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,15 +107,16 @@ def overflow_report(
     Raises
     ------
     L1Error
-        If a file cannot be read.
+        If a file cannot be read, or one of its integers leaves the type of the network's input.
     """
     counts = possible_overflows(model.graph)
     if not paths:
         return OverflowReport(None, counts)
-    n_crossings = 0
-    events = chunks_of_events(paths, source=source, crossings=crossings, order=model.layout.order)
-    for chunk in events:
-        rows = feature_rows(chunk, model.layout)
+    n_crossings, held = 0, InputRange(model)
+    chunks = chunks_of_files(paths, source=source, crossings=crossings, order=model.layout.order)
+    for chunk in chunks:
+        rows = feature_rows(chunk.events, model.layout)
+        held.require(rows, chunk.path)
         n_crossings += len(rows)
         found = count_overflows(model.graph, rows, threads=threads)
         counts = tuple(map(_sum, counts, found))

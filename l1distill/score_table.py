@@ -205,16 +205,19 @@ _WRITERS: dict[str, type[_ParquetWriter | _ArrowWriter | _RootWriter]] = {
 
 
 def check_output_name(path: str | Path) -> None:
-    """Refuse an output whose ending names no format that is written.
+    """Refuse an output whose ending names no format that is written, or that is a folder.
 
     Raises
     ------
     SettingsError
-        If the ending is neither ``.parquet`` nor ``.arrow`` nor ``.root``.
+        If the ending is neither ``.parquet`` nor ``.arrow`` nor ``.root``, or a folder has the name.
     """
     if Path(path).suffix not in _WRITERS:
         *names, last = _WRITERS
         msg = f"{path}: scores are written as {', '.join(names)} or {last}, name the output so"
+        raise SettingsError(msg)
+    if Path(path).is_dir():
+        msg = f"{path}: is a folder; give the output another name"
         raise SettingsError(msg)
 
 

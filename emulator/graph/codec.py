@@ -48,8 +48,10 @@ def graph_from_plain(plain: Mapping[str, Any]) -> Graph:
     GraphError
         If a key is missing, unknown or of the wrong type, or a rule of the graph is broken.
     """
-    if set(plain) != {"nodes", "outputs"} or not isinstance(plain["nodes"], list):
+    if set(plain) != {"nodes", "outputs"}:
         raise GraphError("(graph)", f"needs the keys nodes and outputs, has {sorted(plain)}")
+    if not isinstance(plain["nodes"], list):
+        raise GraphError("(graph)", f"nodes must be a list, found {plain['nodes']!r:.60}")
     outputs = _names(plain["outputs"], "(graph)", "outputs")
     return Graph(tuple(_node_from_plain(node) for node in plain["nodes"]), outputs)
 

@@ -221,6 +221,9 @@ def emulate(
     if no_cache and cache is not None:
         msg = "--cache and --no-cache exclude each other"
         raise SettingsError(msg)
+    if cache is not None and cache.exists() and not cache.is_dir():
+        msg = f"--cache names a folder, and {cache} is a file"
+        raise SettingsError(msg)
 
     caveats = file_caveats(files, source=source.value)
     result = emulate_files(

@@ -248,6 +248,7 @@ def check(
     from emulator.engine import plan as make_plan
     from emulator.model import load_model
     from l1distill.caveats import file_caveats
+    from l1distill.model_caveats import model_caveats
     from l1distill.overflow_counts import overflow_report
 
     loaded = load_model(model)
@@ -259,7 +260,7 @@ def check(
         crossings=parse_integers(crossings, "--crossings"),
         threads=jobs,
     )
-    caveats = file_caveats(on or (), source=source.value)
+    caveats = (*model_caveats(loaded, planned), *file_caveats(on or (), source=source.value))
     if as_json:
         overflows = report.as_dict()
         print_json({**_plain(loaded, planned), "overflows": overflows, "caveats": list(caveats)})
@@ -339,14 +340,14 @@ def _print_nodes(model: Model, planned: Plan) -> None:
                 node.name,
                 proved.operation,
                 ", ".join(node.inputs),
-                str(tensor.size),
+                " × ".join(map(str, tensor.shape)),
                 str(tensor.format),
                 f"{proved.low} … {proved.high}",
                 str(cost.ebops) if cost.ebops else "-",
                 f"{cost.n_nonzero} of {cost.n_weights}" if cost.n_weights else "-",
             ]
         )
-    columns = ["node", "operation", "inputs", "size", "type", "raws", "EBOPs", "nonzero weights"]
+    columns = ["node", "operation", "inputs", "shape", "type", "raws", "EBOPs", "nonzero weights"]
     print_table(columns, rows)
     n_weights, n_nonzero = (
         sum(getattr(cost, name) for cost in costs) for name in ("n_weights", "n_nonzero")

@@ -112,6 +112,12 @@ def test_other_endings_are_refused(tmp_path: Path, name: str) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_is_no_output(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").mkdir()
+    with pytest.raises(SettingsError, match=r"a\.parquet: is a folder; give the output another"):
+        check_output_name(tmp_path / "a.parquet")
+
+
 @pytest.mark.parametrize("ending", ["parquet", "arrow", "root"])
 @pytest.mark.parametrize("good", [0, 1])
 def test_a_failure_leaves_nothing_behind(tmp_path: Path, ending: str, good: int) -> None:

@@ -89,6 +89,7 @@ def test_rows_of_weights_stand_on_lines_of_their_own(model: Model, tmp_path: Pat
         ({"thresholds": [{"name": "a"}]}, "threshold 0 needs the keys name, sample_sha256"),
         ({"thresholds": {}}, "thresholds must be a list"),
         ({"graph": {"nodes": []}}, "needs the keys nodes and outputs"),
+        ({"graph": {"nodes": {}, "outputs": []}}, "nodes must be a list, found {}"),
     ],
 )
 def test_refuses_a_wrong_file(

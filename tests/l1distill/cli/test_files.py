@@ -115,6 +115,10 @@ def test_emulate_writes_both_formats(
         (("-o", "s.root", "--crossings", ""), "--crossings takes comma-separated integers"),
         (("-o", "s.root", "--crossings", "0,0"), "crossings must be given, each once"),
         (("-o", "s.parquet", "--crossings", "7"), "crossing 7 is in no entry; offered: 0"),
+        (
+            ("-o", "s.root", "--cache", "small.json"),
+            "--cache names a folder, and small.json is a file",
+        ),
         (("-o", "s.root", "--source", "emulated"), "emulated"),
     ],
 )

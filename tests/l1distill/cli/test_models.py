@@ -67,6 +67,17 @@ def test_check(program: Program, model_file: Path) -> None:
     assert ended.out.count("\n") == 2
 
 
+def test_check_says_what_the_input_does_not_hold(
+    program: Program, tmp_path: Path, small_model: Model
+) -> None:
+    narrow = replace(small_model.graph.input, format=FixedFormat(9, 9))
+    graph = Graph((narrow, *small_model.graph.nodes[1:]), small_model.graph.outputs)
+    save_model(replace(small_model, graph=graph), tmp_path / "narrow.json")
+    assert "note: htt[0].pt (0 to 4095)" in program("model", "check", tmp_path / "narrow.json").out
+    (caveat,) = program("model", "check", tmp_path / "narrow.json", "--json").json["caveats"]
+    assert "are refused" in caveat
+
+
 def test_check_shows_the_plan(program: Program, model_file: Path) -> None:
     lines = program("model", "check", "--plan", model_file).out.splitlines()
     columns = ["node", "kernel", "raws", "stored", "bits", "computed", "bits", "reason"]
