@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from emulator.jit import kernel
 from emulator.samples.draws import draw_natural
 from emulator.samples.overlays import soft_entry
-from emulator.samples.towers import absolute_ring
 
 if TYPE_CHECKING:
     from emulator.samples.detector import TowerResponse
@@ -115,7 +114,11 @@ def add_neighbours(
     """
     if neighbours.n_soft.size == 0:
         return
-    n_phi = em.shape[1]
+    n_eta, n_phi = em.shape
+    em_flat, had_flat = em.reshape(-1), had.reshape(-1)
+    # Towers before the forward calorimeter, on both sides: they follow each other.
+    first = np.uint64((n_eta // 2 - central_rings) * n_phi)
+    stop = np.uint64((n_eta // 2 + central_rings) * n_phi)
     em_share, had_share = np.float32(neighbours.em_share), np.float32(neighbours.had_share)
     for beside in range(N_NEIGHBOURS * crossing, N_NEIGHBOURS * (crossing + 1)):
         n_hard = neighbours.offsets[beside + 1] - neighbours.offsets[beside]
@@ -129,7 +132,7 @@ def add_neighbours(
             event = tables.event[entry]
             deposits = tables.deposits
             for i in range(deposits.tower_offsets[event], deposits.tower_offsets[event + 1]):
-                ring, step = divmod(np.int64(row[deposits.tower_index[i]]), n_phi)
-                if absolute_ring(ring, em.shape[0]) < central_rings:
-                    em[ring, step] += em_share * deposits.em_gev[i]
-                    had[ring, step] += had_share * deposits.had_gev[i]
+                tower = np.uint64(row[deposits.tower_index[i]])
+                if first <= tower < stop:
+                    em_flat[tower] += em_share * deposits.em_gev[i]
+                    had_flat[tower] += had_share * deposits.had_gev[i]
