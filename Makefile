@@ -50,7 +50,7 @@ accept: $(INSTALLED)
 bench-gate: $(INSTALLED)
 	$(BIN)/python -m benchmarks.speed check
 
-# The quick study with ten seeds (half an hour): what a training may change.
+# The quick study with ten seeds (about ten minutes): what a training may change.
 accept-retrained: $(INSTALLED)
 	$(BIN)/python -m benchmarks.reference accept-retrained --why "$$WHY"
 
