@@ -141,6 +141,7 @@ class ChainExecution:
             outputs.reshape(-1),
             to,
             arrays.n_outputs,
+            np.zeros((1, 1), dtype=np.int64),
         )
 
 
@@ -170,7 +171,7 @@ class JaggedExecution:
     def _run_fused(
         self, arrays: ChainArrays, first: int, last: int, outputs: NDArray[np.int64]
     ) -> None:
-        from emulator.engine.lanes.fused import EVENTS, run_jagged
+        from emulator.engine.lanes.fused import EVENTS, run_jagged, space_for_lines
 
         row_bytes = self.events.order.row_bytes
         run_jagged(
@@ -186,6 +187,7 @@ class JaggedExecution:
             np.zeros(arrays.scratch_words, dtype=np.int32),
             outputs.reshape(-1),
             arrays.n_outputs,
+            space_for_lines(arrays.lines_of_tile),
         )
 
 

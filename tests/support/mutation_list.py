@@ -17,6 +17,7 @@ CASTS = f"{TESTS}/lanes/test_casts.py"
 INPUTS = f"{TESTS}/lanes/test_inputs.py"
 DOTS = f"{TESTS}/lanes/test_dots.py"
 SCALING = f"{TESTS}/lanes/test_scaling.py"
+AHEAD = f"{TESTS}/lanes/test_read_ahead.py"
 SELECTION = f"{TESTS}/test_selection.py"
 STUDENTS = f"{SELECTION}::test_every_kernel_equals_the_reference"
 JAGGED = f"{TESTS}/test_jagged.py"
@@ -270,11 +271,8 @@ GROUPS = (
         f"{LANES}/cast_code.py",
         (DOTS,),
         (
-            ("value = builder.ashr(total, right)", "value = builder.lshr(total, right)"),
-            (
-                "builder.select(is_half, builder.and_(value, constant(-2, vector())), value)",
-                "value",
-            ),
+            ("builder.ashr(total, right) for", "builder.lshr(total, right) for"),
+            ("emitter.cleared(result, builder.and_(total, below), one)", "result"),
             (
                 "below = builder.sub(builder.shl(one, right), one)",
                 "below = builder.shl(one, right)",
@@ -349,6 +347,34 @@ GROUPS = (
         compiled=True,
     ),
     Group(
+        f"{LANES}/emitter.py",
+        (DOTS, SCALING),
+        (
+            ("some = self.smaller_unsigned(unless, bits)", "some = unless"),
+            ("some = self.smaller_unsigned(unless, bits)", "some = bits"),
+            ("self.builder.not_(bits)))", "bits))"),
+        ),
+        compiled=True,
+    ),
+    Group(
+        f"{LANES}/read_ahead.py",
+        (AHEAD,),
+        (
+            ("line = builder.and_(first, number(-LINE_BYTES))", "line = first"),
+            ("emitter.at(last, LINE_BYTES - 1), line)", "last, line)"),
+            ('builder.icmp_signed("<", wanted, room)', 'builder.icmp_signed(">", wanted, room)'),
+            ("emitter.at(size, 8 * TOGETHER - 1)", "size"),
+            (
+                "emitter.load(each, INT64, 8), number(2))",
+                "emitter.load(each, INT64, 8), number(1))",
+            ),
+            ("emitter.at(stop, moved, 8)", "emitter.at(stop, moved)"),
+            ("moved = builder.mul(later, number(8))", "moved = number(0)"),
+            ("return builder.add(place, size)", "return builder.add(place, wanted)"),
+        ),
+        compiled=True,
+    ),
+    Group(
         f"{LANES}/rows.py",
         (STUDENTS,),
         (
@@ -376,10 +402,13 @@ GROUPS = (
                 "emitter.difference_saturated(value, columns[OFFSET])",
                 "emitter.builder.sub(value, columns[OFFSET])",
             ),
-            ("return emitter.builder.ashr(value", "return emitter.builder.lshr(value"),
             ("result = builder.ashr(value", "result = builder.lshr(value"),
             ("below = builder.and_(value, columns[BIT_MASK])", "below = value"),
-            ("builder.and_(result, columns[BIT_SHIFT]), result)", "result, result)"),
+            ("builder.not_(columns[BIT_SHIFT])", "columns[BIT_SHIFT]"),
+            ("emitter.cleared(result, below, builder", "emitter.cleared(result, value, builder"),
+            ("plain = builder.and_(self._narrow", "plain = builder.or_(self._narrow"),
+            ("others = builder.or_(self._clips, self._with_bit)", "others = self._clips"),
+            ("others = builder.or_(self._clips, self._with_bit)", "others = self._with_bit"),
             ("builder.ashr(value, columns[BIT_SHIFT])", "builder.lshr(value, columns[BIT_SHIFT])"),
             ("builder.add(builder.add(value, bit)", "builder.add(builder.add(value, value)"),
             ("builder.add(builder.add(value, bit), columns[ADD])", "builder.add(value, bit)"),
@@ -396,7 +425,7 @@ GROUPS = (
             ("constant(-128, _HALVES)", "constant(-127, _HALVES)"),
             ("constant(127, _HALVES)", "constant(126, _HALVES)"),
             ("builder.xor(word, flips)", "word"),
-            ("builder.xor(saturated, flips)", "saturated"),
+            ("self._emitter.builder.xor(saturated, self._flips)", "saturated"),
         ),
         compiled=True,
     ),

@@ -10,8 +10,21 @@ import numpy as np
 from emulator.engine.cast_columns import no_cast
 from emulator.engine.lanes.cast_code import SHIFT_AND_CLIP, TO_EVEN
 from emulator.engine.lanes.inputs import BYTE_BASE, IDENTITY, INT8, INT16, are_lowered
+from emulator.engine.lanes.layer_code import (
+    BASE,
+    CASTS,
+    LAYER_COLUMNS,
+    N_BLOCKS,
+    N_CASTS,
+    N_GROUPS,
+    PACKED,
+    PACKED_OUT,
+    STARTS,
+    WEIGHTS,
+)
 from emulator.engine.lanes.scaling import (
     CHUNK,
+    LINES_AHEAD,
     SCALE_COLUMNS,
     Rounds,
     columns_of,
@@ -30,10 +43,6 @@ if TYPE_CHECKING:
     from emulator.engine.cast_columns import CastRow
     from emulator.engine.lanes.chain import Chain, Layer
     from emulator.engine.lanes.inputs import ScaleRow
-
-#: Columns of a layer: places in bytes from the start of the numbers.
-PACKED, WEIGHTS, STARTS, N_GROUPS, N_BLOCKS, PACKED_OUT, N_CASTS, CASTS, BASE = range(9)
-LAYER_COLUMNS = 9
 
 #: Columns of how rows are read: the bytes of a row, and how many are read behind the start of the last one;
 #: the vectors that hold one, where its scales begin; whether it is scaled, to bytes, how it rounds, whether it
@@ -84,6 +93,13 @@ class ChainArrays:
     reading: dict[int, NDArray[np.int64]]
     n_outputs: int
     scratch_words: int
+
+    @property
+    def lines_of_tile(self) -> int:
+        """Lines of memory that are read ahead while a tile of 16-bit rows is computed."""
+        reading = self.reading[2]
+        scaled = int(reading[ROW_VECTORS]) * LINES_AHEAD if reading[IS_SCALED] else 0
+        return scaled + TILE // LANES * int(self.layers[0, N_GROUPS])
 
     def reading_apart(self, row_bytes: int) -> NDArray[np.int64]:
         """Return how to read rows of 16-bit integers that begin so many bytes apart."""

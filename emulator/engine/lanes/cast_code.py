@@ -17,26 +17,25 @@ from emulator.engine.cast_columns import (
     MASK,
     RIGHT,
 )
-from emulator.engine.lanes.emitter import INT32, constant, number, vector
+from emulator.engine.lanes.emitter import INT32, number, vector
 from emulator.engine.lanes.packing import Clip
 
 if TYPE_CHECKING:
     from emulator.engine.lanes.emitter import Emitter, Value
+    from emulator.engine.lanes.layer_code import LayerCode
 
 #: In place of a number of full casts: one short cast, that rounds halves up or to even.
 SHIFT_AND_CLIP, TO_EVEN = 0, -1
 
 
-def cast_sums(
-    emitter: Emitter, n_casts: Value, casts: Value, base: Value, totals: list[Value]
-) -> tuple[list[Value], Clip]:
-    """Cast sums in the shortest of three ways, which ``n_casts`` names, but for the clip that is returned."""
-    builder = emitter.builder
+def cast_sums(emitter: Emitter, layer: LayerCode, totals: list[Value]) -> tuple[list[Value], Clip]:
+    """Cast a layer's sums in the shortest of three ways, which it names, but for the clip that is returned."""
+    builder, n_casts, casts = emitter.builder, layer.n_casts, layer.casts
     full = builder.icmp_signed(">", n_casts, number(0))
     plain = builder.icmp_signed("==", n_casts, number(SHIFT_AND_CLIP))
     results = emitter.either(
         full,
-        lambda: full_casts(emitter, casts, n_casts, totals, base),
+        lambda: full_casts(emitter, casts, n_casts, totals, layer.below),
         lambda: emitter.either(
             plain,
             lambda: shift(emitter, casts, totals, to_even=False),
@@ -56,16 +55,16 @@ def shift(emitter: Emitter, table: Value, totals: list[Value], *, to_even: bool)
     """
     builder = emitter.builder
     right = emitter.load_spread(emitter.at(table, 4 * RIGHT))
-    one, zero = constant(1, vector()), constant(0, vector())
+    results = [builder.ashr(total, right) for total in totals]
+    if not to_even:
+        return results
+    # All rows that round to even have a 1 there.
+    one = emitter.load_spread(emitter.at(table, 4 * BIT_MASK))
     below = builder.sub(builder.shl(one, right), one)
-    results = []
-    for total in totals:
-        value = builder.ashr(total, right)
-        if to_even:
-            is_half = builder.icmp_signed("==", builder.and_(total, below), zero)
-            value = builder.select(is_half, builder.and_(value, constant(-2, vector())), value)
-        results.append(value)
-    return results
+    return [
+        emitter.cleared(result, builder.and_(total, below), one)
+        for result, total in zip(results, totals, strict=True)
+    ]
 
 
 def full_casts(

@@ -23,6 +23,7 @@ from emulator.engine.lanes.emitter import (
     number,
     vector,
 )
+from emulator.engine.lanes.layer_code import LayerCode
 from emulator.engine.lanes.packing import pack_outputs
 from emulator.engine.lanes.target import (
     HAS_QUADS,
@@ -62,45 +63,48 @@ def dot(emitter: Emitter, packed: int, total: Value, inputs: Value, weights: Val
 
 
 def _emit_dots(
-    packed: int,
-    outputs: int,
-    builder: Any,
-    source: Value,
-    weights: Value,
-    starts: Value,
-    target: Value,
-    n_groups: Value,
-    n_blocks: Value,
-    packed_out: Value,
-    n_casts: Value,
-    casts: Value,
-    base: Value,
+    packed: int, builder: Any, row: Value, numbers: Value, source: Value, target: Value
 ) -> None:
     emitter = Emitter(builder)
+    layer = LayerCode(emitter, row, numbers)
+    with builder.if_else(builder.icmp_signed("==", layer.n_blocks, number(0))) as (single, several):
+        with single:
+            _emit_blocks(emitter, packed, 1, layer, source, target)
+        with several:
+            _emit_blocks(emitter, packed, OUTPUTS, layer, source, target)
+
+
+def _emit_blocks(
+    emitter: Emitter, packed: int, outputs: int, layer: LayerCode, source: Value, target: Value
+) -> None:
+    """Run blocks of so many outputs; a block of a single output is all there is."""
+    builder = emitter.builder
     vectors = VECTORS * OUTPUTS // outputs if outputs == 1 else VECTORS
     vectors = min(vectors, TILE // LANES)
     n_parts = TILE // (LANES * vectors)
-    below = emitter.spread(builder.trunc(base, INT32))
-    group_bytes = 4 * outputs
+    n_groups, group_bytes = layer.n_groups, 4 * outputs
 
     def block(place: Value, _: list[Value]) -> list[Value]:
-        words = emitter.at(weights, builder.mul(place, builder.mul(n_groups, number(group_bytes))))
-        first = emitter.at(starts, builder.mul(place, number(group_bytes)))
+        words = emitter.at(
+            layer.weights, builder.mul(place, builder.mul(n_groups, number(group_bytes)))
+        )
+        first = emitter.at(layer.starts, builder.mul(place, number(group_bytes)))
 
         def part(part_place: Value, _: list[Value]) -> list[Value]:
             shift = builder.mul(part_place, number(vectors * VECTOR_BYTES))
             totals = _sums(
                 emitter, packed, outputs, vectors, words, first, n_groups, emitter.at(source, shift)
             )
-            results, clip = cast_sums(emitter, n_casts, casts, below, totals)
+            results, clip = cast_sums(emitter, layer, totals)
             at = emitter.at(target, shift)
+            packed_out = layer.packed_out if outputs > 1 else number(1)
             _store(emitter, outputs, vectors, results, clip, packed_out, at, place)
             return []
 
         emitter.loop(number(n_parts), part)
         return []
 
-    emitter.loop(n_blocks, block)
+    emitter.loop(layer.n_blocks if outputs > 1 else number(1), block)
 
 
 def _sums(
@@ -164,108 +168,35 @@ def _store(
                     emitter.store(pack_outputs(emitter, packed, members, clip), place, VECTOR_BYTES)
 
 
-def _dots(packed: int, outputs: int) -> Callable[..., None]:
-    emit = partial(_emit_dots, packed, outputs)
+def _dots(packed: int) -> Callable[..., None]:
+    emit = partial(_emit_dots, packed)
 
     @intrinsic
-    def dots(  # type: ignore[no-untyped-def]  # numba reads the names of the arguments
-        typingctx,
-        source,
-        weights,
-        starts,
-        target,
-        n_groups,
-        n_blocks,
-        packed_out,
-        n_casts,
-        casts,
-        base,
-    ):
-        return instructions(10, emit)
+    def dots(typingctx, layer, numbers, source, target):  # type: ignore[no-untyped-def]
+        return instructions(4, emit)
 
     return dots
 
 
-_quads = _dots(4 if HAS_QUADS else 2, OUTPUTS)
-_quad = _dots(4 if HAS_QUADS else 2, 1)
-_pairs, _pair = _dots(2, OUTPUTS), _dots(2, 1)
-_words, _word = _dots(1, OUTPUTS), _dots(1, 1)
+_quads, _pairs, _words = (_dots(packed) for packed in (4 if HAS_QUADS else 2, 2, 1))
 
 
 @inline_kernel
-def dense_quads(
-    source: Place,
-    weights: Place,
-    starts: Place,
-    target: Place,
-    n_groups: Place,
-    n_blocks: Place,
-    packed_out: Place,
-    n_casts: Place,
-    casts: Place,
-    base: Place,
-) -> None:
-    """Run a layer whose inputs are four 8-bit integers in a lane; no blocks: a single output.
+def run_layer(packed: int, layer: Place, numbers: Place, source: Place, target: Place) -> None:
+    """Run a layer on a tile.
 
     Parameters
     ----------
-    source, weights, starts, target, casts
-        Addresses of the rows of inputs, the words of weights, the start values, the rows of results
-        and the table of casts.
-    packed_out
-        How many results share a lane: 1, 2 or 4.
-    n_casts
-        Rows of the table that are applied, or `SHIFT_AND_CLIP` or `WITH_BIT`.
-    base
-        Subtracted from the results after full casts, so that bytes are unsigned.
+    packed
+        Inputs in a lane: 4 unsigned ones of 8 bits, 2 of 16 bits, or one.
+    layer, numbers
+        Addresses of its row of the table and of the numbers of all layers.
+    source, target
+        Addresses of the rows of inputs and of results.
     """
-    if n_blocks == 0:
-        _quad(source, weights, starts, target, n_groups, 1, 1, n_casts, casts, base)
+    if packed == 4:
+        _quads(layer, numbers, source, target)
+    elif packed == 2:
+        _pairs(layer, numbers, source, target)
     else:
-        _quads(
-            source, weights, starts, target, n_groups, n_blocks, packed_out, n_casts, casts, base
-        )
-
-
-@inline_kernel
-def dense_pairs(
-    source: Place,
-    weights: Place,
-    starts: Place,
-    target: Place,
-    n_groups: Place,
-    n_blocks: Place,
-    packed_out: Place,
-    n_casts: Place,
-    casts: Place,
-    base: Place,
-) -> None:
-    """Run a layer whose inputs are two 16-bit integers in a lane; see `dense_quads`."""
-    if n_blocks == 0:
-        _pair(source, weights, starts, target, n_groups, 1, 1, n_casts, casts, base)
-    else:
-        _pairs(
-            source, weights, starts, target, n_groups, n_blocks, packed_out, n_casts, casts, base
-        )
-
-
-@inline_kernel
-def dense_words(
-    source: Place,
-    weights: Place,
-    starts: Place,
-    target: Place,
-    n_groups: Place,
-    n_blocks: Place,
-    packed_out: Place,
-    n_casts: Place,
-    casts: Place,
-    base: Place,
-) -> None:
-    """Run a layer whose inputs are one 32-bit integer in a lane; see `dense_quads`."""
-    if n_blocks == 0:
-        _word(source, weights, starts, target, n_groups, 1, 1, n_casts, casts, base)
-    else:
-        _words(
-            source, weights, starts, target, n_groups, n_blocks, packed_out, n_casts, casts, base
-        )
+        _words(layer, numbers, source, target)

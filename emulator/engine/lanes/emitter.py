@@ -114,6 +114,15 @@ class Emitter:
         """Return the smaller of two unsigned integers, in each lane."""
         return self._pick("umin", first, second)
 
+    def cleared(self, value: Value, unless: Value, bits: Value) -> Value:
+        """Return a value with some bits cleared where ``unless`` is 0, in each lane; ``bits`` is 1, or 0: none.
+
+        Compared vectors would have to pass through the ports of multiply-adds. A constant may not be given: of a minimum
+        with 1 LLVM would make a comparison.
+        """
+        some = self.smaller_unsigned(unless, bits)
+        return self.builder.and_(value, self.builder.or_(some, self.builder.not_(bits)))
+
     def halves_saturated(self, first: Value, second: Value) -> Value:
         """Return 16-bit integers: in each block of 128 bits four of the first, four of the second vector."""
         return self._pack("packssdw", INT16, first, second)

@@ -7,33 +7,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emulator.engine.lanes.arrays import (
-    BASE,
-    CASTS,
     FLIP,
     HAS_CLIPS,
     IS_SATURATED,
     IS_SCALED,
     LOADED_BYTES,
-    N_BLOCKS,
-    N_CASTS,
-    N_GROUPS,
-    PACKED,
-    PACKED_OUT,
     REACH,
     RESULT_ROWS,
     ROUNDS,
     ROW_BYTES,
     ROW_VECTORS,
     SCALES,
-    STARTS,
     TO_BYTES,
-    WEIGHTS,
 )
-from emulator.engine.lanes.dots import dense_pairs, dense_quads, dense_words
-from emulator.engine.lanes.rows import first_pairs, first_quads, first_words
+from emulator.engine.lanes.dots import run_layer
+from emulator.engine.lanes.layer_code import LAYER_COLUMNS, PACKED
+from emulator.engine.lanes.rows import run_first
 from emulator.engine.lanes.scaling import LINES_AHEAD, flip_rows, scale_rows
-from emulator.engine.lanes.target import LINE_BYTES, TILE, VECTOR_BYTES
 from emulator.engine.lanes.target import ROW_BYTES as TILE_ROW_BYTES
+from emulator.engine.lanes.target import TILE, VECTOR_BYTES
 from emulator.jit import inline_kernel, kernel
 
 if TYPE_CHECKING:
@@ -43,98 +35,14 @@ if TYPE_CHECKING:
 
 
 @inline_kernel
-def run_first(
-    layer: NDArray[np.int64],
-    numbers: Place,
-    rows: Place,
-    row_bytes: Place,
-    results: Place,
-    ahead: Place,
-) -> None:
-    """Run the first layer on `TILE` rows; all but the layer and ``row_bytes`` are addresses."""
-    weights, starts, casts = (
-        numbers + layer[WEIGHTS],
-        numbers + layer[STARTS],
-        numbers + layer[CASTS],
-    )
-    n_groups, n_blocks, out = layer[N_GROUPS], layer[N_BLOCKS], layer[PACKED_OUT]
-    n_casts, base = layer[N_CASTS], layer[BASE]
-    if layer[PACKED] == 4:
-        first_quads(
-            rows,
-            row_bytes,
-            weights,
-            starts,
-            results,
-            n_groups,
-            n_blocks,
-            out,
-            n_casts,
-            casts,
-            base,
-            ahead,
-        )
-    elif layer[PACKED] == 2:
-        first_pairs(
-            rows,
-            row_bytes,
-            weights,
-            starts,
-            results,
-            n_groups,
-            n_blocks,
-            out,
-            n_casts,
-            casts,
-            base,
-            ahead,
-        )
-    else:
-        first_words(
-            rows,
-            row_bytes,
-            weights,
-            starts,
-            results,
-            n_groups,
-            n_blocks,
-            out,
-            n_casts,
-            casts,
-            base,
-            ahead,
-        )
-
-
-@inline_kernel
 def run_layers(layers: NDArray[np.int64], numbers: Place, source: Place, results: Place) -> Place:
     """Run all layers but the first, whose results are at ``source``; return the address of the last.
 
     ``numbers``, ``source`` and ``results`` are addresses; layers write to the last two by turns.
     """
     for place in range(1, layers.shape[0]):
-        weights = numbers + layers[place, WEIGHTS]
-        starts = numbers + layers[place, STARTS]
-        casts = numbers + layers[place, CASTS]
-        n_groups, n_blocks = layers[place, N_GROUPS], layers[place, N_BLOCKS]
-        out, n_casts, base = (
-            layers[place, PACKED_OUT],
-            layers[place, N_CASTS],
-            layers[place, BASE],
-        )
-        packed = layers[place, PACKED]
-        if packed == 4:
-            dense_quads(
-                source, weights, starts, results, n_groups, n_blocks, out, n_casts, casts, base
-            )
-        elif packed == 2:
-            dense_pairs(
-                source, weights, starts, results, n_groups, n_blocks, out, n_casts, casts, base
-            )
-        else:
-            dense_words(
-                source, weights, starts, results, n_groups, n_blocks, out, n_casts, casts, base
-            )
+        row = np.int64(layers.ctypes.data) + place * LAYER_COLUMNS * 8
+        run_layer(layers[place, PACKED], row, numbers, source, results)
         source, results = results, source
     return source
 
@@ -173,6 +81,7 @@ def run_chain(
     outputs: NDArray[np.int64],
     shift: int,
     n_outputs: int,
+    lines: NDArray[np.int64],
 ) -> None:
     """Run events ``first`` to ``last``.
 
@@ -187,6 +96,9 @@ def run_chain(
     outputs
         Result, int64, the outputs of the last layer of each event; event ``first`` goes to row
         ``shift``.
+    lines
+        For each tile a list of what `ReadAhead` reads meanwhile, as many as `ChainArrays.lines_of_tile`; a single 0:
+        the rows that follow.
     """
     row_bytes, row_vectors = reading[ROW_BYTES], reading[ROW_VECTORS]
     all_rows = np.int64(rows.ctypes.data)
@@ -196,6 +108,7 @@ def run_chain(
     spare = results + reading[RESULT_ROWS] * TILE_ROW_BYTES
     copied = spare + reading[RESULT_ROWS] * TILE_ROW_BYTES
     scaled = copied + (TILE + 1) * row_vectors * VECTOR_BYTES
+    is_listed, room = lines.shape[1] > 1, 8 * lines.shape[1]
     reach = (TILE - 1) * row_bytes + reading[REACH]
     for start in range(first, last, TILE):
         n = min(TILE, last - start)
@@ -205,7 +118,10 @@ def run_chain(
             for place in range(n * row_bytes):
                 copy[place] = rows[start * row_bytes + place]
             address = copied
-        ahead = address + TILE * row_bytes
+        memory, line = address + TILE * row_bytes, np.int64(lines.ctypes.data)
+        if is_listed:
+            memory, line = np.int64(0), line + (start - first) // TILE * room
+        n_read = np.int64(0)
         if reading[IS_SCALED]:
             table = words + reading[SCALES]
             scale_rows(
@@ -219,13 +135,24 @@ def run_chain(
                 reading[IS_SATURATED],
                 reading[HAS_CLIPS],
                 reading[FLIP],
-                ahead,
+                memory,
+                line,
             )
-            address, ahead = scaled, ahead + row_vectors * LINES_AHEAD * LINE_BYTES
+            address, n_read = scaled, row_vectors * LINES_AHEAD
         elif reading[FLIP]:
             flip_rows(address, row_bytes, scaled, row_vectors, reading[FLIP])
             address = scaled
-        run_first(layers[0], words, address, reading[LOADED_BYTES], results, ahead)
+        run_first(
+            layers[0, PACKED],
+            np.int64(layers.ctypes.data),
+            words,
+            address,
+            reading[LOADED_BYTES],
+            results,
+            memory,
+            line,
+            n_read,
+        )
         found = run_layers(layers, words, results, spare)
         at = np.uint64((found - start_of_scratch) // 4)
         write_results(scratch, at, outputs, start - first + shift, n, n_outputs)

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 from emulator.engine.lanes.cast_code import cast_sums
 from emulator.engine.lanes.dots import dot
 from emulator.engine.lanes.emitter import INT32, Emitter, Value, number, vector
+from emulator.engine.lanes.layer_code import LayerCode
 from emulator.engine.lanes.packing import words_of_events
-from emulator.engine.lanes.target import HAS_QUADS, LANES, LINE_BYTES, ROW_BYTES, TILE, VECTOR_BYTES
+from emulator.engine.lanes.read_ahead import ReadAhead
+from emulator.engine.lanes.target import HAS_QUADS, LANES, ROW_BYTES, TILE, VECTOR_BYTES
 from emulator.jit import inline_kernel, instructions, intrinsic
 
 if TYPE_CHECKING:
@@ -27,46 +29,46 @@ if TYPE_CHECKING:
 #: Events whose addresses follow from one pointer without a register for each.
 _FROM_ONE_POINTER = 4
 
+#: Bytes of four inputs share a lane.
+QUADS = 4
+
 
 def _emit_rows(
     packed: int,
     builder: Any,
+    row_of_layer: Value,
+    numbers: Value,
     rows: Value,
     row_bytes: Value,
-    weights: Value,
-    starts: Value,
     target: Value,
-    n_groups: Value,
-    n_blocks: Value,
-    packed_out: Value,
-    n_casts: Value,
-    casts: Value,
-    base: Value,
-    ahead: Value,
+    memory: Value,
+    lines: Value,
+    n_read: Value,
 ) -> None:
     emitter = Emitter(builder)
-    below = emitter.spread(builder.trunc(base, INT32))
+    layer = LayerCode(emitter, row_of_layer, numbers)
+    ahead = ReadAhead(emitter, memory, lines)
     part_bytes = builder.mul(row_bytes, number(LANES))
 
     def block(place: Value, _: list[Value]) -> list[Value]:
         shift = builder.mul(place, number(VECTOR_BYTES))
-        words = emitter.at(weights, builder.mul(shift, n_groups))
-        start = emitter.load(emitter.at(starts, shift), vector(), 4)
+        words = emitter.at(layer.weights, builder.mul(shift, layer.n_groups))
+        start = emitter.load(emitter.at(layer.starts, shift), vector(), 4)
 
         def part(part_place: Value, _: list[Value]) -> list[Value]:
             source = emitter.at(rows, builder.mul(part_place, part_bytes))
-            line_bytes = builder.mul(n_groups, number(LINE_BYTES))
-            lines = emitter.at(ahead, builder.mul(part_place, line_bytes))
-            totals = _sums(emitter, packed, source, row_bytes, words, start, n_groups, lines)
-            results, clip = cast_sums(emitter, n_casts, casts, below, totals)
+            read = builder.add(n_read, builder.mul(part_place, layer.n_groups))
+            given = (source, row_bytes, words, start, layer.n_groups)
+            totals = _sums(emitter, packed, *given, ahead, ahead.after(read))
+            results, clip = cast_sums(emitter, layer, totals)
             at = emitter.at(target, builder.mul(part_place, number(VECTOR_BYTES)))
-            _store(emitter, results, clip, packed_out, at, place)
+            _store(emitter, results, clip, layer.packed_out, at, place)
             return []
 
         emitter.loop(number(TILE // LANES), part)
         return []
 
-    emitter.loop(n_blocks, block)
+    emitter.loop(layer.n_blocks, block)
 
 
 def _sums(
@@ -77,9 +79,10 @@ def _sums(
     words: Value,
     start: Value,
     n_groups: Value,
-    lines: Value,
+    ahead: ReadAhead,
+    lines: list[Value],
 ) -> list[Value]:
-    """Return the sums of `LANES` outputs for each of `LANES` events."""
+    """Return the sums of `LANES` outputs for each of `LANES` events; a line is read ahead for each group."""
     builder = emitter.builder
     two, four = builder.shl(row_bytes, number(1)), builder.shl(row_bytes, number(2))
     steps = [number(0), row_bytes, two, builder.add(two, row_bytes)]
@@ -87,10 +90,8 @@ def _sums(
     while len(pointers) < LANES // _FROM_ONE_POINTER:
         pointers.append(builder.add(pointers[-1], four))
 
-    def group(place: Value, carried: list[Value]) -> list[Value]:
-        # One line for each group reads about as much as is used.
-        emitter.prefetch(builder.add(lines, builder.mul(place, number(LINE_BYTES))))
-        word, at, totals = carried[0], carried[1 : 1 + len(pointers)], carried[1 + len(pointers) :]
+    def group(_: Value, carried: list[Value]) -> list[Value]:
+        lines, (word, *at), totals = carried[:2], carried[2:-LANES], carried[-LANES:]
         weight = emitter.load(word, vector(), 4)
         sums = []
         for event, total in enumerate(totals):
@@ -98,10 +99,10 @@ def _sums(
             inputs = emitter.spread(emitter.load(pointer, INT32, 1))
             sums.append(dot(emitter, packed, total, inputs, weight))
         following = [builder.add(pointer, number(4)) for pointer in at]
-        return [builder.add(word, number(VECTOR_BYTES)), *following, *sums]
+        return [*ahead.read(lines), builder.add(word, number(VECTOR_BYTES)), *following, *sums]
 
-    found = emitter.loop(n_groups, group, [words, *pointers, *[start] * LANES])
-    return found[1 + len(pointers) :]
+    found = emitter.loop(n_groups, group, [*lines, words, *pointers, *[start] * LANES])
+    return found[-LANES:]
 
 
 def _store(
@@ -127,131 +128,49 @@ def _rows(packed: int) -> Callable[..., None]:
 
     @intrinsic
     def rows(  # type: ignore[no-untyped-def]  # numba reads the names of the arguments
-        typingctx,
-        rows,
-        row_bytes,
-        weights,
-        starts,
-        target,
-        n_groups,
-        n_blocks,
-        packed_out,
-        n_casts,
-        casts,
-        base,
-        ahead,
+        typingctx, layer, numbers, rows, row_bytes, target, memory, lines, n_read
     ):
-        return instructions(12, emit)
+        return instructions(8, emit)
 
     return rows
 
 
-_quads, _pairs, _words = (_rows(packed) for packed in (4 if HAS_QUADS else 2, 2, 1))
+_quads, _pairs, _words = (_rows(packed) for packed in (QUADS if HAS_QUADS else 2, 2, 1))
 
 
 @inline_kernel
-def first_quads(
+def run_first(
+    packed: int,
+    layer: Place,
+    numbers: Place,
     rows: Place,
     row_bytes: Place,
-    weights: Place,
-    starts: Place,
     target: Place,
-    n_groups: Place,
-    n_blocks: Place,
-    packed_out: Place,
-    n_casts: Place,
-    casts: Place,
-    base: Place,
-    ahead: Place,
+    memory: Place,
+    lines: Place,
+    n_read: Place,
 ) -> None:
-    """Run a first layer whose inputs are unsigned 8-bit integers on `TILE` rows.
+    """Run a first layer on `TILE` rows.
 
     Parameters
     ----------
+    packed
+        Inputs in 32 bits: 4 unsigned ones of 8, 2 of 16, or one.
+    layer, numbers
+        Addresses of its row of the table and of the numbers of all layers.
     rows
         Address of the first row; up to three bytes behind the last one are read.
     row_bytes
         From one row to the next.
-    weights, starts, target, n_groups, n_blocks, packed_out, n_casts, casts, base
-        As `dots.dense_quads` takes them, in blocks of `LANES` outputs.
-    ahead
-        Address of what is needed next: a line of it is read for each group and `LANES` events.
+    target
+        Address of the results.
+    memory, lines, n_read
+        What is needed next, as `ReadAhead` takes it, and how many of its lines have been read: one is read for each
+        group of inputs of `LANES` events.
     """
-    _quads(
-        rows,
-        row_bytes,
-        weights,
-        starts,
-        target,
-        n_groups,
-        n_blocks,
-        packed_out,
-        n_casts,
-        casts,
-        base,
-        ahead,
-    )
-
-
-@inline_kernel
-def first_pairs(
-    rows: Place,
-    row_bytes: Place,
-    weights: Place,
-    starts: Place,
-    target: Place,
-    n_groups: Place,
-    n_blocks: Place,
-    packed_out: Place,
-    n_casts: Place,
-    casts: Place,
-    base: Place,
-    ahead: Place,
-) -> None:
-    """Run a first layer whose inputs are 16-bit integers on `TILE` rows; see `first_quads`."""
-    _pairs(
-        rows,
-        row_bytes,
-        weights,
-        starts,
-        target,
-        n_groups,
-        n_blocks,
-        packed_out,
-        n_casts,
-        casts,
-        base,
-        ahead,
-    )
-
-
-@inline_kernel
-def first_words(
-    rows: Place,
-    row_bytes: Place,
-    weights: Place,
-    starts: Place,
-    target: Place,
-    n_groups: Place,
-    n_blocks: Place,
-    packed_out: Place,
-    n_casts: Place,
-    casts: Place,
-    base: Place,
-    ahead: Place,
-) -> None:
-    """Run a first layer whose inputs are 32-bit integers on `TILE` rows; see `first_quads`."""
-    _words(
-        rows,
-        row_bytes,
-        weights,
-        starts,
-        target,
-        n_groups,
-        n_blocks,
-        packed_out,
-        n_casts,
-        casts,
-        base,
-        ahead,
-    )
+    if packed == QUADS:
+        _quads(layer, numbers, rows, row_bytes, target, memory, lines, n_read)
+    elif packed == 2:
+        _pairs(layer, numbers, rows, row_bytes, target, memory, lines, n_read)
+    else:
+        _words(layer, numbers, rows, row_bytes, target, memory, lines, n_read)

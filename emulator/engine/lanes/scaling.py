@@ -10,6 +10,7 @@ the same is left out.
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from emulator.engine.lanes.emitter import (
@@ -23,7 +24,8 @@ from emulator.engine.lanes.emitter import (
     spread,
     vector,
 )
-from emulator.engine.lanes.target import LANES, LINE_BYTES, TILE, VECTOR_BYTES
+from emulator.engine.lanes.read_ahead import ReadAhead
+from emulator.engine.lanes.target import LANES, TILE, VECTOR_BYTES
 from emulator.jit import inline_kernel, instructions, intrinsic
 
 if TYPE_CHECKING:
@@ -39,20 +41,17 @@ SCALE_COLUMNS = 11
 class Rounds(IntEnum):
     """How a table of scales rounds.
 
-    ``UP``: what is added stands in ``OFFSET``. ``TO_EVEN``: a half stands there, too; where nothing is left of
+    ``TO_EVEN``, or nothing but up or down: what is added stands in ``OFFSET``; where nothing is left of
     ``y & BIT_MASK`` it was a half before, and of the result only ``r & BIT_SHIFT`` is kept. ``BITS``:
     ``y += ADD + (y >> BIT_SHIFT & BIT_MASK)``.
     """
 
-    UP = 0
-    TO_EVEN = 1
-    BITS = 2
+    TO_EVEN = 0
+    BITS = 1
 
 
 def rounding_of(scales: Sequence[ScaleRow]) -> Rounds:
     """Return the shortest way to round all inputs."""
-    if not any(scale.bit_mask for scale in scales):
-        return Rounds.UP
     if all(scale.bit_mask == 0 or scale.rounds_to_even for scale in scales):
         return Rounds.TO_EVEN
     return Rounds.BITS
@@ -96,16 +95,11 @@ def _moved(emitter: Emitter, columns: list[Value], value: Value) -> Value:
     return emitter.builder.sub(emitter.builder.shl(value, columns[LEFT]), columns[OFFSET])
 
 
-def _shifted(emitter: Emitter, columns: list[Value], value: Value) -> Value:
-    return emitter.builder.ashr(value, columns[RIGHT])
-
-
 def _shifted_to_even(emitter: Emitter, columns: list[Value], value: Value) -> Value:
     builder = emitter.builder
     result = builder.ashr(value, columns[RIGHT])
     below = builder.and_(value, columns[BIT_MASK])
-    was_half = builder.icmp_signed("==", below, constant(0, _HALVES))
-    return builder.select(was_half, builder.and_(result, columns[BIT_SHIFT]), result)
+    return emitter.cleared(result, below, builder.not_(columns[BIT_SHIFT]))
 
 
 def _shifted_with_bit(emitter: Emitter, columns: list[Value], value: Value) -> Value:
@@ -119,25 +113,6 @@ def _moved_saturated(emitter: Emitter, columns: list[Value], value: Value) -> Va
     return emitter.difference_saturated(value, columns[OFFSET])
 
 
-def _rounded(
-    emitter: Emitter, columns: list[Value], values: list[Value], rounds: Value
-) -> list[Value]:
-    builder = emitter.builder
-    up = builder.icmp_signed("==", rounds, number(Rounds.UP))
-    to_even = builder.icmp_signed("==", rounds, number(Rounds.TO_EVEN))
-
-    def shifted(how: Callable[..., Value]) -> list[Value]:
-        return [how(emitter, columns, value) for value in values]
-
-    return emitter.either(
-        up,
-        lambda: shifted(_shifted),
-        lambda: emitter.either(
-            to_even, lambda: shifted(_shifted_to_even), lambda: shifted(_shifted_with_bit)
-        ),
-    )
-
-
 def _clipped(emitter: Emitter, columns: list[Value], value: Value) -> Value:
     value = emitter.builder.and_(value, columns[KEPT])
     return emitter.smaller(emitter.larger(value, columns[BOTTOM]), columns[TOP])
@@ -149,73 +124,126 @@ def _saturated_bytes(emitter: Emitter, value: Value) -> Value:
     return emitter.builder.trunc(value, vector(INT8, CHUNK))
 
 
-def _emit_scale(
-    builder: Any,
-    rows: Value,
-    row_bytes: Value,
-    target: Value,
-    table: Value,
-    n_chunks: Value,
-    to_bytes: Value,
-    rounds: Value,
-    is_saturated: Value,
-    has_clips: Value,
-    flip: Value,
-    ahead: Value,
-) -> None:
-    emitter = Emitter(builder)
-    narrow = builder.icmp_signed("!=", to_bytes, number(0))
-    short = builder.icmp_signed("!=", is_saturated, number(0))
-    flips = spread(builder, builder.trunc(flip, INT8), vector(INT8, CHUNK))
-    clips = builder.icmp_signed("!=", has_clips, number(0))
-    item_bytes = builder.select(narrow, number(1), number(2))
-    chunk_bytes = builder.mul(item_bytes, number(CHUNK))
-    target_bytes = builder.mul(chunk_bytes, n_chunks)
+class _Scaler:
+    """Scales the rows of a tile, one vector of each after the other.
 
-    def chunk(place: Value, carried: list[Value]) -> list[Value]:
-        first = emitter.at(table, builder.mul(place, number(SCALE_COLUMNS * VECTOR_BYTES)))
+    Everything that can be asked for is decided for each group of events, but for what is asked for most: its loops
+    hold all columns that they need in registers.
+    """
+
+    def __init__(self, emitter: Emitter, arguments: Sequence[Value]) -> None:
+        self._emitter, builder = emitter, emitter.builder
+        (
+            self._rows,
+            self._row_bytes,
+            self._target,
+            self._table,
+            n_chunks,
+            to_bytes,
+            rounds,
+            is_saturated,
+            has_clips,
+            flip,
+            memory,
+            lines,
+        ) = arguments
+        self._ahead = ReadAhead(emitter, memory, lines)
+        self._narrow, self._short, self._clips = (
+            builder.icmp_signed("!=", each, number(0))
+            for each in (to_bytes, is_saturated, has_clips)
+        )
+        self._with_bit = builder.icmp_signed("==", rounds, number(Rounds.BITS))
+        self._flips = spread(builder, builder.trunc(flip, INT8), vector(INT8, CHUNK))
+        item_bytes = builder.select(self._narrow, number(1), number(2))
+        self._chunk_bytes = builder.mul(item_bytes, number(CHUNK))
+        self._target_bytes = builder.mul(self._chunk_bytes, n_chunks)
+        emitter.loop(n_chunks, self._chunk, self._ahead.after(number(0)))
+
+    def _chunk(self, place: Value, lines: list[Value]) -> list[Value]:
+        emitter, builder = self._emitter, self._emitter.builder
+        first = emitter.at(self._table, builder.mul(place, number(SCALE_COLUMNS * VECTOR_BYTES)))
         columns = [
             emitter.load(emitter.at(first, column * VECTOR_BYTES), _HALVES, 2)
             for column in range(SCALE_COLUMNS)
         ]
-        source = emitter.at(rows, builder.mul(place, number(VECTOR_BYTES)))
-        results = emitter.at(target, builder.mul(place, chunk_bytes))
+        source = emitter.at(self._rows, builder.mul(place, number(VECTOR_BYTES)))
+        target = emitter.at(self._target, builder.mul(place, self._chunk_bytes))
+        others = builder.or_(self._clips, self._with_bit)
+        plain = builder.and_(self._narrow, builder.not_(others))
 
-        def events(group: Value, carried: list[Value]) -> list[Value]:
-            (lines,) = carried
-            numbers = [
-                builder.add(builder.mul(group, number(_TOGETHER)), number(event))
-                for event in range(_TOGETHER)
-            ]
-            sources = [emitter.at(source, builder.mul(row_bytes, event)) for event in numbers]
-            values = [emitter.load(each, _HALVES, 1) for each in sources]
-            for line in range(_LINES_TOGETHER):
-                emitter.prefetch(emitter.at(lines, line * LINE_BYTES))
-            values = emitter.either(
-                short,
-                lambda: [_moved_saturated(emitter, columns, value) for value in values],
-                lambda: [_moved(emitter, columns, value) for value in values],
-            )
-            values = _rounded(emitter, columns, values, rounds)
-            values = emitter.either(
-                clips,
-                lambda: [_clipped(emitter, columns, value) for value in values],
-                lambda: values,
-            )
-            places = [emitter.at(results, builder.mul(target_bytes, event)) for event in numbers]
-            with builder.if_else(narrow) as (yes, no):
-                with yes:
-                    for value, at in zip(values, places, strict=True):
-                        saturated = _saturated_bytes(emitter, value)
-                        emitter.store(builder.xor(saturated, flips), at, 1)
-                with no:
-                    for value, at in zip(values, places, strict=True):
-                        emitter.store(value, at, 1)
-            return [emitter.at(lines, _LINES_TOGETHER * LINE_BYTES)]
+        def repeat(scale: Callable[..., None]) -> list[Value]:
+            def events(group: Value, lines: list[Value]) -> list[Value]:
+                numbers = [
+                    builder.add(builder.mul(group, number(_TOGETHER)), number(event))
+                    for event in range(_TOGETHER)
+                ]
+                for _ in range(_LINES_TOGETHER):
+                    lines = self._ahead.read(lines)
+                sources = [
+                    emitter.at(source, builder.mul(self._row_bytes, each)) for each in numbers
+                ]
+                values = [emitter.load(each, _HALVES, 1) for each in sources]
+                targets = [
+                    emitter.at(target, builder.mul(self._target_bytes, each)) for each in numbers
+                ]
+                scale(columns, values, targets)
+                return lines
 
-        return emitter.loop(number(TILE // _TOGETHER), events, carried)
+            return emitter.loop(number(TILE // _TOGETHER), events, lines)
 
-    emitter.loop(n_chunks, chunk, [ahead])
+        return emitter.either(
+            plain,
+            lambda: emitter.either(
+                self._short,
+                lambda: repeat(partial(self._plain, _moved_saturated)),
+                lambda: repeat(partial(self._plain, _moved)),
+            ),
+            lambda: repeat(self._any),
+        )
+
+    def _plain(
+        self,
+        moved: Callable[..., Value],
+        columns: list[Value],
+        values: list[Value],
+        targets: list[Value],
+    ) -> None:
+        emitter = self._emitter
+        values = [moved(emitter, columns, value) for value in values]
+        self._store_bytes([_shifted_to_even(emitter, columns, each) for each in values], targets)
+
+    def _any(self, columns: list[Value], values: list[Value], targets: list[Value]) -> None:
+        emitter = self._emitter
+
+        def all_of(how: Callable[..., Value], values: list[Value]) -> list[Value]:
+            return [how(emitter, columns, value) for value in values]
+
+        moved = emitter.either(
+            self._short,
+            lambda: all_of(_moved_saturated, values),
+            lambda: all_of(_moved, values),
+        )
+        shifted = emitter.either(
+            self._with_bit,
+            lambda: all_of(_shifted_with_bit, moved),
+            lambda: all_of(_shifted_to_even, moved),
+        )
+        results = emitter.either(self._clips, lambda: all_of(_clipped, shifted), lambda: shifted)
+        with emitter.builder.if_else(self._narrow) as (yes, no):
+            with yes:
+                self._store_bytes(results, targets)
+            with no:
+                for result, target in zip(results, targets, strict=True):
+                    emitter.store(result, target, 1)
+
+    def _store_bytes(self, results: list[Value], targets: list[Value]) -> None:
+        for result, target in zip(results, targets, strict=True):
+            saturated = _saturated_bytes(self._emitter, result)
+            self._emitter.store(self._emitter.builder.xor(saturated, self._flips), target, 1)
+
+
+def _emit_scale(builder: Any, *arguments: Value) -> None:
+    _Scaler(Emitter(builder), arguments)
 
 
 @intrinsic
@@ -231,9 +259,10 @@ def _scale(  # type: ignore[no-untyped-def]  # numba reads the names of the argu
     is_saturated,
     has_clips,
     flip,
-    ahead,
+    memory,
+    lines,
 ):
-    return instructions(11, _emit_scale)
+    return instructions(12, _emit_scale)
 
 
 @inline_kernel
@@ -248,7 +277,8 @@ def scale_rows(
     is_saturated: Place,
     has_clips: Place,
     flip: Place,
-    ahead: Place,
+    memory: Place,
+    lines: Place,
 ) -> None:
     """Cast `TILE` rows of 16-bit inputs.
 
@@ -267,8 +297,8 @@ def scale_rows(
         Whether any input needs ``KEPT``, or ``BOTTOM`` and ``TOP`` where saturation does not say it.
     flip
         Bits that are inverted in every byte of a result.
-    ahead
-        Address of what is needed next; `LINES_AHEAD` lines of it are read for each chunk.
+    memory, lines
+        What is needed next, as `ReadAhead` takes it; `LINES_AHEAD` lines of it are read for each chunk.
     """
     _scale(
         rows,
@@ -281,7 +311,8 @@ def scale_rows(
         is_saturated,
         has_clips,
         flip,
-        ahead,
+        memory,
+        lines,
     )
 
 
