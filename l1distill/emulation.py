@@ -13,7 +13,7 @@ import numpy as np
 
 from emulator.decoded import RowsWanted, casts_of, decoded_rows
 from emulator.engine import Emulator
-from emulator.errors import SettingsError
+from emulator.errors import MissingNameError, SettingsError
 from emulator.features import feature_rows
 from emulator.objects import expand_paths, open_file
 from emulator.objects.same_scalars import SameScalars
@@ -29,10 +29,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from emulator.decoded import DecodedRows, Store
+    from emulator.engine import KernelName
     from emulator.model import Model
     from emulator.objects.chunks import Chunk, Order, Source
 
     Paths = Sequence[str | PathLike[str]]
+
+
+#: Traced integers that are held at a time.
+_TRACED_BYTES = 32_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +68,51 @@ class Emulation(Record):
 
 
 class Scorer:
-    """A model ready to score events; the engine is prepared once."""
+    """A model ready to score events; the engine is prepared once.
 
-    def __init__(self, model: Model, *, threads: int | None = None) -> None:
+    Parameters
+    ----------
+    model
+        The network, its layout and thresholds.
+    threads
+        Threads of the engine; all processors by default.
+    trace
+        Nodes whose results are wanted beside the score.
+    kernel
+        Run the network with this kernel, see `emulator.engine.Emulator`.
+
+    Raises
+    ------
+    MissingNameError
+        If there is no such node.
+    KernelError
+        When it is first used, if the kernel is not proved exact for the network.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        threads: int | None = None,
+        trace: Sequence[str] = (),
+        kernel: KernelName | None = None,
+    ) -> None:
         self.model = model
         self.threads = threads if threads is not None else len(os.sched_getaffinity(0))
-        self._graph = model.graph.with_outputs((model.score,))
+        self.trace = tuple(dict.fromkeys(trace))
+        for name in self.trace:
+            if name not in model.graph.tensors:
+                raise MissingNameError("node", name, model.graph.tensors, f"network {model.name}")
+        outputs = dict.fromkeys((model.score, *self.trace))
+        self._graph = model.graph.with_outputs(tuple(outputs))
+        self._kernel = kernel
         #: The casts at the network's beginning, if it has any that narrow its inputs to a byte.
-        self.casts = casts_of(self._graph, model.layout)
+        self.casts = None if trace or kernel else casts_of(self._graph, model.layout)
 
     @cached_property
     def emulator(self) -> Emulator:
         """The network."""
-        return Emulator(self._graph, threads=self.threads)
+        return Emulator(self._graph, threads=self.threads, kernel=self._kernel)
 
     @cached_property
     def _behind_casts(self) -> Emulator:
@@ -94,6 +131,36 @@ class Scorer:
         """Return the integer score of each row of cast features, int64, axis (crossing)."""
         return self._behind_casts.run(rows)[self.model.score][:, 0]
 
+    def columns(self, decoded: DecodedRows) -> Iterator[dict[str, NDArray[Any]]]:
+        """Yield the columns of a table of scores for crossings, in pieces if much of them is traced."""
+        if not self.trace:
+            cast = self.casts is not None
+            scores = (self.scores_of_cast_rows if cast else self.scores_of_rows)(decoded.rows)
+            yield self._columns(decoded.scalars, scores, {})
+            return
+        n_traced = sum(self._graph.tensors[name].size for name in self._graph.outputs)
+        step = max(1, _TRACED_BYTES // (8 * n_traced))
+        for start in range(0, len(decoded.rows), step):
+            here = slice(start, start + step)
+            found = self.emulator.run(decoded.rows[here])
+            scalars = {name: values[here] for name, values in decoded.scalars.items()}
+            yield self._columns(scalars, found[self.model.score][:, 0], found)
+
+    def _columns(
+        self,
+        scalars: Mapping[str, NDArray[Any]],
+        scores: NDArray[np.int64],
+        traced: Mapping[str, NDArray[np.int64]],
+    ) -> dict[str, NDArray[Any]]:
+        columns = {name: scalars[name] for name in (*IDENTITY, *STATISTICS) if name in scalars}
+        columns["score"] = scores
+        for each in self.model.thresholds:
+            columns[f"fires_{each.name}"] = scores >= each.threshold
+        for name in self.trace:
+            raws = traced[name]
+            columns[f"trace_{name}"] = raws if raws.shape[1] > 1 else raws[:, 0]
+        return columns
+
 
 def emulate_files(
     model: Model,
@@ -104,6 +171,8 @@ def emulate_files(
     crossings: Sequence[int] = (0,),
     threads: int | None = None,
     store: Store | None = None,
+    trace: Sequence[str] = (),
+    kernel: KernelName | None = None,
 ) -> Emulation:
     """Score every selected crossing of the files and write one row for each.
 
@@ -126,37 +195,32 @@ def emulate_files(
         Threads of the engine, and processes that decode a large file; all processors by default.
     store
         Where decoded files are kept; a file that is there is not decoded again.
+    trace
+        Nodes whose integers are written too, as ``trace_<node>``: a number, or a list of its elements.
+    kernel
+        Run the network with this kernel of the engine instead of the fastest that is proved exact.
 
     Raises
     ------
     L1Error
-        If a file cannot be read or the output cannot be named so; nothing is left behind.
+        If a file cannot be read, a node or kernel is not what the network has, or the output cannot be
+        named so; nothing is left behind.
     """
     check_output_name(output)
     _require_other_file(paths, output)
-    scorer = Scorer(model, threads=threads)
+    scorer = Scorer(model, threads=threads, trace=trace, kernel=kernel)
     fires = {threshold.name: 0 for threshold in model.thresholds}
     extremes: list[int] = []
     held = InputRange(model)
 
     def parts() -> Iterator[dict[str, Any]]:
         wanted = RowsWanted(model.layout, source, tuple(crossings), scorer.casts)
-        score = scorer.scores_of_rows if scorer.casts is None else scorer.scores_of_cast_rows
         for path, decoded in _rows_of_files(paths, wanted, store, scorer.threads):
             held.require(decoded.rows, path)
-            scores = score(decoded.rows)
-            columns = {
-                name: decoded.scalars[name]
-                for name in (*IDENTITY, *STATISTICS)
-                if name in decoded.scalars
-            }
-            columns["score"] = scores
-            for threshold in model.thresholds:
-                decision = scores >= threshold.threshold
-                fires[threshold.name] += int(np.count_nonzero(decision))
-                columns[f"fires_{threshold.name}"] = decision
-            if len(scores):
-                extremes.extend((int(scores.min()), int(scores.max())))
+            for columns in scorer.columns(decoded) if len(decoded.rows) else ():
+                for name in fires:
+                    fires[name] += int(np.count_nonzero(columns[f"fires_{name}"]))
+                extremes.extend((int(columns["score"].min()), int(columns["score"].max())))
                 yield columns
 
     n_crossings = write_columns(output, parts())

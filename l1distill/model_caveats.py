@@ -59,7 +59,7 @@ class InputRange:
 
 def model_caveats(model: Model, planned: Plan) -> tuple[str, ...]:
     """Return what a user of a model must know before it sees data, one sentence each."""
-    return (*_input_caveats(model), *_threshold_caveats(model, planned))
+    return (*_input_caveats(model), *_score_caveats(model, planned))
 
 
 def _input_caveats(model: Model) -> list[str]:
@@ -75,9 +75,14 @@ def _input_caveats(model: Model) -> list[str]:
     return [sentence]
 
 
-def _threshold_caveats(model: Model, planned: Plan) -> list[str]:
+def _score_caveats(model: Model, planned: Plan) -> list[str]:
     (score,) = (node for node in planned.nodes if node.node == model.score)
     found = []
+    if not -(2**63) <= score.low <= score.high < 2**63:
+        found.append(
+            f"score {model.score} ({score.low} to {score.high}) can leave 64 bits: crossings in which it does "
+            f"are refused"
+        )
     for each in model.thresholds:
         if each.threshold > score.high:
             found.append(

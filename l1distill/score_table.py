@@ -189,7 +189,7 @@ class _RootWriter:
 
     def add(self, columns: Columns) -> None:
         if self._tree is None:
-            types = {name: column.dtype for name, column in columns.items()}
+            types = {name: np.dtype((each.dtype, each.shape[1:])) for name, each in columns.items()}
             self._tree = self._file.mktree("scores", types)
         self._tree.extend(dict(columns))
 

@@ -36,7 +36,9 @@ class DecodedRows:
 
 
 def arrow_array(values: NDArray[Any]) -> pa.Array:
-    """Return numbers or decisions as an Arrow array; numbers that stand in a row are not copied.
+    """Return numbers or decisions as an Arrow array, and rows of them as lists of one length.
+
+    Numbers that stand in a row are not copied.
 
     ``pyarrow.array`` would do the same, but imports pandas first, which takes longer than a million scores.
 
@@ -44,7 +46,13 @@ def arrow_array(values: NDArray[Any]) -> pa.Array:
     --------
     >>> arrow_array(np.array([True, False, True])).to_pylist()
     [True, False, True]
+    >>> arrow_array(np.array([[1, 2], [3, 4]])).to_pylist()
+    [[1, 2], [3, 4]]
     """
+    if values.ndim == 2:
+        flat = arrow_array(values.reshape(-1))
+        kind = pa.list_(flat.type, values.shape[1])
+        return pa.Array.from_buffers(kind, len(values), [None], children=[flat])
     if values.dtype == np.bool_:
         kind, stored = pa.bool_(), np.packbits(values, bitorder="little")
     else:
@@ -59,10 +67,8 @@ def _numpy_array(values: pa.Array) -> NDArray[Any]:
 
 def write_part(path: Path, part: DecodedRows) -> None:
     """Write crossings as they are, nothing encoded."""
-    flat = arrow_array(part.rows.reshape(-1))
-    kind = pa.list_(flat.type, part.rows.shape[1])
-    rows = pa.Array.from_buffers(kind, len(part.rows), [None], children=[flat])
-    columns = {_ROWS: rows} | {name: arrow_array(each) for name, each in part.scalars.items()}
+    arrays = {_ROWS: part.rows} | part.scalars
+    columns = {name: arrow_array(values) for name, values in arrays.items()}
     batch = pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
     with path.open("wb") as file, pa.ipc.new_file(file, batch.schema) as writer:
         writer.write_batch(batch)

@@ -14,6 +14,7 @@ from l1distill.cli.options import (
     Crossings,
     Files,
     Jobs,
+    Kernel,
     ModelFile,
     Source,
     SourceName,
@@ -201,6 +202,15 @@ def emulate(
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Decode the files, and keep nothing of them.")
     ] = False,
+    trace: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Write the integers of this node too; may be repeated. `model show` names the nodes.",
+            metavar="NODE",
+            show_default=False,
+        ),
+    ] = None,
+    kernel: Kernel = None,
     as_json: AsJson = False,
 ) -> int:
     """Score L1 objects with a model: one row per crossing, with the decision at each threshold.
@@ -234,6 +244,8 @@ def emulate(
         crossings=parse_integers(crossings, "--crossings"),
         threads=jobs,
         store=None if no_cache else Store(cache or user_cache_folder() / "decoded"),
+        trace=trace or (),
+        kernel=kernel,
     )
     if as_json:
         print_json({**result.as_dict(), "caveats": list(caveats)})

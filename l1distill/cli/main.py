@@ -139,6 +139,7 @@ def _usage(error: typer.TyperException) -> str:
     message = error.format_message() if hasattr(error, "format_message") else str(error)
     if not message.strip():
         return ""
+    message = message.replace("Value error, ", "")  # pydantic's words
     return f"{message.rstrip('.')}; see '{command} --help'"
 
 

@@ -13,6 +13,7 @@ from l1distill.cli.options import (
     AsJson,
     Crossings,
     Jobs,
+    Kernel,
     ModelFile,
     Source,
     SourceName,
@@ -222,6 +223,7 @@ def check(
     model: ModelFile,
     *,
     plan: Annotated[bool, typer.Option("--plan", help="Show what is proved of each node.")] = False,
+    kernel: Kernel = None,
     on: Annotated[
         list[str] | None,
         typer.Option(
@@ -252,7 +254,7 @@ def check(
     from l1distill.overflow_counts import overflow_report
 
     loaded = load_model(model)
-    planned = make_plan(loaded.graph)
+    planned = make_plan(loaded.graph, kernel)
     report = overflow_report(
         loaded,
         on or (),

@@ -6,7 +6,7 @@ import json
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -45,6 +45,13 @@ Crossings = Annotated[
 Jobs = Annotated[
     int,
     typer.Option("--jobs", "-j", min=1, help="Processes and threads.", show_default="processors"),
+]
+Kernel = Annotated[
+    Literal["dot8", "dot16", "dot32", "tiles32", "tiles64", "python"] | None,
+    typer.Option(
+        help="Kernel of the engine instead of the fastest that is proved exact; results are the same.",
+        show_default=False,
+    ),
 ]
 TensorBoard = Annotated[
     bool,

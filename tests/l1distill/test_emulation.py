@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import uproot
 from small_samples import make_byte_model
 
 from emulator.decoded import Store
 from emulator.decoded.parts import read_part
-from emulator.engine import evaluate_rows
-from emulator.errors import InputFileError, SettingsError
+from emulator.engine import evaluate_rows, plan
+from emulator.errors import (
+    InputFileError,
+    KernelError,
+    MissingNameError,
+    RangeError,
+    SettingsError,
+)
 from emulator.features import feature_rows
+from emulator.fixed import FixedFormat
+from emulator.graph import Graph, Square, Sum
 from emulator.objects import concatenate, read_events
+from l1distill import emulation
 from l1distill.emulation import Scorer, chunks_of_events, emulate_files
+from l1distill.model_caveats import model_caveats
 from l1distill.score_table import ScoreTable, identity_columns
 
 if TYPE_CHECKING:
@@ -24,6 +38,7 @@ if TYPE_CHECKING:
     import awkward as ak
     from numpy.typing import NDArray
 
+    from emulator.engine import KernelName
     from emulator.model import Model
     from tests.l1distill.conftest import MakeEvents, WriteSample
 
@@ -149,3 +164,69 @@ def test_cast_inputs_from_the_store_give_the_same_scores(
             assert len(np.unique(scores)) > 30
     kept_parts = [read_part(path) for path in (tmp_path / "store").glob("*/*.arrow")]
     assert [part.rows.dtype for part in kept_parts] == [np.int8, np.int8]
+
+
+@pytest.mark.parametrize("ending", ["parquet", "arrow", "root"])
+@pytest.mark.parametrize("kernel", [None, "tiles64", "python"])
+def test_inner_nodes_are_traced(
+    tmp_path: Path,
+    small_model: Model,
+    make_events: MakeEvents,
+    write_sample: WriteSample,
+    monkeypatch: pytest.MonkeyPatch,
+    ending: str,
+    kernel: KernelName | None,
+) -> None:
+    """Whatever the kernel, the format, and the pieces in which they are computed."""
+    paths = [write_sample("a.root", 60, 1), write_sample("b.root", 40, 2)]
+    rows = feature_rows(concatenate([make_events(60, 1), make_events(40, 2)]), small_model.layout)
+    names = ("features", "scaled", "score")
+    expected = evaluate_rows(small_model.graph.with_outputs(names), rows)
+    monkeypatch.setattr(emulation, "_TRACED_BYTES", 8 * 9 * 17)
+    path = tmp_path / f"scores.{ending}"
+    emulate_files(small_model, paths, path, threads=1, trace=[*names, "scaled"], kernel=kernel)
+    found = read_columns(path)
+    assert list(found)[-5:] == ["fires_loose", "fires_tight", *(f"trace_{name}" for name in names)]
+    np.testing.assert_array_equal(found["score"], expected["score"][:, 0])
+    np.testing.assert_array_equal(found["trace_score"], expected["score"][:, 0])
+    for name in ("features", "scaled"):
+        np.testing.assert_array_equal(found[f"trace_{name}"], expected[name])
+
+
+def read_columns(path: Path) -> dict[str, NDArray[Any]]:
+    if path.suffix == ".root":
+        with uproot.open(path) as file:
+            return dict(file["scores"].arrays(library="np"))
+    table = pq.read_table(path) if path.suffix == ".parquet" else pa.ipc.open_file(path).read_all()
+    return {name: np.array(table[name].to_pylist()) for name in table.column_names}
+
+
+def test_a_node_or_a_kernel_that_the_network_has_not(
+    tmp_path: Path, small_model: Model, write_sample: WriteSample
+) -> None:
+    path, output = write_sample("a.root", 10, 1), tmp_path / "scores.parquet"
+    with pytest.raises(MissingNameError, match="network small: no node 'scald'; nearest: scaled"):
+        emulate_files(small_model, [path], output, trace=["scald"])
+    with pytest.raises(KernelError, match="the kernel 'dot8' cannot run node"):
+        emulate_files(small_model, [path], output, kernel="dot8")
+    assert not output.exists()
+
+
+def test_numbers_beyond_64_bits_are_told(
+    tmp_path: Path, small_model: Model, write_sample: WriteSample
+) -> None:
+    wide = FixedFormat(200, 200)
+    squares = [
+        Square(f"s{k}", (before,), wide) for k, before in enumerate(["features", "s0", "s1"])
+    ]
+    graph = Graph(
+        (small_model.graph.input, *squares, Sum("score", ("s2",), wide, wide)), ("score",)
+    )
+    model = replace(small_model, graph=graph)
+    path, output = write_sample("a.root", 10, 1), tmp_path / "scores.parquet"
+    with pytest.raises(RangeError, match=r"node 'score': \d{20,} in an event does not fit the 64"):
+        emulate_files(model, [path], output, threads=1)
+    assert not output.exists()
+    note = model_caveats(model, plan(graph))[0]
+    assert "score score (0 to" in note
+    assert "can leave 64 bits" in note

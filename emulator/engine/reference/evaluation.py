@@ -68,7 +68,7 @@ def evaluate_rows(
     Parameters
     ----------
     graph
-        The network; its outputs must fit 64 bits.
+        The network.
     rows
         Hardware integers, (n events, n features).
     jobs
@@ -77,6 +77,11 @@ def evaluate_rows(
     Returns
     -------
     For each output the raws, int64, (n events, size).
+
+    Raises
+    ------
+    RangeError
+        If a raw of an output does not fit 64 bits.
     """
     if jobs == 1 or len(rows) < 1_000:
         return _evaluate_block(graph, rows)
@@ -93,9 +98,18 @@ def _evaluate_block(graph: Graph, rows: NDArray[np.integer]) -> dict[str, NDArra
         for name, listed in results.items():
             listed.append(values[name])
     return {
-        name: np.array(listed, dtype=np.int64).reshape(len(rows), graph.tensors[name].size)
+        name: _as_int64(name, listed).reshape(len(rows), graph.tensors[name].size)
         for name, listed in results.items()
     }
+
+
+def _as_int64(name: str, raws: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+    try:
+        return np.array(raws, dtype=np.int64)
+    except OverflowError as error:
+        worst = max((raw for listed in raws for raw in listed), key=abs)
+        msg = f"node {name!r}: {worst} in an event does not fit the 64 bits of results"
+        raise RangeError(msg) from error
 
 
 def _checked_input(node: Input, row: Sequence[int]) -> list[int]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 import uproot
 
+from emulator.engine import KernelName
 from l1distill.score_table import ScoreTable
 
 if TYPE_CHECKING:
@@ -178,3 +179,25 @@ def test_convert_refuses_an_unknown_format(
 ) -> None:
     sample = write_sample("a.root", 3, 1)
     assert "must end in .root" in refused("convert", sample, "-o", tmp_path / "a.csv")
+
+
+def test_emulate_traces_nodes_with_any_kernel(
+    program: Program, model_file: Path, write_sample: WriteSample, tmp_path: Path
+) -> None:
+    path = write_sample("a.root", 30, 1)
+    found = []
+    for kernel in get_args(KernelName):
+        words = ("--trace", "scaled", "--kernel", kernel)
+        ended = program("emulate", model_file, path, "-o", tmp_path / "s.root", *words)
+        if ended.code == 0:
+            with uproot.open(tmp_path / "s.root") as file:
+                found.append(file["scores"].arrays(["score", "trace_scaled"]).tolist())
+        else:
+            assert f"the kernel '{kernel}' cannot run node" in ended.err
+    assert len(found) >= 3
+    assert len(found[0][0]["trace_scaled"]) == 4
+    assert all(each == found[0] for each in found)
+    refused = program("emulate", model_file, path, "-o", tmp_path / "t.root", "--kernel", "dot4")
+    assert (refused.code, "'dot4' is not one of 'dot8'" in refused.err) == (2, True)
+    assert "Value error" not in refused.err
+    assert not (tmp_path / "t.root").exists()

@@ -86,6 +86,15 @@ def test_check_shows_the_plan(program: Program, model_file: Path) -> None:
     assert "all rules hold" in lines[-2]
 
 
+def test_check_shows_the_plan_of_a_kernel(
+    program: Program, refused: Refused, model_file: Path
+) -> None:
+    out = program("model", "check", "--plan", "--kernel", "tiles64", model_file).out
+    assert "the engine runs it with 64-bit tiles" in out
+    told = refused("model", "check", "--kernel", "dot8", model_file)
+    assert "the kernel 'dot8' cannot run node 'scaled'" in told
+
+
 @pytest.mark.parametrize("command", [("show",), ("check",), ("check", "--plan")])
 def test_damaged_files_are_refused(
     refused: Refused, model_file: Path, command: tuple[str, ...], tmp_path: Path
