@@ -217,6 +217,8 @@ def read_network_form(path: str | Path) -> NetworkForm:
     if not isinstance(plain, dict) or plain.get("format") != NETWORK_FORM:
         found = plain.get("format") if isinstance(plain, dict) else None
         said = f"its format is {found!r}" if found is not None else "it names no format"
+        if isinstance(plain, dict) and "network_sha256" in plain:
+            said = "it is a model file already, which every command takes as it is"
         raise InputFileError(place, f"is no network of the form {NETWORK_FORM}: {said}")
     try:
         return NetworkForm.model_validate(plain)

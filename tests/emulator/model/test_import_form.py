@@ -316,6 +316,7 @@ def test_inputs_of_a_difference_have_one_size(tmp_path: Path) -> None:
         ("[" * 100_000, "cannot be read as JSON"),
         ('{"format": "a", "format": "b"}', "the key 'format' comes twice"),
         ("[]", "is no network of the form l1-fixed-point-network/1: it names no format"),
+        ('{"schema": "l1distill-model/1", "network_sha256": "0"}', "it is a model file already"),
         ('{"format": "l1-fixed-point-network/2"}', "its format is 'l1-fixed-point-network/2'"),
     ],
 )
