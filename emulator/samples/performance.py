@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from emulator.rates.intervals import clopper_pearson
 from emulator.results import Record
 from emulator.samples import draws, strata
 from emulator.samples.crossings import Crossings, simulate
@@ -80,6 +81,10 @@ SOURCES: Final[Mapping[str, tuple[str, ...]]] = {
     "MET": ("W", "tt", "VBFHinv", "hptaunu", "qcd170"),
 }
 
+# Replicas of the bootstrap for errors of response and resolution, and its seed: the same pairs have the same errors.
+_N_REPLICAS: Final = 200
+_SEED: Final = 1
+
 _PT_EDGES_GEV: Final = (10, 15, 20, 25, 30, 40, 50, 60, 80, 100, 130, 170, 230, 300)
 
 
@@ -98,9 +103,13 @@ class Performance(Record):
     found
         Fraction with a Level-1 object.
     response, resolution
-        Median of Level-1 over generated pT, and half its central 68 % over the median.
+        Median of Level-1 over generated pT, and half its central 68 % over the median. NaN where nothing was found.
+    response_error, resolution_error
+        Their standard deviations over bootstrap replicas of the objects found. Of fewer than about ten they say little.
     turn_on
-        For each threshold, the fraction with a Level-1 object at least as high.
+        For each threshold, the fraction with a Level-1 object at least as high. NaN in empty bins.
+    turn_on_low, turn_on_high
+        Clopper-Pearson intervals of these fractions, 68 %.
     """
 
     name: str
@@ -109,7 +118,11 @@ class Performance(Record):
     found: tuple[float, ...]
     response: tuple[float, ...]
     resolution: tuple[float, ...]
+    response_error: tuple[float, ...]
+    resolution_error: tuple[float, ...]
     turn_on: Mapping[str, tuple[float, ...]]
+    turn_on_low: Mapping[str, tuple[float, ...]]
+    turn_on_high: Mapping[str, tuple[float, ...]]
 
 
 def measure_performance(
@@ -268,22 +281,63 @@ def summarise(
     place = np.digitize(pairs[:, 0], edges_gev) - 1
     counts = np.bincount(place[(place >= 0) & (place < len(edges_gev) - 1)], minlength=1)
     bins = [pairs[place == i] for i in range(len(counts))]
-    ratios = [each[each[:, 1] > 0][:, 1] / each[each[:, 1] > 0][:, 0] for each in bins]
-    quantiles = [
-        np.quantile(ratio, (0.16, 0.5, 0.84)) if len(ratio) else np.full(3, np.nan)
-        for ratio in ratios
-    ]
+    widths = [_width(each[each[:, 1] > 0]) for each in bins]
+    fractions = {
+        f"{threshold:g}": [_fraction(each[:, 1] >= threshold) for each in bins]
+        for threshold in kind.thresholds_gev
+    }
     return Performance(
         name=kind.name,
         pt_edges_gev=tuple(float(edge) for edge in edges_gev[: len(counts) + 1]),
         n=tuple(len(each) for each in bins),
-        found=tuple(float(np.mean(each[:, 1] > 0)) if len(each) else np.nan for each in bins),
-        response=tuple(float(q[1]) for q in quantiles),
-        resolution=tuple(float((q[2] - q[0]) / 2.0 / q[1]) for q in quantiles),
-        turn_on={
-            f"{threshold:g}": tuple(
-                float(np.mean(each[:, 1] >= threshold)) if len(each) else np.nan for each in bins
-            )
-            for threshold in kind.thresholds_gev
+        found=tuple(_fraction(each[:, 1] > 0).value for each in bins),
+        response=tuple(each.response for each in widths),
+        resolution=tuple(each.resolution for each in widths),
+        response_error=tuple(each.response_error for each in widths),
+        resolution_error=tuple(each.resolution_error for each in widths),
+        turn_on={name: tuple(each.value for each in curve) for name, curve in fractions.items()},
+        turn_on_low={name: tuple(each.low for each in curve) for name, curve in fractions.items()},
+        turn_on_high={
+            name: tuple(each.high for each in curve) for name, curve in fractions.items()
         },
     )
+
+
+class _Fraction(NamedTuple):
+    value: float
+    low: float
+    high: float
+
+
+def _fraction(passed: NDArray[np.bool_]) -> _Fraction:
+    """Fraction that passed, with its interval; NaN of nothing."""
+    if not len(passed):
+        return _Fraction(np.nan, np.nan, np.nan)
+    return _Fraction(float(np.mean(passed)), *clopper_pearson(int(passed.sum()), len(passed)))
+
+
+class _Width(NamedTuple):
+    response: float
+    resolution: float
+    response_error: float
+    resolution_error: float
+
+
+def _width(pairs: FloatArray) -> _Width:
+    """Median and width of Level-1 over generated pT, with errors; NaN of nothing."""
+    if not len(pairs):
+        return _Width(np.nan, np.nan, np.nan, np.nan)
+    ratio = pairs[:, 1] / pairs[:, 0]
+    rng = np.random.default_rng(_SEED)
+    replicas = ratio[rng.integers(0, len(ratio), (_N_REPLICAS, len(ratio)))]
+    response, resolution = _median_and_width(ratio[np.newaxis])
+    responses, resolutions = _median_and_width(replicas)
+    return _Width(
+        float(response[0]), float(resolution[0]), float(responses.std()), float(resolutions.std())
+    )
+
+
+def _median_and_width(ratios: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Median, and half the central 68 % over it, of each row."""
+    low, median, high = np.quantile(ratios, (0.16, 0.5, 0.84), axis=1)
+    return median, (high - low) / 2.0 / median

@@ -39,6 +39,10 @@ _SPECTRA: Final = (
 _GROWING: Final = ("SingleJet60", "SingleJet180er2p5", "HTT360er", "ETM80", "SingleMu22", "SingleEG36er2p5")  # fmt: skip
 
 
+# A median and a width of fewer objects say nothing, and neither do their errors.
+_FEWEST_FOR_WIDTH: Final = 10
+
+
 def draw_plots(description: SampleDescription) -> Iterator[Plot]:
     """Yield all plots of a card."""
     for name, title, names in _SPECTRA:
@@ -132,13 +136,14 @@ def _middles(performance: Performance) -> np.ndarray:
 
 def _turn_on(description: SampleDescription, performance: Performance) -> Plot:
     figure, axes = _axes(description)
-    middle, n = _middles(performance), np.maximum(np.array(performance.n), 1)
+    middle = _middles(performance)
     for look, (threshold, values) in zip(_LOOKS, performance.turn_on.items(), strict=False):
         y = np.array(values)
+        below = y - performance.turn_on_low[threshold]
+        above = performance.turn_on_high[threshold] - y
         axes.errorbar(
-            middle, y, np.sqrt(np.maximum(y * (1 - y), 0) / n), label=f"{threshold} GeV",
-            marker="o", capsize=3, **look,
-        )  # fmt: skip
+            middle, y, (below, above), label=f"{threshold} GeV", marker="o", capsize=3, **look
+        )
     axes.set(xlabel=f"generated {performance.name} $p_T$ [GeV]", ylabel="efficiency")
     axes.set_ylim(0.0, 1.25)
     axes.axhline(1.0, color="#999999", linewidth=1)
@@ -156,8 +161,13 @@ def _turn_on(description: SampleDescription, performance: Performance) -> Plot:
 def _resolution(description: SampleDescription, performance: Performance) -> Plot:
     figure, axes = _axes(description)
     middle = _middles(performance)
-    axes.plot(middle, performance.response, marker="o", label="response (median)", **_LOOKS[0])
-    axes.plot(middle, performance.resolution, marker="s", label="resolution (68 %)", **_LOOKS[1])
+    enough = np.array(performance.n) * np.array(performance.found) >= _FEWEST_FOR_WIDTH
+    for look, marker, label, values, errors in (
+        (_LOOKS[0], "o", "response (median)", performance.response, performance.response_error),
+        (_LOOKS[1], "s", "resolution (68 %)", performance.resolution, performance.resolution_error),
+    ):
+        shown, bars = np.array(values)[enough], np.array(errors)[enough]
+        axes.errorbar(middle[enough], shown, bars, marker=marker, capsize=3, label=label, **look)
     axes.set(
         xlabel=f"generated {performance.name} $p_T$ [GeV]", ylabel="Level-1 over generated $p_T$"
     )
@@ -168,7 +178,7 @@ def _resolution(description: SampleDescription, performance: Performance) -> Plo
         name=f"resolution_{performance.name}",
         title=f"Response and resolution: {performance.name}",
         alt=f"Median and width of the ratio of Level-1 and generated pT of {performance.name}.",
-        caption=_caption(performance),
+        caption=f"{_caption(performance)} Bins of fewer than {_FEWEST_FOR_WIDTH} found are left out.",
         figure=figure,
         points=performance.as_dict(),
     )

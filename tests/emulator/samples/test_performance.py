@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from emulator.rates.intervals import clopper_pearson
 from emulator.samples import performance
 from emulator.samples.performance import KINDS, measure_performance, summarise
 from emulator.samples.truth import JET, MUON, Truth
@@ -95,3 +96,34 @@ def test_summary_by_hand() -> None:
     assert made.response[0] == 1.0
     assert made.turn_on["35"] == pytest.approx((1 / 3, 0.0))
     assert np.isnan(made.response[1])
+
+
+def test_errors_of_turn_ons_do_not_vanish_where_all_or_none_fire() -> None:
+    pairs = np.column_stack([np.full(4, 12.0), [0.0, 40.0, 50.0, 60.0]])
+    made = summarise(JETS, pairs, (10, 15, 20))
+    assert made.turn_on["35"] == (0.75,)
+    assert made.turn_on["180"] == (0.0,)
+    assert (made.turn_on_low["35"][0], made.turn_on_high["35"][0]) == clopper_pearson(3, 4)
+    assert made.turn_on_low["180"] == (0.0,)
+    assert made.turn_on_high["180"][0] == pytest.approx(1 - 0.15865**0.25, abs=1e-4)
+
+
+def test_errors_of_response_and_resolution_are_those_of_repeated_samples() -> None:
+    rng = np.random.default_rng(5)
+    made = []
+    for _ in range(200):
+        ratio = rng.normal(0.9, 0.18, 600)
+        made.append(summarise(JETS, np.column_stack([np.full(600, 30.0), 30.0 * ratio]), (20, 40)))
+    for value, error in (
+        ([one.response[0] for one in made], [one.response_error[0] for one in made]),
+        ([one.resolution[0] for one in made], [one.resolution_error[0] for one in made]),
+    ):
+        # The spread of 200 samples is known to 5 %; the bootstrap of a quantile is a little wide in small samples.
+        assert 0.9 < np.mean(error) / np.std(value) < 1.3
+
+
+def test_bins_without_objects_have_no_errors() -> None:
+    made = summarise(JETS, np.array([[22.0, 20.0]]), (10, 20, 30))
+    assert made.n == (0, 1)
+    assert np.isnan([made.response[0], made.resolution_error[0], made.turn_on_high["35"][0]]).all()
+    assert made.response_error == pytest.approx((np.nan, 0.0), nan_ok=True)

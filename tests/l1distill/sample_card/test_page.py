@@ -6,11 +6,12 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from benchmarks import reference
 from emulator.samples.description import describe
-from emulator.samples.performance import Performance
+from emulator.samples.performance import KINDS, summarise
 from l1distill.cli.main import run
 from l1distill.sample_card import write_sample_card
 
@@ -41,9 +42,9 @@ def test_command_writes_a_page_that_stands_alone(
 
 def test_card_with_pools_has_growth_and_turn_ons(tmp_path: Path) -> None:
     plain = describe(SAMPLES, total_khz=26_000.0)
-    jets = Performance(
-        "jet", (10.0, 20.0, 30.0), (5, 9), (0.5, 1.0), (0.8, 0.9), (0.4, 0.3), {"35": (0.0, 0.1)}
-    )
+    rng = np.random.default_rng(1)
+    generated = rng.uniform(10.0, 30.0, 14)
+    jets = summarise(KINDS[0], np.column_stack([generated, generated * rng.normal(1.0, 0.2, 14)]))
     scans = tuple(replace(plain.rates[0], pileup=pileup) for pileup in (30.0, 50.0))
     written = write_sample_card(
         replace(plain, rates=plain.rates + scans, performance=(jets,)), tmp_path
