@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from benchmarks import reference, speed
-from emulator.engine import Emulator
 from emulator.model import load_model
 from l1distill.bench import Cost, Subject, Verdict, describe_machine, judge, load_record, measure
 from l1distill.emulation import Scorer
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from emulator.engine import KernelName
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
@@ -133,18 +134,18 @@ def test_a_slower_kernel_fails(
     monkeypatch.setattr(reference, "CHANGES", tmp_path / "CHANGES.md")
     monkeypatch.setattr("time.sleep", lambda _: None)
 
-    def only_engine() -> list[Subject]:
+    def engine_alone(kernel: KernelName | None = None) -> list[Subject]:
         model = load_model(reference.FOLDER / "models" / "distilled_57_32_16_1.json")
         rows = reference.rows_of(model, "measuring")[: speed.N_ROWS]
-        return [speed.engine_subject("distilled_57_32_16_1", Scorer(model, threads=1), rows)]
+        scorer = Scorer(model, threads=1, kernel=kernel)
+        return [speed.engine_subject("distilled_57_32_16_1", scorer, rows)]
 
-    monkeypatch.setattr(speed, "subjects", only_engine)
+    monkeypatch.setattr(speed, "subjects", engine_alone)
     assert run(monkeypatch, "accept", "--why", "test") == 0
     assert run(monkeypatch, "check") == 0
     capsys.readouterr()
-    with monkeypatch.context() as patch:
-        patch.setattr("l1distill.emulation.Emulator", partial(Emulator, kernel="tiles32"))
-        assert run(patch, "check") == 1
+    monkeypatch.setattr(speed, "subjects", partial(engine_alone, "tiles32"))
+    assert run(monkeypatch, "check") == 1
     line = capsys.readouterr().out.splitlines()[1]
     assert line.split()[-1] == "fail"
     assert name in line
