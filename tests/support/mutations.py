@@ -294,13 +294,14 @@ def source_sha256(path: str) -> str:
 
 
 def read_results(files: Iterable[Path]) -> dict[tuple[str, str, str], Outcome]:
-    """Read outcomes; those of files that have changed since are left out, and said so."""
+    """Read outcomes, but for those of files that have changed since, and of what survived: tests may have changed."""
     outcomes = {}
     for file in files:
         for record in json.loads(file.read_text(encoding="utf-8")):
             outcome = Outcome(**record)
             if outcome.source == source_sha256(outcome.path):
-                outcomes[outcome.key] = outcome
+                if not outcome.survived:
+                    outcomes[outcome.key] = outcome
             else:
                 sys.stdout.write(f"{file}: {outcome.path} has changed since\n")
     return outcomes

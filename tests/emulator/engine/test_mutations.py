@@ -59,6 +59,16 @@ def test_results_are_merged_in_the_order_of_the_list(tmp_path: Path) -> None:
     assert "2 mutations: 2 noticed, 0 compute the same, 0 survived. 1 have not been run." in page
 
 
+def test_what_survived_runs_again(tmp_path: Path) -> None:
+    noticed, survivor = mutations.all_mutations()[:2]
+    ended = [
+        mutations.Outcome(*each.key, test, 1.0, mutations.source_sha256(each.path))
+        for each, test in ((noticed, "tests/test_x.py::test_y"), (survivor, None))
+    ]
+    mutations.write_results(tmp_path / "1.json", ended)
+    assert list(mutations.read_results([tmp_path / "1.json"])) == [noticed.key]
+
+
 def test_kernels_move_with_the_sources(tmp_path: Path) -> None:
     old, new = (mutations.Copy(tmp_path / name) for name in ("old", "new"))
     for copy in (old, new):
