@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import uproot
 
-from emulator.decoded import arrow_array
+from emulator.decoded import arrow_batch
 from emulator.errors import InputFileError, SettingsError
 from emulator.files import replace_file
 
@@ -122,12 +122,6 @@ def identity_columns(events: ak.Array) -> dict[str, NDArray[Any]]:
     }
 
 
-def _as_batch(columns: Columns) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays(
-        [arrow_array(each) for each in columns.values()], list(columns)
-    )
-
-
 class _Writer(Protocol):
     def add(self, columns: Columns) -> None: ...
 
@@ -140,7 +134,7 @@ class _ParquetWriter:
         self._writer: pq.ParquetWriter | None = None
 
     def add(self, columns: Columns) -> None:
-        batch = _as_batch(columns)
+        batch = arrow_batch(columns)
         if self._writer is None:
             repeated = [name for name in _REPEATED if name in columns]
             # Twice as fast as dictionaries for all, and half the size: numbers of events rise.
@@ -171,7 +165,7 @@ class _ArrowWriter:
         self._writer: pa.RecordBatchFileWriter | None = None
 
     def add(self, columns: Columns) -> None:
-        batch = _as_batch(columns)
+        batch = arrow_batch(columns)
         if self._writer is None:
             self._writer = pa.ipc.new_file(self._file, batch.schema)
         self._writer.write_batch(batch)

@@ -12,6 +12,7 @@ import pyarrow as pa
 from emulator.errors import InputFileError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -60,6 +61,19 @@ def arrow_array(values: NDArray[Any]) -> pa.Array:
     return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(stored)])
 
 
+def arrow_batch(columns: Mapping[str, NDArray[Any]]) -> pa.RecordBatch:
+    """Return columns of one length as an Arrow batch, see `arrow_array`.
+
+    Examples
+    --------
+    >>> arrow_batch({"score": np.array([3, 5])}).num_rows
+    2
+    """
+    return pa.RecordBatch.from_arrays(
+        [arrow_array(each) for each in columns.values()], list(columns)
+    )
+
+
 def _numpy_array(values: pa.Array) -> NDArray[Any]:
     """Return the view that ``values.to_numpy()`` would give after importing pandas."""
     return np.frombuffer(values.buffers()[1], values.type.to_pandas_dtype(), len(values))
@@ -67,9 +81,7 @@ def _numpy_array(values: pa.Array) -> NDArray[Any]:
 
 def write_part(path: Path, part: DecodedRows) -> None:
     """Write crossings as they are, nothing encoded."""
-    arrays = {_ROWS: part.rows} | part.scalars
-    columns = {name: arrow_array(values) for name, values in arrays.items()}
-    batch = pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
+    batch = arrow_batch({_ROWS: part.rows} | part.scalars)
     with path.open("wb") as file, pa.ipc.new_file(file, batch.schema) as writer:
         writer.write_batch(batch)
 

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from emulator.decoded import DecodedRows, arrow_array
-from emulator.decoded.parts import read_part, write_part
+from emulator.decoded import DecodedRows
+from emulator.decoded.parts import arrow_array, read_part, write_part
 from emulator.errors import InputFileError
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ import sys
 import numpy as np
 from pathlib import Path
 from emulator.decoded import DecodedRows
-from emulator.decoded.parts import read_part, write_part
+from emulator.decoded.parts import arrow_array, read_part, write_part
 from l1distill.score_table import write_columns
 path = Path(sys.argv[1])
 write_part(path / "a.arrow", DecodedRows(np.zeros((9, 3), np.int8), {"event": np.arange(9)}))
