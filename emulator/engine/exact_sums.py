@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from emulator.fixed import FixedFormat, Interval
 from emulator.graph.operations import Sum
-from emulator.graph.windows import BEYOND, patches, spread, weight_columns
+from emulator.graph.windows import BEYOND, patches, weight_columns
 
 if TYPE_CHECKING:
     from emulator.graph.operations import Tensor
@@ -53,25 +53,35 @@ def term_fraction(node: Adder, source: Tensor) -> int:
     return source.format.fraction + weight
 
 
-def exact_terms(node: Adder, inputs: Ranges, source: Tensor) -> list[list[Interval]]:
-    """Return the exact terms of each sum."""
+def _read_by_patches(node: Adder, inputs: Ranges, source: Tensor) -> list[list[Interval]]:
+    """Return what each position of a layer reads, in order of its weights."""
     zero = Interval(0, 0)
-    result = []
-    for patch in patches(node, source):
-        elements = [zero if place == BEYOND else inputs[place] for place in patch.places]
-        result += [
-            [x.times(weight) for x, weight in zip(elements, weights, strict=True)]
-            for weights in weight_columns(node, len(elements))
-        ]
-    return result
+    return [
+        [zero if place == BEYOND else inputs[place] for place in patch.places]
+        for patch in patches(node, source)
+    ]
+
+
+def term_range(node: Adder, inputs: Ranges, source: Tensor) -> Interval:
+    """Return the interval of all exact terms, and 0 where nothing is added yet."""
+    read = _read_by_patches(node, inputs, source)
+    # A product is largest and smallest at ends of both, and these ends are weights.
+    rows = zip(*weight_columns(node, len(read[0])), strict=True)
+    weights = [Interval(min(row), max(row)) for row in rows]
+    terms = (
+        x.product(ends) for elements in read for x, ends in zip(elements, weights, strict=True)
+    )
+    return Interval.hull([Interval(0, 0), *terms])
 
 
 def sum_range(node: Adder, inputs: Ranges, source: Tensor, at: int) -> Interval:
     """Return an interval that holds all sums, exact, at ``at`` fraction bits, start included."""
     starts = [start >> node.accumulator.fraction - at for start in start_values(node)]
     unit = 1 << at - term_fraction(node, source)
-    terms = exact_terms(node, inputs, source)
+    read = _read_by_patches(node, inputs, source)
+    columns = weight_columns(node, len(read[0]))
     return Interval.hull(
-        sum((part.times(unit) for part in row), Interval(start, start))
-        for row, start in zip(terms, spread(starts, len(terms)), strict=True)
+        part.times(unit).plus(start)
+        for elements in read
+        for part, start in zip(Interval.weighted_sums(elements, columns), starts, strict=True)
     )

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 from emulator.engine.exact_sums import (
     exact_sum_fraction,
-    exact_terms,
     kept_format,
     sum_range,
     term_fraction,
+    term_range,
 )
 from emulator.fixed import FixedFormat, Interval
 from emulator.graph.evaluation import normalized
@@ -134,9 +134,8 @@ def _(node: Adder, inputs: Sequence[Ranges], tensors: Sequence[Tensor]) -> Proof
     accumulator = node.accumulator
     at = exact_sum_fraction(node, fraction)
     if at is None:
-        terms = (part for row in exact_terms(node, inputs[0], tensors[0]) for part in row)
-        largest = Interval.hull([Interval(0, 0), *terms])
-        product = _element(Quantize("", (), accumulator), largest, fraction)
+        terms = term_range(node, inputs[0], tensors[0])
+        product = _element(Quantize("", (), accumulator), terms, fraction)
         full = Interval.of(accumulator)
         step = Interval.hull([full + full, full + full + Interval(0, -full.low), product.computed])
         last = _element(node, full, accumulator.fraction, step)

@@ -10,6 +10,8 @@ import numpy as np
 from emulator.fixed.rounding import drop_bits
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
     from numpy.typing import NDArray
 
     from emulator.fixed.format import FixedFormat
@@ -34,6 +36,18 @@ class Column:
         if self.raws.dtype == object:
             return constant
         return (constant + (1 << 63)) % (1 << 64) - (1 << 63)
+
+    @classmethod
+    def weighted_sums(
+        cls, parts: Sequence[Column], columns: Iterable[Sequence[int]]
+    ) -> Iterator[Column]:
+        """Yield, for each column of weights, the weighted sums of the parts (one at least)."""
+        for weights in columns:
+            total = cls(np.zeros_like(parts[0].raws))
+            for part, weight in zip(parts, weights, strict=True):
+                if weight:
+                    total += part if weight == 1 else part.times(weight)
+            yield total
 
     def __add__(self, other: Column) -> Column:
         return Column(self.raws + other.raws)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import mul
 from typing import TYPE_CHECKING
 
 from emulator.fixed.rounding import drop_bits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from emulator.fixed.format import FixedFormat
 
@@ -41,6 +42,35 @@ class Interval:
         """Return the smallest interval that holds all parts, of which there is at least one."""
         listed = list(parts)
         return cls(min(part.low for part in listed), max(part.high for part in listed))
+
+    @classmethod
+    def weighted_sums(
+        cls, parts: Sequence[Interval], columns: Iterable[Sequence[int]]
+    ) -> Iterator[Interval]:
+        """Yield, for each column of weights, the interval of the weighted sums of the parts' numbers.
+
+        Raises
+        ------
+        ValueError
+            If a column has not one weight for each part.
+
+        Examples
+        --------
+        >>> parts = Interval(-3, 5), Interval(1, 2)
+        >>> list(Interval.weighted_sums(parts, [(1, -4), (0, 0)]))
+        [Interval(low=-11, high=1), Interval(low=0, high=0)]
+        """
+        # Twice the middle of a sum is the weighted sum of twice the middles, its width that of the
+        # widths: exact, of any size, and without an interval for each term.
+        middles = [part.low + part.high for part in parts]
+        widths = [part.high - part.low for part in parts]
+        for weights in columns:
+            if len(weights) != len(parts):
+                msg = f"there are {len(weights)} weights for {len(parts)} numbers"
+                raise ValueError(msg)
+            middle = sum(map(mul, middles, weights))
+            width = sum(map(mul, widths, map(abs, weights)))
+            yield cls(middle - width >> 1, middle + width >> 1)
 
     def __add__(self, other: Interval) -> Interval:
         return Interval(self.low + other.low, self.high + other.high)

@@ -38,7 +38,7 @@ from emulator.graph.operations import (
 from emulator.graph.windows import BEYOND, patches, pool_windows, spread, weight_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Self
 
     from emulator.graph.windows import Adder
@@ -47,6 +47,10 @@ if TYPE_CHECKING:
 class Number(Protocol):
     """What is asked of a number; all of it is exact."""
 
+    @classmethod
+    def weighted_sums(  # noqa: D102
+        cls, parts: Sequence[Self], columns: Iterable[Sequence[int]], /
+    ) -> Iterator[Self]: ...
     def __add__(self, other: Self, /) -> Self: ...
     def plus(self, constant: int) -> Self: ...  # noqa: D102
     def times(self, factor: int) -> Self: ...  # noqa: D102
@@ -124,25 +128,32 @@ def _(
     return result
 
 
-def accumulate(
-    terms: Sequence[N],
+def _accumulated(
+    elements: Sequence[N],
+    columns: Iterable[Sequence[int]],
+    starts: Sequence[N],
     fraction: int,
-    start: N,
     accumulator: FixedFormat,
     arithmetic: Arithmetic[N],
-) -> N:
-    """Return a sum of terms, each cast to the accumulator, added step by step."""
-    total = start
+) -> Iterator[N]:
+    """Yield, for each column of weights, what stands in the accumulator after all products."""
     if accumulator.overflow == "WRAP" and accumulator.fraction >= fraction:
         # Wrapping commutes with adding, and nothing is rounded: one sum, one wrap.
         unit = 1 << accumulator.fraction - fraction
-        for term in terms:
-            total += term.times(unit) if unit > 1 else term
-        return arithmetic.cast(total, accumulator.fraction, accumulator, "accumulator")
-    for term in terms:
-        product = arithmetic.cast(term, fraction, accumulator, "product")
-        total = arithmetic.cast(total + product, accumulator.fraction, accumulator, "accumulator")
-    return total
+        sums = type(elements[0]).weighted_sums(elements, columns)
+        for start, part in zip(starts, sums, strict=True):
+            total = start + (part.times(unit) if unit > 1 else part)
+            yield arithmetic.cast(total, accumulator.fraction, accumulator, "accumulator")
+        return
+    for start, weights in zip(starts, columns, strict=True):
+        total = start
+        for x, weight in zip(elements, weights, strict=True):
+            if weight:  # what has none adds 0, which no cast and no step changes
+                term = x if weight == 1 else x.times(weight)
+                product = arithmetic.cast(term, fraction, accumulator, "product")
+                exact = total + product
+                total = arithmetic.cast(exact, accumulator.fraction, accumulator, "accumulator")
+        yield total
 
 
 @evaluate_numbers.register(Dense)
@@ -165,18 +176,15 @@ def _(
             )
             for bias in node.bias
         ]
+    found = patches(node, tensors[0])
+    columns = weight_columns(node, len(found[0].places))
     result = []
-    for patch in patches(node, tensors[0]):
-        # What lies beyond the edge, or has no weight, adds 0, which no cast and no step changes.
+    for patch in found:
         elements = [zero if at == BEYOND else inputs[0][at] for at in patch.places]
-        for start, weights in zip(starts, weight_columns(node, len(elements)), strict=True):
-            terms = [
-                x if weight == 1 else x.times(weight)
-                for x, weight, at in zip(elements, weights, patch.places, strict=True)
-                if weight and at != BEYOND
-            ]
-            total = accumulate(terms, fraction, start, accumulator, arithmetic)
-            result.append(arithmetic.cast(total, accumulator.fraction, node.format, "result"))
+        result += [
+            arithmetic.cast(total, accumulator.fraction, node.format, "result")
+            for total in _accumulated(elements, columns, starts, fraction, accumulator, arithmetic)
+        ]
     return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from emulator.fixed import FixedFormat, Interval
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     Ranges = tuple[Interval, ...]
 
 
+@lru_cache(maxsize=2)  # several parts of an engine ask, for a network and what follows its chain
 def node_ranges(graph: Graph) -> Mapping[str, Ranges]:
     """Return an interval of raws for each element of each node; nothing can ever lie outside.
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from operator import mul
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pytest
 
@@ -9,6 +12,9 @@ from emulator.engine.reference import cast_exact
 from emulator.fixed import FixedFormat, Interval
 from emulator.fixed.column import Column
 from emulator.fixed.format import OVERFLOWS, ROUNDINGS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 RAWS = list(range(-40, 41))
 COLUMNS = [Column(np.array(RAWS)), Column(np.array(RAWS, dtype=object))]
@@ -71,3 +77,12 @@ def test_more_bits_may_be_dropped_than_there_are(rounding: str) -> None:
         target = FixedFormat.parse(f"fixed<8,8,{rounding},SAT>")
         found = Column(np.array(raws)).rounded(fraction, target).overflowed(target).raws.tolist()
         assert found == [cast_exact(raw, fraction, target) for raw in raws]
+
+
+@pytest.mark.parametrize("dtype", [np.int64, object])
+def test_weighted_sums_are_sums_of_products(dtype: type) -> None:
+    rows: NDArray[Any] = np.array([[3, -5, 7], [0, 2, -1 << 40]], dtype=dtype)
+    columns = [(1, 0, -2), (0, 0, 0), (-4, 1, 1 << 20)]
+    found = Column.weighted_sums([Column(column) for column in rows.T], columns)
+    expected = [[sum(map(mul, row, weights)) for row in rows.tolist()] for weights in columns]
+    assert [column.raws.tolist() for column in found] == expected

@@ -41,3 +41,24 @@ def test_holds_what_becomes_of_pairs(y: Interval) -> None:
         assert x.product(y) == hull_of([a * b for a, b in pairs])
         assert x + y == hull_of([a + b for a, b in pairs])
         assert x.maximum(y) == hull_of([max(pair) for pair in pairs])
+
+
+def test_weighted_sums_hold_the_sums_of_all_numbers_and_no_more() -> None:
+    for parts in product(SMALL[::9], SMALL[::13]):
+        columns = list(product((-3, 0, 1, 2), repeat=2))
+        sums = Interval.weighted_sums(parts, columns)
+        for (a, b), found in zip(columns, sums, strict=True):
+            pairs = product(*map(numbers, parts))
+            assert found == hull_of([a * x + b * y for x, y in pairs])
+
+
+def test_weighted_sums_are_exact_beyond_64_bits() -> None:
+    parts = [Interval(-(1 << 90) - 1, 1 << 70), Interval(3, 1 << 80)]
+    (found,) = Interval.weighted_sums(parts, [(1 << 20, -(1 << 65))])
+    assert found == parts[0].times(1 << 20) + parts[1].times(-(1 << 65))
+
+
+@pytest.mark.parametrize("weights", [(1,), (1, 2, 3)])
+def test_weighted_sums_need_a_weight_for_each_number(weights: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=f"there are {len(weights)} weights for 2 numbers"):
+        list(Interval.weighted_sums(SMALL[:2], [weights]))
