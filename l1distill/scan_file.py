@@ -14,6 +14,7 @@ from pydantic import (
     ValidationError,
 )
 
+from emulator.decoded import Store
 from emulator.errors import InputFileError, L1Error, SettingsError
 from emulator.model import load_model
 from emulator.objects.file_access import is_remote
@@ -150,7 +151,7 @@ def _plan(scan: ScanFile, folder: Path) -> ScanPlan:
         chunk_events=scan.chunk_events,
         retries=Retries(scan.retries.tries, scan.retries.wait_seconds),
         duplicates=scan.duplicates,
-        cache="" if scan.cache is None else str((folder / scan.cache).resolve()),
+        cache="" if scan.cache is None else str(Store((folder / scan.cache).resolve()).folder),
     )
     if both := set(counting.models) & set(counting.objects):
         msg = f"objects: {min(both)!r} is the name of a model, take another one"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from filelock import FileLock, Timeout
 
 from emulator._cache import sources_sha256
+from emulator.errors import SettingsError
 from emulator.objects.file_access import is_remote
 
 if TYPE_CHECKING:
@@ -74,10 +75,22 @@ class Store:
     limit_bytes
         When there is more than this after a file was added, those leave that were not used for longest
         (and not within the last hours, since others may read them).
+
+    Raises
+    ------
+    SettingsError
+        If ``folder`` is, or would be in, something that is no folder.
     """
 
     folder: Path
     limit_bytes: int = DEFAULT_LIMIT_BYTES
+
+    def __post_init__(self) -> None:
+        there = next(place for place in (self.folder, *self.folder.parents) if place.exists())
+        if not there.is_dir():
+            which = "it" if there == self.folder else there
+            msg = f"the cache {self.folder} must be a folder, and {which} is a file"
+            raise SettingsError(msg)
 
     def entry(self, key: str, fill: Callable[[Path], None]) -> Path:
         """Return the folder of a key, filled if it is not there.

@@ -231,10 +231,7 @@ def emulate(
     if no_cache and cache is not None:
         msg = "--cache and --no-cache exclude each other"
         raise SettingsError(msg)
-    if cache is not None and cache.exists() and not cache.is_dir():
-        msg = f"--cache names a folder, and {cache} is a file"
-        raise SettingsError(msg)
-
+    store = None if no_cache else Store(cache or user_cache_folder() / "decoded")
     caveats = file_caveats(files, source=source.value)
     result = emulate_files(
         load_model(model),
@@ -243,7 +240,7 @@ def emulate(
         source=source.value,
         crossings=parse_integers(crossings, "--crossings"),
         threads=jobs,
-        store=None if no_cache else Store(cache or user_cache_folder() / "decoded"),
+        store=store,
         trace=trace or (),
         kernel=kernel,
     )

@@ -14,6 +14,7 @@ import pytest
 import uproot
 
 from emulator.decoded import Store, can_be_kept, key_of
+from emulator.errors import SettingsError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +32,21 @@ class Filling:
         self.calls += 1
         (folder / "part").mkdir()
         (folder / "part" / "a").write_bytes(self.content)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("file", r"the cache \S*/file must be a folder, and it is a file"),
+        ("file/a/b", r"the cache \S*/file/a/b must be a folder, and \S*/file is a file"),
+    ],
+)
+def test_a_store_is_a_folder(tmp_path: Path, name: str, sentence: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match=sentence):
+        Store(tmp_path / name)
+    for place in (tmp_path, tmp_path / "new" / "one"):
+        assert Store(place).folder == place, "what is not there yet is made when it is needed"
 
 
 def test_an_entry_is_filled_once(tmp_path: Path) -> None:

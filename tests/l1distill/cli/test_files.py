@@ -118,7 +118,11 @@ def test_emulate_writes_both_formats(
         (("-o", "s.parquet", "--crossings", "7"), "crossing 7 is in no entry; offered: 0"),
         (
             ("-o", "s.root", "--cache", "small.json"),
-            "--cache names a folder, and small.json is a file",
+            "the cache small.json must be a folder, and it is a file",
+        ),
+        (
+            ("-o", "s.root", "--cache", "small.json/decoded"),
+            "the cache small.json/decoded must be a folder, and small.json is a file",
         ),
         (("-o", "s.root", "--source", "emulated"), "emulated"),
     ],

@@ -229,6 +229,8 @@ CONDITION = {"scenario": "run3", "setting": ["a.root"], "measuring": ["b.root"]}
         ({"unreadable": "ignore"}, "unreadable: input should be 'fail' or 'skip'"),
         ({"bootstrap": {"replica": 3}}, "bootstrap.replica: is no key that is known here"),
         ({"retries": {"tries": 0}}, "retries.tries: input should be greater than or equal to 1"),
+        ({"cache": "scan.yaml/decoded"}, "scan.yaml is a file"),
+        ({"cache": "small.json"}, "small.json must be a folder, and it is a file"),
         ({"conditions": {}}, "conditions: dictionary should have at least 1 item"),
         (
             {"conditions": {"pu60": {**CONDITION, "signal": {}}}},
