@@ -6,8 +6,8 @@ from emulator.engine.emulator import Emulator
 from emulator.engine.examples import check_example
 from emulator.engine.planner import NodePlan, Plan
 from emulator.engine.reference import evaluate, evaluate_rows
-from emulator.engine.selection import KERNELS, KernelName
 from emulator.engine.selection import plan_network as plan
+from emulator.kernel_names import KERNELS, KernelName
 
 __all__ = [
     "KERNELS",

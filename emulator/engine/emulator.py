@@ -21,7 +21,7 @@ from emulator.engine.jagged import JaggedRows, RowOrder, copied_order, reordered
 from emulator.engine.kernels import TILE
 from emulator.engine.program import assemble
 from emulator.engine.reference import evaluate_rows
-from emulator.engine.selection import KernelName, select
+from emulator.engine.selection import select
 from emulator.errors import RangeError
 from emulator.features import columns_of_layout, rows_of_columns
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from emulator.engine.planner import Plan
     from emulator.features import FeatureLayout
     from emulator.graph.graph import Graph
+    from emulator.kernel_names import KernelName
     from emulator.objects import Columns
 
 #: Below this number of events per thread, waking another thread costs more than it saves.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, cast, get_args
+from typing import TYPE_CHECKING, Literal, cast
 
 from emulator.engine.lanes.chain import NoChain, find_chain
 from emulator.engine.planner import Plan, plan
@@ -11,15 +11,12 @@ from emulator.engine.widths import signed_bits
 from emulator.errors import KernelError
 from emulator.fixed import Interval
 from emulator.graph import Graph, Input
+from emulator.kernel_names import KERNELS
 
 if TYPE_CHECKING:
     from emulator.engine.lanes.chain import Chain, LaneKernel
     from emulator.engine.planner import NodePlan
-
-#: What can be asked for. ``dot8``, ``dot16``, ``dot32``: dense layers multiply four, two or one integers in
-#: a 32-bit lane; ``tiles32``, ``tiles64``: the general kernels; ``python``: the reference.
-KernelName = Literal["dot8", "dot16", "dot32", "tiles32", "tiles64", "python"]
-KERNELS: tuple[KernelName, ...] = get_args(KernelName)
+    from emulator.kernel_names import KernelName
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,12 @@ import json
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from emulator.errors import SettingsError
+from emulator.kernel_names import KernelName
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -47,7 +48,7 @@ Jobs = Annotated[
     typer.Option("--jobs", "-j", min=1, help="Processes and threads.", show_default="processors"),
 ]
 Kernel = Annotated[
-    Literal["dot8", "dot16", "dot32", "tiles32", "tiles64", "python"] | None,
+    KernelName | None,
     typer.Option(
         help="Kernel of the engine instead of the fastest that is proved exact; results are the same.",
         show_default=False,
