@@ -2,7 +2,7 @@
 
 numba's own file cache does not notice when a function that a kernel *calls* changes in another
 module, and runs the old code silently. A new folder for every state of the sources is the cure. It
-must be set before the first decorator runs, so ``emulator/__init__`` calls this first.
+must be set before the first decorator runs, so `emulator.jit`, which has them all, calls this first.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-
-import numba
 
 from emulator.files import user_cache_folder
 
@@ -37,6 +35,8 @@ def use_cache_of_these_sources() -> None:
 
     ``NUMBA_CACHE_DIR`` in the environment wins.
     """
+    import numba  # takes a third of a second, and the sources' hash is asked for without it
+
     if os.environ.get("NUMBA_CACHE_DIR"):
         return
     folder = user_cache_folder() / "numba" / sources_sha256()[:16]

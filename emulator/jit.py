@@ -18,10 +18,14 @@ from llvmlite import binding
 from numba.core import entrypoints, types
 from numba.extending import intrinsic as numba_intrinsic
 
+from emulator._cache import use_cache_of_these_sources
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 F = TypeVar("F", bound="Callable[..., Any]")
+
+use_cache_of_these_sources()
 
 
 def kernel(function: F) -> F:

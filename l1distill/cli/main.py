@@ -13,7 +13,6 @@ from typing import Annotated
 import typer
 
 from emulator.errors import L1Error
-from emulator.jit import without_extensions
 from l1distill.cli import (
     benching,
     checking,
@@ -102,11 +101,15 @@ def _options(
 
 def run(arguments: list[str] | None = None) -> None:
     """Run the program and leave with its exit code."""
-    without_extensions()
-    if arguments is None:
-        # What was imported stays: to look for garbage in it takes a fifth of a second while kernels are loaded.
-        gc.freeze()
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if words and not {"-h", "--help"} & set(words):
+        # All commands compile, or load what was compiled, but no help does.
+        from emulator.jit import without_extensions
+
+        without_extensions()
+        if arguments is None:
+            # What was imported stays: to look for garbage in it takes a fifth of a second while kernels are loaded.
+            gc.freeze()
     debug = "--debug" in words or bool(os.environ.get("L1DISTILL_DEBUG"))
     words = [word for word in words if word != "--debug"]
     sys.exit(_run(words, debug=debug))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -45,6 +47,24 @@ def test_help_names_every_command(program: Program) -> None:
         assert command[0] in top
     assert "--debug" in top
     assert "generate" in program("samples", "--help").out
+
+
+@pytest.mark.parametrize("words", [["--help"], ["emulate", "-h"], ["train", "orders", "--help"]])
+def test_help_waits_for_no_large_library(words: list[str]) -> None:
+    program = f"""
+import sys
+from l1distill.cli.main import run
+try:
+    run({words})
+finally:
+    large = {{"numba", "torch", "awkward", "uproot", "pyarrow", "pandas", "scipy", "sklearn"}}
+    print(*large & set(sys.modules), file=sys.stderr)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], text=True, capture_output=True, check=True
+    )
+    assert "Usage" in ended.stdout
+    assert ended.stderr.split() == []
 
 
 @pytest.mark.parametrize("words", [(), ("samples",), ("model",)])
