@@ -8,12 +8,13 @@ same for the decisions of a menu under prescales, `GroupedCounts` for turn-on cu
 from __future__ import annotations
 
 from emulator.rates.blocks import EventRange, multiplicities
-from emulator.rates.counts import ScoreCounts, merge_all, require_other_pools
+from emulator.rates.counts import ScoreCounts, merge_all
 from emulator.rates.crossings import Crossings, Passing
 from emulator.rates.curves import efficiency_curve, rate_curve
 from emulator.rates.efficiency import Efficiency, efficiency_at
 from emulator.rates.errors import CountsError
 from emulator.rates.groups import GroupedCounts, bin_of
+from emulator.rates.independence import require_other_pools
 from emulator.rates.intervals import ONE_SIGMA, clopper_pearson, garwood
 from emulator.rates.menu_counts import ANY_SEED, MenuCounts, SeedRate
 from emulator.rates.paired import ModelScores, PairedComparison, compare_paired

@@ -222,7 +222,7 @@ class ScoreCounts:
             has_pools=crossings.has_pools,
             ranges=crossings.ranges,
             # All crossings stand in rows: summing these spares drawing every block's replicas again.
-            total=_summed(*counts),
+            total=Passing.of_rows(*counts),
         )
 
     @classmethod
@@ -415,7 +415,7 @@ class ScoreCounts:
         )
 
     def _sums(self, row: int) -> Passing:
-        return _summed(
+        return Passing.of_rows(
             self.entries[row:], self.weights[row:], self.squares[row:], self.replicas[row:]
         )
 
@@ -449,60 +449,12 @@ def merge_all(parts: Any) -> ScoreCounts:
     return result
 
 
-def _summed(
-    entries: NDArray[np.int64],
-    weights: NDArray[np.int64],
-    squares: NDArray[np.uint64],
-    replicas: NDArray[np.int64],
-) -> Passing:
-    """Sum rows, which hold no more than an int64 takes."""
-    return Passing(
-        entries=int(entries.sum()),
-        weight=int(weights.sum()),
-        weight_squared=(exact_sum(squares[:, 0]) << 64) + exact_sum(squares[:, 1]),
-        replicas=replicas.sum(axis=0, dtype=np.int64),
-    )
-
-
 def require_one_bootstrap(*counts: ScoreCounts) -> None:
     """Refuse counts whose replicas do not belong together."""
     found = sorted({(one.n_replicas, one.seed) for one in counts})
     if len(found) > 1:
         text = " and ".join(f"{replicas} replicas of seed {seed}" for replicas, seed in found)
         msg = f"counts of different bootstraps do not go together: {text}"
-        raise CountsError(msg)
-
-
-def require_other_pools(n_shared: int, *, where: str = "") -> None:
-    """Refuse crossings that set thresholds and that measure rates if they share pool events.
-
-    A rate on crossings that share pool events with those that set the threshold is no measurement of it,
-    and the replicas of both would draw the same blocks.
-
-    Parameters
-    ----------
-    n_shared
-        How many pool events both have.
-    where
-        Which crossings, for the message.
-    """
-    if n_shared:
-        place = f"{where}: " if where else ""
-        msg = (
-            f"{place}crossings that set thresholds and that measure rates share {n_shared} pool events, "
-            "so they are not independent; give samples of other pools, or cut all of them in halves that "
-            "share none (`l1distill rates` without --measure does)"
-        )
-        raise CountsError(msg)
-
-
-def require_apart(first: ScoreCounts, second: ScoreCounts, names: str) -> None:
-    """Refuse two counts that hold the same events; pool ids are not kept and cannot be compared."""
-    if shared := overlap(first.ranges, second.ranges):
-        msg = (
-            f"{names} must be disjoint, but both hold events {shared}; "
-            "if they are different samples, give each its own stream"
-        )
         raise CountsError(msg)
 
 

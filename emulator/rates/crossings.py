@@ -22,7 +22,7 @@ from emulator.rates.blocks import (
 )
 from emulator.rates.checks import checked_blocks, checked_weights, require_replicas_fit
 from emulator.rates.errors import CountsError
-from emulator.rates.exact import added
+from emulator.rates.exact import added, exact_sum
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -54,6 +54,22 @@ class Passing:
     def nothing(cls, replicas: int) -> Self:
         """Return the sums over no crossing."""
         return cls(0, 0, 0, np.zeros(replicas, dtype=np.int64))
+
+    @classmethod
+    def of_rows(
+        cls,
+        entries: NDArray[np.int64],
+        weights: NDArray[np.int64],
+        squares: NDArray[np.uint64],
+        replicas: NDArray[np.int64],
+    ) -> Self:
+        """Sum rows, axis (row) first, which hold no more than an int64 takes; squares are two words."""
+        return cls(
+            entries=int(entries.sum()),
+            weight=int(weights.sum()),
+            weight_squared=(exact_sum(squares[:, 0]) << 64) + exact_sum(squares[:, 1]),
+            replicas=replicas.sum(axis=0, dtype=np.int64),
+        )
 
     @property
     def is_unweighted(self) -> bool:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emulator.rates.counts import require_apart, require_one_bootstrap
+from emulator.rates.counts import require_one_bootstrap
 from emulator.rates.errors import CountsError
+from emulator.rates.independence import require_apart
 from emulator.rates.intervals import clopper_pearson, percentile_interval, spread
 from emulator.rates.working_points import (
     counts_whole,

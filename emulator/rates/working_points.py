@@ -11,9 +11,10 @@ import numpy as np
 
 from emulator.errors import SettingsError
 from emulator.rates import kernels
-from emulator.rates.counts import require_apart, require_one_bootstrap
+from emulator.rates.counts import require_one_bootstrap
 from emulator.rates.errors import CountsError
 from emulator.rates.exact import MAX_INT64_SUM
+from emulator.rates.independence import require_apart
 from emulator.rates.intervals import garwood, spread
 from emulator.rates.tails import LOWEST_FLOOR
 from emulator.results import Record
