@@ -23,7 +23,8 @@ from emulator.objects.nano import FIELDS as NANO_FIELDS
 from emulator.objects.parquet_layout import COLUMNS as PARQUET_COLUMNS
 from emulator.objects.sum_types import SUM_PARTS
 from emulator.objects.tree_decisions import SEED_PREFIXES
-from emulator.objects.ugt_words import BIT_FIELDS, filled_fields
+from emulator.objects.ugt_events import filled_fields
+from emulator.objects.ugt_words import BIT_FIELDS
 from emulator.results import Record
 
 if TYPE_CHECKING:

@@ -13,18 +13,9 @@ from emulator.errors import InputFileError
 from emulator.files import replace_file
 from emulator.objects.crossing_reader import CrossingReader, Part, require_unpacked
 from emulator.objects.sha256_files import renew_sha256, verify_sha256, write_sha256
-from emulator.objects.ugt_words import (
-    ALGORITHMS,
-    LINE_BYTES,
-    ORBIT_CROSSINGS,
-    UgtWords,
-    decode_objects,
-    decode_scalars,
-    encode_events,
-    format_lines,
-    oddities,
-    parse_lines,
-)
+from emulator.objects.ugt_events import decode_objects, decode_scalars, encode_events
+from emulator.objects.ugt_lines import LINE_BYTES, format_lines, parse_lines
+from emulator.objects.ugt_words import ALGORITHMS, ORBIT_CROSSINGS, UgtWords, oddities
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -19,7 +19,8 @@ from emulator.model import save_model
 from emulator.objects import SeedBits, read_events
 from emulator.objects.random_events import random_events
 from emulator.objects.ugt import write_words
-from emulator.objects.ugt_words import ORBIT_CROSSINGS, encode_events
+from emulator.objects.ugt_events import encode_events
+from emulator.objects.ugt_words import ORBIT_CROSSINGS
 from emulator.results import Record
 from firmware.building import check_replaceable, complete_folder
 from firmware.errors import CompileError, MissingToolError, UnsupportedNodeError

@@ -23,7 +23,9 @@ from emulator.objects import (
     write_words,
 )
 from emulator.objects.ugt import read_words
-from emulator.objects.ugt_words import empty_words, encode_events, format_lines
+from emulator.objects.ugt_events import encode_events
+from emulator.objects.ugt_lines import format_lines
+from emulator.objects.ugt_words import empty_words
 from l1distill.caveats import file_caveats
 from l1distill.convert import convert_files
 

@@ -17,7 +17,7 @@ from emulator.objects import (
     write_words,
 )
 from emulator.objects.random_events import random_events
-from emulator.objects.ugt_words import encode_events
+from emulator.objects.ugt_events import encode_events
 
 if TYPE_CHECKING:
     from pathlib import Path

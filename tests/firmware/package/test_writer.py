@@ -19,7 +19,7 @@ from emulator.features import feature_rows
 from emulator.menu import load_menu
 from emulator.model import Model, NamedThreshold, import_network_form, load_model
 from emulator.objects import read_events, read_events_and_bits
-from emulator.objects.ugt_words import encode_events
+from emulator.objects.ugt_events import encode_events
 from firmware.errors import CompileError
 from firmware.package import Package, PackageEvents, verify_package, write_package
 
