@@ -175,7 +175,7 @@ class Search:
         save_model(model, self.models / f"{name}.json")
 
     def quantize_found(
-        self, found: Found, quantization: Quantization
+        self, found: Found, quantization: Quantization, stages: Stages | None = None
     ) -> tuple[QuantStudent, tuple[History, ...]]:
         """Quantize the float student of a finished trial, as the second half of a ``float`` search.
 
@@ -185,6 +185,8 @@ class Search:
             The trial; its parameters are read from the folder of models.
         quantization
             How; its widths must fit the student's depth.
+        stages
+            Checkpoints and progress.
         """
         assert self.models is not None, "a search that keeps no students has none to quantize"  # noqa: S101
         recipe = self.settings.space.suggest(
@@ -194,7 +196,7 @@ class Search:
         floating = new_student(self.lesson.common, recipe)
         stored = load_checkpoint(self.models / f"trial_{found.number:04d}.pt")
         floating.load_state_dict(stored["network"])
-        return quantize_student(floating, self.lesson, recipe, Stages())
+        return quantize_student(floating, self.lesson, recipe, stages or Stages())
 
     def _rounded(self, recipe: StudentRecipe, floating: FloatStudent) -> QuantStudent:
         spec = floating.spec

@@ -241,6 +241,7 @@ def orders(
         typer.Option(min=0, help="Stop after so many units; the same command goes on later."),
     ] = None,
     jobs: Jobs = PROCESSORS,
+    tensorboard: TensorBoard = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare quantization before and after the search, co-training, and controls, at equal budget.
@@ -259,7 +260,13 @@ def orders(
 
     settings, study = load_orders(orders_file)
     units, n_units = run_orders(
-        settings, study, output, jobs=jobs, max_units=max_units, reporter=Reporter()
+        settings,
+        study,
+        output,
+        jobs=jobs,
+        max_units=max_units,
+        tensorboard=tensorboard,
+        reporter=Reporter(),
     )
     page, _, record, *_ = write_orders_report(settings, study, units, n_units, output)
     if as_json:

@@ -14,7 +14,7 @@ from distill.controls import (
 )
 from distill.cotraining import CoTraining, cotrain
 from distill.export import export_graph
-from distill.recipe import Quantization, Stages, train_student
+from distill.recipe import Quantization, train_student
 from distill.search.found import results, spent_passes
 from distill.search.storage import open_search
 from distill.search.trials import Search
@@ -72,7 +72,7 @@ def _reference(bench: Bench, seed: int) -> Outcome:
     """57-32-16-1 at uniform 8 bits, trained as the study says."""
     _, lesson, judge = bench.taught(seed)
     recipe = bench.recipe(seed).student
-    trained = train_student(lesson, recipe, Stages())
+    trained = train_student(lesson, recipe, bench.stages())
     passes = sum(len(one.epochs) for one in trained.histories) * len(lesson.rows)
     agreement = judge.agreement(trained.student)
     return Outcome([Candidate("reference", export_graph(trained.student), agreement)], passes)
@@ -83,7 +83,7 @@ def _named(bench: Bench, name: str, seed: int) -> Outcome:
     chosen = bench.orders.students[name].student
     _, _, judge = bench.taught(seed)
     lesson = bench.lesson_for(chosen, seed)
-    trained = train_student(lesson, chosen.recipe(bench.layout, seed), Stages())
+    trained = train_student(lesson, chosen.recipe(bench.layout, seed), bench.stages())
     passes = sum(len(one.epochs) for one in trained.histories) * len(lesson.rows)
     shape = "-".join(str(one) for one in trained.student.sizes)
     found = Candidate(shape, export_graph(trained.student), judge.agreement(trained.student))
@@ -105,7 +105,7 @@ def _together(bench: Bench, mode: str, seed: int) -> Outcome:
     )
     if mode == "offline":
         _, lesson, judge = bench.taught(seed)
-        trained = train_student(lesson, student, Stages())
+        trained = train_student(lesson, student, bench.stages())
         passes = sum(len(one.epochs) for one in trained.histories) * len(lesson.rows)
         found = Candidate(mode, export_graph(trained.student), judge.agreement(trained.student))
         return Outcome([found], passes)
@@ -114,6 +114,7 @@ def _together(bench: Bench, mode: str, seed: int) -> Outcome:
         replace(recipe, student=student),
         CoTraining(cast("CoMode", mode), settings.head_start, student_epochs=1),
         for_student=seen,
+        stages=bench.stages(),
     )
     # The first history is the teacher's.
     passes = sum(len(one.epochs) for one in pair.histories[1:]) * len(seen.training)
@@ -135,7 +136,7 @@ def _order(bench: Bench, order: Order, seed: int) -> Outcome:
         budget -= calibration * len(orders.weight_bits)
     url = f"sqlite:///{(bench.folder(seed) / f'{order}.db').resolve()}"
     study = open_search(url, order, search.settings, f"{orders.name} {seed} {orders.passes}")
-    search.run(study, orders.search.max_trials, max_passes=budget)
+    search.run(study, orders.search.max_trials, tell=bench.tell_trial, max_passes=budget)
     spent, found = spent_passes(study), results(study)
     if order == "aware":
         return Outcome([_trained(bench, search, one) for one in found], spent)
@@ -206,7 +207,9 @@ def _tuned(
             search.base, quantized_training=_whole(epochs, search.base.seed, learning_rate=1e-3)
         )
         student, histories = search.quantize_found(
-            one, Quantization("aware", bits=_widths(bench, one, bits))
+            one,
+            Quantization("aware", bits=_widths(bench, one, bits)),
+            bench.stages(f"luts_{share:g}/"),
         )
         spent += sum(len(each.epochs) for each in histories) * len(search.lesson.rows)
         agreement = search.judge.agreement(student)
@@ -237,6 +240,7 @@ def _control(bench: Bench, kind: ControlKind, seed: int) -> Outcome:
             spec,
             _whole(share - quantized, seed),
             _whole(quantized, seed, learning_rate=1e-3),
+            bench.stages(f"luts_{limit:g}/"),
         )
         spent += sum(len(one.epochs) for one in histories) * len(common.training)
         shape = "-".join(str(width) for width in spec.widths)

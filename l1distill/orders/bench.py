@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -27,10 +28,11 @@ from l1distill.study.roles import SETTING, TRAINING
 from l1distill.study.stages import training
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
+    from optuna.trial import FrozenTrial
 
     from distill.recipe import Recipe
     from distill.sampling import Drawn
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from l1distill.orders.settings import Orders
     from l1distill.study.context import Context
     from l1distill.study.settings.student import Student
+    from l1distill.study.tensorboard import LossLog
 
     Rows = NDArray[np.int16]
     ScoresOf = Callable[[Rows], NDArray[np.int64]]
@@ -94,9 +97,33 @@ class Bench:
         self.context = context
         self.layout = load_layout(context.study.layout)
         self.bootstrap = Bootstrap(orders.replicas, context.study.seed)
+        self._log: LossLog | None = None
         self._lessons: dict[int, tuple[Autoencoder, Lesson, Judge]] = {}
         #: How the teacher of each seed so far was trained.
         self.histories: dict[int, History] = {}
+
+    @contextmanager
+    def logged(self, seed: int, arm: str) -> Iterator[None]:
+        """Write the learning curves of an arm for TensorBoard while it runs, if that is asked for."""
+        self._log = training.loss_log(self.context, f"seed_{seed}/{arm.replace(' ', '_')}")
+        try:
+            yield
+        finally:
+            if self._log is not None:
+                self._log.close()
+            self._log = None
+
+    @property
+    def tell_trial(self) -> Callable[[FrozenTrial], None] | None:
+        """What writes the trials of a search for TensorBoard, if that is asked for."""
+        return None if self._log is None else self._log.trial
+
+    def stages(self, part: str = "") -> Stages:
+        """Return stages that leave no checkpoint; those of a ``part`` of an arm have curves of their own."""
+        log = self._log
+        if log is None:
+            return Stages()
+        return Stages(progress=lambda stage, epoch: log(f"{part}{stage}", epoch))
 
     @cached_property
     def drawn(self) -> tuple[Drawn, Drawn]:
@@ -138,7 +165,8 @@ class Bench:
             common, seen = self.drawn
             folder = self.folder(seed)
             folder.mkdir(parents=True, exist_ok=True)
-            teacher, history = train_teacher(common, self.recipe(seed), Stages(folder, resume=True))
+            stages = Stages(folder, resume=True, progress=self._log)
+            teacher, history = train_teacher(common, self.recipe(seed), stages)
             self.histories[seed] = history
             lesson = Lesson.by(teacher, common, seen)[1]
             judge = Judge(

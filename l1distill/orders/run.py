@@ -59,6 +59,7 @@ def run_orders(
     *,
     jobs: int = 1,
     max_units: int | None = None,
+    tensorboard: bool = False,
     reporter: Reporter | None = None,
 ) -> tuple[list[Plain], int]:
     """Run all units of a comparison that are not there yet.
@@ -73,6 +74,8 @@ def run_orders(
         Processes that make samples.
     max_units
         Stop after so many; the same command goes on later.
+    tensorboard
+        Write the learning curves of each arm, and the trials of its search, to the run folder too.
     reporter
         Where progress is shown.
 
@@ -80,7 +83,9 @@ def run_orders(
     -------
     What was found by all units that are there, and how many there shall be.
     """
-    context = run_until(study, folder, "samples", jobs=jobs, reporter=reporter)
+    context = run_until(
+        study, folder, "samples", jobs=jobs, reporter=reporter, tensorboard=tensorboard
+    )
     key = _key(orders, context)
     units = units_of(orders, folder)
     bench = Bench(orders, context)
@@ -89,7 +94,8 @@ def run_orders(
         for number, unit in enumerate(units, 1):
             found = unit.load(key)
             if found is None and (max_units is None or made < max_units):
-                found = _run(bench, unit, key)
+                with bench.logged(unit.seed, unit.arm):
+                    found = _run(bench, unit, key)
                 made += 1
                 context.reporter.say(
                     f"  unit {number} of {len(units)}: seed {unit.seed}, {unit.arm}, "

@@ -183,12 +183,11 @@ def _teller(context: Context) -> Callable[[FrozenTrial], None]:
     log = training.loss_log(context)
 
     def tell(trial: FrozenTrial) -> None:
+        if log is not None:
+            log.trial(trial)
         if trial.values:
             agreement, luts, latency = trial.values
             text = f"agreement {agreement:.3f}, {luts:.0f} LUTs, {latency:.0f} ns"
-            if log is not None:
-                named = {"agreement": agreement, "luts": luts, "latency_ns": latency}
-                log.trial(trial.number, named)
         else:
             why = trial.user_attrs.get("hopeless") or trial.user_attrs.get("failed") or "no result"
             text = f"stopped: {why}"

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from optuna.trial import FrozenTrial
+
     from distill.training import Epoch
 
 
@@ -42,9 +44,17 @@ class LossLog:
         losses = {"loss/training": epoch.training_loss, "loss/validation": epoch.validation_loss}
         self._write(stage, epoch.epoch, losses)
 
-    def trial(self, number: int, values: Mapping[str, float]) -> None:
-        """Write what a trial of a search is worth; several processes may write."""
-        self._write("search", number, {f"search/{name}": value for name, value in values.items()})
+    def trial(self, trial: FrozenTrial) -> None:
+        """Write what a trial of a search is worth, if it has a result; several processes may write."""
+        names = ("search/agreement", "search/luts", "search/latency_ns")
+        if trial.values:
+            self._write("search", trial.number, dict(zip(names, trial.values, strict=True)))
+
+    def close(self) -> None:
+        """Close the files; a stage that is told once more opens another one."""
+        for writer in self._writers.values():
+            writer.close()
+        self._writers.clear()
 
     def _write(self, stage: str, step: int, values: Mapping[str, float]) -> None:
         if stage not in self._writers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,19 @@ def called(*words: str) -> int:
     return int(caught.value.code or 0)
 
 
+def curves_of(*command: str) -> dict[str, list[str]]:
+    """Run a comparison to its end; return what TensorBoard shows of it, by folder."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        assert called(*command, "--tensorboard") == 0
+        from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
+
+        folder = Path(command[-1]) / "tensorboard"
+        found = EventMultiplexer().AddRunsFromDirectory(str(folder))
+        found.Reload()
+        return {name: sorted(tags["scalars"]) for name, tags in found.Runs().items()}
+
+
 def test_goes_on_unit_by_unit_and_reports(
     orders_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -68,7 +82,20 @@ def test_goes_on_unit_by_unit_and_reports(
     command = ("train", "orders", str(orders_file), "-o", str(folder))
     assert called(*command, "--max-units", "2") == 0
     assert "2 of 8 units are done" in capsys.readouterr().out
-    assert called(*command) == 0
+    assert not (folder / "tensorboard").exists()
+    curves = curves_of(*command)
+    trained = [
+        name for name, tags in curves.items() if tags == ["loss/training", "loss/validation"]
+    ]
+    assert {name.removeprefix("seed_1/") for name in trained} >= {
+        *(f"joint/{stage}" for stage in ("teacher", "float-student", "student")),
+        *(f"offline/{stage}" for stage in ("float-student", "student")),
+        "tuned/luts_0.25/student",
+        "control_encoder/luts_0.25/control-quantized",
+        "control_encoder/luts_0.1/control",
+    }
+    searches = {name for name, tags in curves.items() if "search/agreement" in tags}
+    assert searches == {f"seed_1/{order}/search" for order in ("post", "tuned", "aware")}
     out, err = capsys.readouterr()
     assert "8 of 8 units are done" in out
     assert "unit 2 of 8" not in err
