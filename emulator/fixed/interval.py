@@ -121,7 +121,9 @@ class Interval:
 
     def shifted(self, drop: int, target: FixedFormat) -> Interval:
         """Drop (or, if negative, append) fraction bits with the target's rounding, no overflow yet."""
-        if drop <= 0:
+        if drop == 0:
+            return self
+        if drop < 0:
             return Interval(self.low << -drop, self.high << -drop)
         return Interval(
             drop_bits(self.low, drop, target.rounding), drop_bits(self.high, drop, target.rounding)
@@ -134,16 +136,14 @@ class Interval:
         type.
         """
         rounded = self.shifted(fraction - target.fraction, target)
-        full = Interval.of(target)
-        if rounded.within(full):
+        low, high = target.lowest, target.raw_max
+        if low <= rounded.low and rounded.high <= high:
             return rounded
         if target.overflow == "WRAP":
             return rounded._wrapped(target)
         if target.overflow == "SAT_ZERO":
             return rounded._zeroed(target)
-        return Interval(
-            min(max(rounded.low, full.low), full.high), min(max(rounded.high, full.low), full.high)
-        )
+        return Interval(min(max(rounded.low, low), high), min(max(rounded.high, low), high))
 
     def _zeroed(self, target: FixedFormat) -> Interval:
         """Return what is left of numbers of which those out of range become 0."""
