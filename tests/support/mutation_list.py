@@ -17,6 +17,7 @@ CASTS = f"{TESTS}/lanes/test_casts.py"
 INPUTS = f"{TESTS}/lanes/test_inputs.py"
 DOTS = f"{TESTS}/lanes/test_dots.py"
 SCALING = f"{TESTS}/lanes/test_scaling.py"
+SCALE_TABLE = f"{TESTS}/lanes/test_scale_table.py"
 AHEAD = f"{TESTS}/lanes/test_read_ahead.py"
 SELECTION = f"{TESTS}/test_selection.py"
 STUDENTS = f"{SELECTION}::test_every_kernel_equals_the_reference"
@@ -237,11 +238,13 @@ GROUPS = (
             ("bottom=low, top=low + 255", "bottom=low, top=low + 127"),
             ("            readings[2][FLIP] = BYTE_SIGNS\n", ""),
             ("scale.lowered(BYTE_BASE) for scale", "scale for scale"),
-            ("any(scale.needs_clip(saturation) for scale in scales)", "False"),
-            ("clips or any(scale.was_clipped(saturation) for scale in scales)", "clips"),
-            ("rounds is not Rounds.BITS and all(map(saturates, table))", "True"),
             ("row[BASE] = 0 if short else base", "row[BASE] = base if short else 0"),
             ("SHIFT_AND_CLIP if plain else TO_EVEN", "SHIFT_AND_CLIP"),
+            ("packed_out == 4 and cast.right", "cast.right"),
+            (
+                "    if packed_out == 4 and cast.right <= MOST_ONCE_PACKED:",
+                "    if packed_out == 4:",
+            ),
         ),
     ),
     Group(
@@ -271,14 +274,9 @@ GROUPS = (
         f"{LANES}/cast_code.py",
         (DOTS,),
         (
-            ("builder.ashr(total, right) for", "builder.lshr(total, right) for"),
-            ("emitter.cleared(result, builder.and_(total, below), one)", "result"),
-            (
-                "below = builder.sub(builder.shl(one, right), one)",
-                "below = builder.shl(one, right)",
-            ),
-            ("builder.select(full, lowest, low)", "low"),
-            ("builder.select(full, highest, high)", "high"),
+            ("MOST_ONCE_PACKED = 7", "MOST_ONCE_PACKED = 8"),
+            ("builder.select(full, lowest, column(LOW))", "column(LOW)"),
+            ("builder.select(full, highest, column(HIGH))", "column(HIGH)"),
             ("    value = emitter.larger(value, columns[FLOOR])\n", ""),
             (
                 "    bit = builder.and_(builder.ashr(value, columns[BIT_SHIFT]), columns[BIT_MASK])\n    value",
@@ -323,12 +321,12 @@ GROUPS = (
                 "emitter.smaller_unsigned(octets, high)",
             ),
             (
-                'builder.select(builder.icmp_signed("<", clip.low, least), least, clip.low)',
-                "clip.low",
+                'builder.select(builder.icmp_signed("<", ending.low, least), least, ending.low)',
+                "ending.low",
             ),
             (
-                'builder.select(builder.icmp_signed(">", clip.high, most), most, clip.high)',
-                "clip.high",
+                'builder.select(builder.icmp_signed(">", ending.high, most), most, ending.high)',
+                "ending.high",
             ),
             ("first + row + packed * column", "first + column + packed * row"),
             ("odd = [place + _BLOCK for place in even]", "odd = [place + 3 for place in even]"),
@@ -347,13 +345,27 @@ GROUPS = (
         compiled=True,
     ),
     Group(
-        f"{LANES}/emitter.py",
+        f"{LANES}/shifts.py",
         (DOTS, SCALING),
         (
-            ("some = self.smaller_unsigned(unless, bits)", "some = unless"),
-            ("some = self.smaller_unsigned(unless, bits)", "some = bits"),
-            ("self.builder.not_(bits)))", "bits))"),
+            (
+                'builder.icmp_signed("!=", builder.and_(value, below)',
+                'builder.icmp_signed("!=", value',
+            ),
+            ("builder.sub(value, one), value), right)", "value, value), right)"),
+            ("return builder.ashr(builder.select", "return builder.lshr(builder.select"),
+            ("[builder.ashr(each, right) for", "[builder.lshr(each, right) for"),
+            (
+                "builder.shl(self._one, builder.add(self._right, self._one))",
+                "builder.shl(self._one, self._right)",
+            ),
         ),
+        compiled=True,
+    ),
+    Group(
+        f"{LANES}/flipping.py",
+        (DOTS,),
+        (("builder.xor(word, flips)", "word"),),
         compiled=True,
     ),
     Group(
@@ -396,19 +408,30 @@ GROUPS = (
                 "emitter.smaller(emitter.larger(value, columns[LOW]), columns[HIGH])",
                 "emitter.larger(value, columns[LOW])",
             ),
-            ("emitter.builder.shl(value, columns[LEFT])", "value"),
+            (
+                "emitter.builder.sub(emitter.builder.shl(value, columns[LEFT])",
+                "emitter.builder.sub(value",
+            ),
             ("return emitter.builder.sub(", "return emitter.builder.add("),
             (
                 "emitter.difference_saturated(value, columns[OFFSET])",
                 "emitter.builder.sub(value, columns[OFFSET])",
             ),
-            ("result = builder.ashr(value", "result = builder.lshr(value"),
-            ("below = builder.and_(value, columns[BIT_MASK])", "below = value"),
-            ("builder.not_(columns[BIT_SHIFT])", "columns[BIT_SHIFT]"),
-            ("emitter.cleared(result, below, builder", "emitter.cleared(result, value, builder"),
-            ("plain = builder.and_(self._narrow", "plain = builder.or_(self._narrow"),
-            ("others = builder.or_(self._clips, self._with_bit)", "others = self._clips"),
-            ("others = builder.or_(self._clips, self._with_bit)", "others = self._with_bit"),
+            (
+                "emitter.larger(_saturated_move(emitter, columns, value), columns[LOW])",
+                "_saturated_move(emitter, columns, value)",
+            ),
+            ("    return emitter.builder.shl(value, columns[LEFT])", "    return value"),
+            ("columns[BIT_MASK], columns[ADD], columns", "columns[ADD], columns[ADD], columns"),
+            ("builder.or_(code.has_clips, self._with_bit)", "self._with_bit"),
+            ("builder.or_(code.has_clips, self._with_bit)", "code.has_clips"),
+            (", self._is_moved[Moves.CLIPPED]\n        )", ", code.has_clips\n        )"),
+            (
+                "self._is_plain = builder.and_(code.to_bytes, ",
+                "self._is_plain = builder.or_(code.to_bytes, ",
+            ),
+            ("builder.add(chunk, number(each))", "chunk"),
+            ("done = builder.shl(code.n_pairs, number(1))", "done = code.n_pairs"),
             ("builder.ashr(value, columns[BIT_SHIFT])", "builder.lshr(value, columns[BIT_SHIFT])"),
             ("builder.add(builder.add(value, bit)", "builder.add(builder.add(value, value)"),
             ("builder.add(builder.add(value, bit), columns[ADD])", "builder.add(value, bit)"),
@@ -424,15 +447,32 @@ GROUPS = (
             ),
             ("constant(-128, _HALVES)", "constant(-127, _HALVES)"),
             ("constant(127, _HALVES)", "constant(126, _HALVES)"),
-            ("builder.xor(word, flips)", "word"),
-            ("self._emitter.builder.xor(saturated, self._flips)", "saturated"),
+            (
+                "emitter.signed_bytes_saturated(first, second)",
+                "emitter.bytes_saturated(first, second)",
+            ),
+            ("builder.xor(each, flips)", "each"),
         ),
         compiled=True,
     ),
     Group(
-        f"{LANES}/scaling.py",
+        f"{LANES}/byte_order.py",
         (SCALING,),
         (
+            ("range(0, 2 * n_pairs * CHUNK, 2 * CHUNK)", "range(0, 2 * n_pairs * CHUNK, CHUNK)"),
+            ("for start in (block, block + CHUNK)", "for start in (block + CHUNK, block)"),
+            ("while order[-1] >= n_features:", "while order[-1] > n_features:"),
+        ),
+    ),
+    Group(
+        f"{LANES}/scale_table.py",
+        (SCALE_TABLE,),
+        (
+            ("any(scale.needs_clip(saturation) for scale in scales)", "False"),
+            ("clips or any(scale.was_clipped(saturation) for scale in scales)", "clips"),
+            ("scale.bit_mask == 0 or scale.rounds_to_even for", "True for"),
+            ("if to_bytes and all(saturated)", "if to_bytes and any(saturated)"),
+            ("any(row[LEFT] for row in rows)", "False"),
             ("scale.offset - scale.add - scale.bit_mask", "scale.offset - scale.add"),
             ("scale.offset - scale.add - scale.bit_mask", "scale.offset - scale.bit_mask"),
             ("min(scale.left, scale.right)", "0"),
@@ -441,11 +481,17 @@ GROUPS = (
                 "can_be_half = below",
             ),
             ("-(-offset >> left), 0", "offset >> left, 0"),
-            ("below >> left if can_be_half", "below if can_be_half"),
+            ("(below | 1 << scale.right) >> left if", "below >> left if"),
+            ("(below | 1 << scale.right) >> left if", "(below | 1 << scale.right) if"),
+            ("max(scale.bit_mask >> left, 1)", "1"),
+            ("max(scale.bit_mask >> left, 1)", "scale.bit_mask >> left"),
             ("columns[RIGHT] <= 8", "columns[RIGHT] <= 16"),
-            ("columns[LEFT] == 0 and ", ""),
-            ("-(2**15) <= columns[OFFSET] < 2**15", "True"),
-            ("scale.bit_mask == 0 or scale.rounds_to_even for", "True for"),
+            ("INT16.low <= columns[OFFSET] <= INT16.high", "True"),
+            ("        columns[LOW] = INT16.low\n", "        pass\n"),
+            ("    offset += offset & row[BIT_MASK]\n", ""),
+            ("-(-(INT8.high + offset) >> left)", "INT8.high + offset >> left"),
+            ("lowest = INT8.low + offset >> left", "lowest = (INT8.low + offset >> left) + 1"),
+            ("offset - (highest + 1 << left)", "offset - (highest << left)"),
         ),
     ),
     Group(
@@ -649,16 +695,16 @@ GROUPS = (
 
 #: Mutants that compute the same, and why; by path and the changed text.
 EQUIVALENT: dict[tuple[str, str, str], str] = {
-    (f"{LANES}/scaling.py", "min(scale.left, scale.right)", "0"): (
+    (f"{LANES}/scale_table.py", "min(scale.left, scale.right)", "0"): (
         "inputs are shifted to the left and back, as before it is seen that both cancel"
     ),
-    (f"{LANES}/scaling.py", "columns[RIGHT] <= 8", "columns[RIGHT] <= 16"): (
+    (f"{LANES}/scale_table.py", "columns[RIGHT] <= 8", "columns[RIGHT] <= 16"): (
         "an input that saturates has the highest or lowest result, to which `was_clipped` then clips"
     ),
     (
         f"{LANES}/packing.py",
-        'builder.select(builder.icmp_signed(">", clip.high, most), most, clip.high)',
-        "clip.high",
+        'builder.select(builder.icmp_signed(">", ending.high, most), most, ending.high)',
+        "ending.high",
     ): (
         "above a byte stands no bound but of a type of more bits, or none, less a base of 0: its last byte "
         "is 255, too"

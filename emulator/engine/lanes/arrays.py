@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emulator.engine.cast_columns import no_cast
-from emulator.engine.lanes.cast_code import SHIFT_AND_CLIP, TO_EVEN
-from emulator.engine.lanes.inputs import BYTE_BASE, IDENTITY, INT8, INT16, are_lowered
+from emulator.engine.lanes.byte_order import in_order_of_bytes, pairs_of_chunks
+from emulator.engine.lanes.cast_code import MOST_ONCE_PACKED, ONCE_PACKED, SHIFT_AND_CLIP, TO_EVEN
+from emulator.engine.lanes.inputs import BYTE_BASE, IDENTITY, are_lowered
 from emulator.engine.lanes.layer_code import (
     BASE,
     CASTS,
@@ -22,15 +23,24 @@ from emulator.engine.lanes.layer_code import (
     STARTS,
     WEIGHTS,
 )
-from emulator.engine.lanes.scaling import (
-    CHUNK,
-    LINES_AHEAD,
-    SCALE_COLUMNS,
-    Rounds,
-    columns_of,
-    rounding_of,
-    saturates,
+from emulator.engine.lanes.reading_code import (
+    FLIP,
+    HAS_CLIPS,
+    IS_SCALED,
+    LOADED_BYTES,
+    MOVES,
+    N_PAIRS,
+    REACH,
+    READING_COLUMNS,
+    RESULT_ROWS,
+    ROUNDS,
+    ROW_BYTES,
+    ROW_VECTORS,
+    SCALES,
+    TO_BYTES,
 )
+from emulator.engine.lanes.scale_table import SCALE_COLUMNS, scale_table
+from emulator.engine.lanes.scaling import CHUNK, LINES_AHEAD
 from emulator.engine.lanes.target import LANES, OUTPUTS, TILE, VECTOR_BYTES
 from emulator.engine.widths import INT32
 from emulator.fixed import Interval
@@ -43,26 +53,6 @@ if TYPE_CHECKING:
     from emulator.engine.cast_columns import CastRow
     from emulator.engine.lanes.chain import Chain, Layer
     from emulator.engine.lanes.inputs import ScaleRow
-
-#: Columns of how rows are read: the bytes of a row, and how many are read behind the start of the last one;
-#: the vectors that hold one, where its scales begin; whether it is scaled, to bytes, how it rounds, whether it
-#: saturates, whether it clips; then of the scaled, inverted or same row its bytes, and the bits to invert in
-#: each word; rows of a tile for results.
-(
-    ROW_BYTES,
-    REACH,
-    ROW_VECTORS,
-    SCALES,
-    IS_SCALED,
-    TO_BYTES,
-    ROUNDS,
-    IS_SATURATED,
-    HAS_CLIPS,
-    LOADED_BYTES,
-    FLIP,
-    RESULT_ROWS,
-) = range(12)
-READING_COLUMNS = 12
 
 #: Every byte's highest bit: what turns signed bytes into unsigned ones, 128 higher.
 BYTE_SIGNS = -0x7F7F7F80
@@ -117,10 +107,13 @@ def assemble_chain(chain: Chain) -> ChainArrays:
     layers = chain.layers
     packed_out = [layer.packed for layer in layers[1:]] + [1]
     bases = [layer.base for layer in layers[1:]] + [0]
-    first = layers[0]
-    for layer, packed, base in zip(layers, packed_out, bases, strict=True):
+    first, n_pairs = layers[0], 0
+    if first.packed == 4 and chain.scales:
+        n_pairs = pairs_of_chunks(chain.n_features)
+        first = replace(first, weights=in_order_of_bytes(first.weights, n_pairs))
+    for layer, packed, base in zip((first, *layers[1:]), packed_out, bases, strict=True):
         table.append(_layer_row(layer, packed, base, numbers, is_first=layer is first))
-    readings = _readings(chain, first, numbers)
+    readings = _readings(chain, first, numbers, n_pairs)
     widest = max(_padded(len(layer.starts), max(LANES, OUTPUTS)) for layer in layers)
     vectors = max(int(reading[ROW_VECTORS]) for reading in readings.values())
     for reading in readings.values():
@@ -172,7 +165,7 @@ def _layer_row(
         start + layer.base * sum(column)
         for start, column in zip(layer.starts, zip(*layer.weights, strict=True), strict=True)
     ]
-    short = _short_cast(layer, base)
+    short = _short_cast(layer, base, packed_out)
     full = layer.casts or (_NOTHING,)
     casts, shift, mode = short or (full, 0, len(full))
     starts = [start + shift for start in starts]
@@ -191,8 +184,8 @@ def _layer_row(
     return row
 
 
-def _short_cast(layer: Layer, base: int) -> tuple[tuple[CastRow], int, int] | None:
-    """Return the cast as `dots.shift_and_clip` reads it, what the sums start higher, and its mode.
+def _short_cast(layer: Layer, base: int, packed_out: int) -> tuple[tuple[CastRow], int, int] | None:
+    """Return the cast as `cast_code` reads it, what the sums start higher, and its mode.
 
     A floor of 0 becomes a clip at 0; ``base``, which is even, is subtracted before the shift.
     """
@@ -211,7 +204,10 @@ def _short_cast(layer: Layer, base: int) -> tuple[tuple[CastRow], int, int] | No
         low=max(low - base, INT32.low),
         high=min(cast.high - base, INT32.high),
     )
-    return (row,), start, SHIFT_AND_CLIP if plain else TO_EVEN
+    mode = SHIFT_AND_CLIP if plain else TO_EVEN
+    if packed_out == 4 and cast.right <= MOST_ONCE_PACKED:
+        mode += ONCE_PACKED
+    return (row,), start, mode
 
 
 def _weight_words(layer: Layer, outputs: int) -> list[int]:
@@ -228,7 +224,9 @@ def _weight_words(layer: Layer, outputs: int) -> list[int]:
     return flat
 
 
-def _readings(chain: Chain, first: Layer, numbers: _Numbers) -> dict[int, NDArray[np.int64]]:
+def _readings(
+    chain: Chain, first: Layer, numbers: _Numbers, n_pairs: int
+) -> dict[int, NDArray[np.int64]]:
     """Return how to read rows: narrow ones as they are, 16-bit ones by way of the scaling."""
     if first.packed == 1:
         return {4: _reading(chain.n_features, 4, first)}
@@ -244,6 +242,7 @@ def _readings(chain: Chain, first: Layer, numbers: _Numbers) -> dict[int, NDArra
             scales = tuple(scale.lowered(BYTE_BASE) for scale in scales)
             readings[2][FLIP] = BYTE_SIGNS
         _scale_reading(readings[2], scales, numbers, to_bytes=to_bytes)
+        readings[2][N_PAIRS] = n_pairs
     return readings
 
 
@@ -268,18 +267,14 @@ def _scale_reading(
     reading: NDArray[np.int64], scales: Sequence[ScaleRow], numbers: _Numbers, *, to_bytes: bool
 ) -> None:
     """Add the scaling to a reading of 16-bit rows."""
-    padded = [*scales, *[IDENTITY] * (int(reading[ROW_VECTORS]) * CHUNK - len(scales))]
-    reading[ROUNDS] = rounds = rounding_of(padded)
-    table = [columns_of(scale, rounds) for scale in padded]
-    saturation = INT8 if to_bytes else INT16
-    clips = any(scale.needs_clip(saturation) for scale in scales)
-    if to_bytes and rounds is not Rounds.BITS and all(map(saturates, table)):
-        reading[IS_SATURATED] = 1
-        clips = clips or any(scale.was_clipped(saturation) for scale in scales)
+    table = scale_table(scales, to_bytes=to_bytes)
+    n_inputs = int(reading[ROW_VECTORS]) * CHUNK
+    rows = [*table.rows, *[IDENTITY.columns] * (n_inputs - len(scales))]
     # Modulo 2**16: offsets may exceed it where what is left of the input does not.
-    columns = np.array(table, dtype=np.int64).astype(np.int16)
+    columns = np.array(rows, dtype=np.int64).astype(np.int16)
     words = columns.reshape(-1, CHUNK, SCALE_COLUMNS).transpose(0, 2, 1).ravel().view(np.int32)
     reading[SCALES] = numbers.add(words.tolist())
-    reading[IS_SCALED], reading[TO_BYTES], reading[HAS_CLIPS] = 1, int(to_bytes), int(clips)
+    reading[MOVES], reading[ROUNDS] = table.moves, table.rounds
+    reading[HAS_CLIPS], reading[TO_BYTES], reading[IS_SCALED] = table.has_clips, to_bytes, 1
     reading[REACH] = reading[ROW_VECTORS] * VECTOR_BYTES
     reading[LOADED_BYTES] = reading[ROW_VECTORS] * VECTOR_BYTES // (2 if to_bytes else 1)

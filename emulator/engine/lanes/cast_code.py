@@ -1,4 +1,4 @@
-"""Casts of sums as vector instructions, in the shortest of three ways."""
+"""Casts of sums as vector instructions, in the shortest of some ways."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from emulator.engine.cast_columns import (
     RIGHT,
 )
 from emulator.engine.lanes.emitter import INT32, number, vector
-from emulator.engine.lanes.packing import Clip
+from emulator.engine.lanes.packing import Ending
+from emulator.engine.lanes.shifts import Shift
 
 if TYPE_CHECKING:
     from emulator.engine.lanes.emitter import Emitter, Value
@@ -27,44 +28,40 @@ if TYPE_CHECKING:
 #: In place of a number of full casts: one short cast, that rounds halves up or to even.
 SHIFT_AND_CLIP, TO_EVEN = 0, -1
 
+#: Added to that: results are shifted as 16-bit integers, once two are packed.
+ONCE_PACKED = -2
 
-def cast_sums(emitter: Emitter, layer: LayerCode, totals: list[Value]) -> tuple[list[Value], Clip]:
-    """Cast a layer's sums in the shortest of three ways, which it names, but for the clip that is returned."""
+#: Furthest shift of 16-bit integers that leaves all unsigned bytes where they saturate.
+MOST_ONCE_PACKED = 7
+
+
+def cast_sums(
+    emitter: Emitter, layer: LayerCode, totals: list[Value]
+) -> tuple[list[Value], Ending]:
+    """Cast a layer's sums in the shortest of some ways, which it names, but for the ending that is returned."""
     builder, n_casts, casts = emitter.builder, layer.n_casts, layer.casts
+
+    def column(place: int) -> Value:
+        return emitter.load(emitter.at(casts, 4 * place), INT32, 4)
+
     full = builder.icmp_signed(">", n_casts, number(0))
-    plain = builder.icmp_signed("==", n_casts, number(SHIFT_AND_CLIP))
+    is_late = builder.icmp_signed("<=", n_casts, number(ONCE_PACKED))
+    to_even = builder.icmp_signed("!=", builder.and_(n_casts, number(1)), number(0))
+    # All rows that round to even have a 1 there.
+    shift = Shift(emitter, column(RIGHT), column(BIT_MASK), to_even)
     results = emitter.either(
         full,
         lambda: full_casts(emitter, casts, n_casts, totals, layer.below),
-        lambda: emitter.either(
-            plain,
-            lambda: shift(emitter, casts, totals, to_even=False),
-            lambda: shift(emitter, casts, totals, to_even=True),
-        ),
+        lambda: emitter.either(is_late, lambda: totals, lambda: shift.apply(totals)),
     )
-    low, high = (emitter.load(emitter.at(casts, 4 * column), INT32, 4) for column in (LOW, HIGH))
     lowest, highest = number(-(2**31), INT32), number(2**31 - 1, INT32)
-    return results, Clip(builder.select(full, lowest, low), builder.select(full, highest, high))
-
-
-def shift(emitter: Emitter, table: Value, totals: list[Value], *, to_even: bool) -> list[Value]:
-    """Only shift to the right; what rounding adds stands in the start of the sums.
-
-    ``to_even``: a half has been added to all; where nothing is left below the shift it was a half before,
-    and the last bit of the result is cleared.
-    """
-    builder = emitter.builder
-    right = emitter.load_spread(emitter.at(table, 4 * RIGHT))
-    results = [builder.ashr(total, right) for total in totals]
-    if not to_even:
-        return results
-    # All rows that round to even have a 1 there.
-    one = emitter.load_spread(emitter.at(table, 4 * BIT_MASK))
-    below = builder.sub(builder.shl(one, right), one)
-    return [
-        emitter.cleared(result, builder.and_(total, below), one)
-        for result, total in zip(results, totals, strict=True)
-    ]
+    ending = Ending(
+        low=builder.select(full, lowest, column(LOW)),
+        high=builder.select(full, highest, column(HIGH)),
+        shift=shift,
+        is_late=is_late,
+    )
+    return results, ending
 
 
 def full_casts(

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from emulator.engine.lanes.emitter import Place
-    from emulator.engine.lanes.packing import Clip
+    from emulator.engine.lanes.packing import Ending
 
 
 def dot(emitter: Emitter, packed: int, total: Value, inputs: Value, weights: Value) -> Value:
@@ -95,10 +95,10 @@ def _emit_blocks(
             totals = _sums(
                 emitter, packed, outputs, vectors, words, first, n_groups, emitter.at(source, shift)
             )
-            results, clip = cast_sums(emitter, layer, totals)
+            results, ending = cast_sums(emitter, layer, totals)
             at = emitter.at(target, shift)
             packed_out = layer.packed_out if outputs > 1 else number(1)
-            _store(emitter, outputs, vectors, results, clip, packed_out, at, place)
+            _store(emitter, outputs, vectors, results, ending, packed_out, at, place)
             return []
 
         emitter.loop(number(n_parts), part)
@@ -146,7 +146,7 @@ def _store(
     outputs: int,
     vectors: int,
     results: list[Value],
-    clip: Clip,
+    ending: Ending,
     packed_out: Value,
     target: Value,
     block: Value,
@@ -165,7 +165,9 @@ def _store(
                         for member in range(packed)
                     ]
                     place = emitter.at(first, row * ROW_BYTES + part * VECTOR_BYTES)
-                    emitter.store(pack_outputs(emitter, packed, members, clip), place, VECTOR_BYTES)
+                    emitter.store(
+                        pack_outputs(emitter, packed, members, ending), place, VECTOR_BYTES
+                    )
 
 
 def _dots(packed: int) -> Callable[..., None]:

@@ -114,15 +114,6 @@ class Emitter:
         """Return the smaller of two unsigned integers, in each lane."""
         return self._pick("umin", first, second)
 
-    def cleared(self, value: Value, unless: Value, bits: Value) -> Value:
-        """Return a value with some bits cleared where ``unless`` is 0, in each lane; ``bits`` is 1, or 0: none.
-
-        Compared vectors would have to pass through the ports of multiply-adds. A constant may not be given: of a minimum
-        with 1 LLVM would make a comparison.
-        """
-        some = self.smaller_unsigned(unless, bits)
-        return self.builder.and_(value, self.builder.or_(some, self.builder.not_(bits)))
-
     def halves_saturated(self, first: Value, second: Value) -> Value:
         """Return 16-bit integers: in each block of 128 bits four of the first, four of the second vector."""
         return self._pack("packssdw", INT16, first, second)
@@ -130,6 +121,10 @@ class Emitter:
     def bytes_saturated(self, first: Value, second: Value) -> Value:
         """Return unsigned bytes: in each block of 128 bits eight of the first, eight of the second vector."""
         return self._pack("packuswb", INT8, first, second)
+
+    def signed_bytes_saturated(self, first: Value, second: Value) -> Value:
+        """Return signed bytes, in the same order."""
+        return self._pack("packsswb", INT8, first, second)
 
     def _pack(self, name: str, element: Any, first: Value, second: Value) -> Value:
         kind = vector(element, 2 * first.type.count)

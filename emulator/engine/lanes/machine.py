@@ -6,24 +6,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emulator.engine.lanes.arrays import (
+from emulator.engine.lanes.dots import run_layer
+from emulator.engine.lanes.flipping import flip_rows
+from emulator.engine.lanes.layer_code import LAYER_COLUMNS, PACKED
+from emulator.engine.lanes.reading_code import (
     FLIP,
-    HAS_CLIPS,
-    IS_SATURATED,
     IS_SCALED,
     LOADED_BYTES,
     REACH,
     RESULT_ROWS,
-    ROUNDS,
     ROW_BYTES,
     ROW_VECTORS,
-    SCALES,
-    TO_BYTES,
 )
-from emulator.engine.lanes.dots import run_layer
-from emulator.engine.lanes.layer_code import LAYER_COLUMNS, PACKED
 from emulator.engine.lanes.rows import run_first
-from emulator.engine.lanes.scaling import LINES_AHEAD, flip_rows, scale_rows
+from emulator.engine.lanes.scaling import LINES_AHEAD, scale_rows
 from emulator.engine.lanes.target import ROW_BYTES as TILE_ROW_BYTES
 from emulator.engine.lanes.target import TILE, VECTOR_BYTES
 from emulator.jit import inline_kernel, kernel
@@ -123,21 +119,8 @@ def run_chain(
             memory, line = np.int64(0), line + (start - first) // TILE * room
         n_read = np.int64(0)
         if reading[IS_SCALED]:
-            table = words + reading[SCALES]
-            scale_rows(
-                address,
-                row_bytes,
-                scaled,
-                table,
-                row_vectors,
-                reading[TO_BYTES],
-                reading[ROUNDS],
-                reading[IS_SATURATED],
-                reading[HAS_CLIPS],
-                reading[FLIP],
-                memory,
-                line,
-            )
+            how = np.int64(reading.ctypes.data)
+            scale_rows(how, words, address, scaled, memory, line)
             address, n_read = scaled, row_vectors * LINES_AHEAD
         elif reading[FLIP]:
             flip_rows(address, row_bytes, scaled, row_vectors, reading[FLIP])

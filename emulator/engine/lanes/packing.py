@@ -17,33 +17,45 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from emulator.engine.lanes.emitter import Emitter, Value
+    from emulator.engine.lanes.shifts import Shift
 
 #: 32-bit words of a block, and blocks of a vector.
 _BLOCK = 4
 _BLOCKS = LANES // _BLOCK
 
 
-class Clip(NamedTuple):
-    """Range into which results are brought, as 32-bit scalars."""
+class Ending(NamedTuple):
+    """What is left of a cast.
+
+    Attributes
+    ----------
+    low, high
+        Range into which results are brought, as 32-bit scalars.
+    shift, is_late
+        A shift, and the condition that it is still to be done: as soon as results are 16-bit integers.
+    """
 
     low: Value
     high: Value
+    shift: Shift
+    is_late: Value
 
 
-def pack_outputs(emitter: Emitter, packed: int, results: Sequence[Value], clip: Clip) -> Value:
+def pack_outputs(emitter: Emitter, packed: int, results: Sequence[Value], ending: Ending) -> Value:
     """Return the words of some events, given 1, 2 or 4 results of each, events in lanes."""
     if packed < 4:
-        return _word(emitter, results, clip)
-    octets = _octets(emitter, results, clip)
+        return _word(emitter, results, ending)
+    octets = _octets(emitter, results, ending)
     return emitter.builder.bitcast(_square(emitter, octets, 4), vector())
 
 
 def words_of_events(
-    emitter: Emitter, packed: int, results: Sequence[Value], clip: Clip
+    emitter: Emitter, packed: int, results: Sequence[Value], ending: Ending
 ) -> list[Value]:
     """Return ``LANES // packed`` vectors of words, given the results of `LANES` events, outputs in lanes."""
     joined = [
-        _joined(emitter, results[first : first + packed], clip) for first in range(0, LANES, packed)
+        _joined(emitter, results[first : first + packed], ending)
+        for first in range(0, LANES, packed)
     ]
     fours = {1: _fours_of_words, 2: _fours_of_pairs, 4: _already_fours}[packed]
     n_joined = _BLOCK // packed
@@ -56,21 +68,21 @@ def words_of_events(
     return [row for block in zip(*rows, strict=True) for row in block]
 
 
-def _joined(emitter: Emitter, results: Sequence[Value], clip: Clip) -> Value:
+def _joined(emitter: Emitter, results: Sequence[Value], ending: Ending) -> Value:
     """Return a vector with the results of 1, 2 or 4 events; word after word those of one event."""
     builder, packed = emitter.builder, len(results)
     if packed == 1:
-        return _word(emitter, results, clip)
+        return _word(emitter, results, ending)
     if packed == 4:
-        return builder.bitcast(_octets(emitter, results, clip), vector())
-    halves = builder.bitcast(_word(emitter, results, clip), vector(INT16, 2 * LANES))
+        return builder.bitcast(_octets(emitter, results, ending), vector())
+    halves = builder.bitcast(_word(emitter, results, ending), vector(INT16, 2 * LANES))
     return builder.bitcast(_square(emitter, halves, 2), vector())
 
 
-def _word(emitter: Emitter, results: Sequence[Value], clip: Clip) -> Value:
+def _word(emitter: Emitter, results: Sequence[Value], ending: Ending) -> Value:
     """Return one or two results in each lane."""
     builder, kind = emitter.builder, vector()
-    low, high = emitter.spread(clip.low), emitter.spread(clip.high)
+    low, high = emitter.spread(ending.low), emitter.spread(ending.high)
     clipped = [emitter.smaller(emitter.larger(result, low), high) for result in results]
     if len(clipped) == 1:
         return clipped[0]
@@ -80,17 +92,18 @@ def _word(emitter: Emitter, results: Sequence[Value], clip: Clip) -> Value:
     )
 
 
-def _octets(emitter: Emitter, results: Sequence[Value], clip: Clip) -> Value:
+def _octets(emitter: Emitter, results: Sequence[Value], ending: Ending) -> Value:
     """Return four results as bytes: in each block four lanes of the first one, of the second, ..."""
     builder, kind = emitter.builder, vector(INT8, 4 * LANES)
     first, second, third, fourth = results
+    halves = [emitter.halves_saturated(first, second), emitter.halves_saturated(third, fourth)]
     octets = emitter.bytes_saturated(
-        emitter.halves_saturated(first, second), emitter.halves_saturated(third, fourth)
+        *emitter.either(ending.is_late, lambda: ending.shift.apply(halves), lambda: halves)
     )
     # All results are bytes: bounds beyond them clip nothing.
     least, most = number(0, INT32), number(0xFF, INT32)
-    low = builder.select(builder.icmp_signed("<", clip.low, least), least, clip.low)
-    high = builder.select(builder.icmp_signed(">", clip.high, most), most, clip.high)
+    low = builder.select(builder.icmp_signed("<", ending.low, least), least, ending.low)
+    high = builder.select(builder.icmp_signed(">", ending.high, most), most, ending.high)
     low, high = (spread(builder, builder.trunc(bound, INT8), kind) for bound in (low, high))
     return emitter.smaller_unsigned(emitter.larger_unsigned(octets, low), high)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from emulator.engine.lanes.emitter import Place
-    from emulator.engine.lanes.packing import Clip
+    from emulator.engine.lanes.packing import Ending
 
 #: Events whose addresses follow from one pointer without a register for each.
 _FROM_ONE_POINTER = 4
@@ -60,9 +60,9 @@ def _emit_rows(
             read = builder.add(n_read, builder.mul(part_place, layer.n_groups))
             given = (source, row_bytes, words, start, layer.n_groups)
             totals = _sums(emitter, packed, *given, ahead, ahead.after(read))
-            results, clip = cast_sums(emitter, layer, totals)
+            results, ending = cast_sums(emitter, layer, totals)
             at = emitter.at(target, builder.mul(part_place, number(VECTOR_BYTES)))
-            _store(emitter, results, clip, layer.packed_out, at, place)
+            _store(emitter, results, ending, layer.packed_out, at, place)
             return []
 
         emitter.loop(number(TILE // LANES), part)
@@ -108,7 +108,7 @@ def _sums(
 def _store(
     emitter: Emitter,
     results: list[Value],
-    clip: Clip,
+    ending: Ending,
     packed_out: Value,
     target: Value,
     block: Value,
@@ -119,7 +119,7 @@ def _store(
         with builder.if_then(builder.icmp_signed("==", packed_out, number(packed))):
             block_bytes = number(LANES // packed * ROW_BYTES)
             first = emitter.at(target, builder.mul(block, block_bytes))
-            for row, words in enumerate(words_of_events(emitter, packed, results, clip)):
+            for row, words in enumerate(words_of_events(emitter, packed, results, ending)):
                 emitter.store(words, emitter.at(first, row * ROW_BYTES), VECTOR_BYTES)
 
 

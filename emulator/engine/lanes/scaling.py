@@ -1,22 +1,20 @@
 """A monotone cast of each input, on rows of 16-bit integers: what stands before the first layer.
 
-For each input ``x = min(max(x, LOW), HIGH)``; ``y = (x << LEFT) - OFFSET``; what `Rounds` says; ``r = y >> RIGHT``;
-``min(max(r & KEPT, BOTTOM), TOP)``. Where a table says that no input is shifted to the left, ``y = x - OFFSET`` is
-saturated to 16 bits instead of clipped. Inputs come in chunks, as many as a vector holds; a table holds one
-vector for each chunk and column. Bytes are written with signed saturation, which costs nothing; what only says
-the same is left out.
+Each input is moved as `Moves` says, rounded as `Rounds` says, shifted: ``r = y >> RIGHT``, and clipped where any is:
+``min(max(r & KEPT, BOTTOM), TOP)``. Inputs come in chunks, as many as a vector holds; a table holds one vector for each
+chunk and column. Bytes are written with signed saturation, which costs nothing; what only says the same is left out.
+Two chunks are packed into one vector, where the first layer has its weights in the order that this gives: in each
+block of 128 bits eight bytes of the first, eight of the second chunk.
 """
 
 from __future__ import annotations
 
-from enum import IntEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from emulator.engine.lanes.emitter import (
     INT8,
     INT16,
-    INT32,
     Emitter,
     Value,
     constant,
@@ -25,62 +23,42 @@ from emulator.engine.lanes.emitter import (
     vector,
 )
 from emulator.engine.lanes.read_ahead import ReadAhead
-from emulator.engine.lanes.target import LANES, TILE, VECTOR_BYTES
+from emulator.engine.lanes.reading_code import ScaleCode
+from emulator.engine.lanes.scale_table import (
+    ADD,
+    BIT_MASK,
+    BIT_SHIFT,
+    BOTTOM,
+    HIGH,
+    KEPT,
+    LEFT,
+    LOW,
+    OFFSET,
+    RIGHT,
+    SCALE_COLUMNS,
+    TOP,
+    Moves,
+    Rounds,
+)
+from emulator.engine.lanes.shifts import shifted_to_even
+from emulator.engine.lanes.target import HAS_QUADS, LANES, TILE, VECTOR_BYTES
 from emulator.jit import inline_kernel, instructions, intrinsic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from emulator.engine.lanes.emitter import Place
-    from emulator.engine.lanes.inputs import ScaleRow
 
-LOW, HIGH, LEFT, OFFSET, BIT_SHIFT, BIT_MASK, ADD, RIGHT, KEPT, BOTTOM, TOP = range(11)
-SCALE_COLUMNS = 11
-
-
-class Rounds(IntEnum):
-    """How a table of scales rounds.
-
-    ``TO_EVEN``, or nothing but up or down: what is added stands in ``OFFSET``; where nothing is left of
-    ``y & BIT_MASK`` it was a half before, and of the result only ``r & BIT_SHIFT`` is kept. ``BITS``:
-    ``y += ADD + (y >> BIT_SHIFT & BIT_MASK)``.
-    """
-
-    TO_EVEN = 0
-    BITS = 1
-
-
-def rounding_of(scales: Sequence[ScaleRow]) -> Rounds:
-    """Return the shortest way to round all inputs."""
-    if all(scale.bit_mask == 0 or scale.rounds_to_even for scale in scales):
-        return Rounds.TO_EVEN
-    return Rounds.BITS
-
-
-def columns_of(scale: ScaleRow, rounds: Rounds) -> tuple[int, ...]:
-    """Return the columns of an input in a table that rounds so."""
-    if rounds is Rounds.BITS:
-        return scale.columns
-    columns = list(scale.columns)
-    offset = scale.offset - scale.add - scale.bit_mask
-    # A half was added to numbers whose last bits are the same for all; those that drop must be zero.
-    below, left = scale.below_the_half if scale.bit_mask else 0, min(scale.left, scale.right)
-    can_be_half = below and not -offset & below & (1 << left) - 1
-    columns[LEFT], columns[RIGHT] = scale.left - left, scale.right - left
-    columns[OFFSET], columns[ADD] = -(-offset >> left), 0
-    columns[BIT_MASK] = below >> left if can_be_half else -1
-    columns[BIT_SHIFT] = -2 if can_be_half else -1
-    return tuple(columns)
-
-
-def saturates(columns: Sequence[int]) -> bool:
-    """Whether saturated ``x - OFFSET``, shifted to the right, is right where bytes saturate, for all ``x``."""
-    return columns[LEFT] == 0 and columns[RIGHT] <= 8 and -(2**15) <= columns[OFFSET] < 2**15
-
+    #: A vector of each column of a chunk, and what is done with them to its inputs.
+    Columns = list[Value]
+    Way = Callable[[Emitter, Columns, Value], Value]
 
 #: Inputs in a vector.
 CHUNK = 2 * LANES
 _HALVES = vector(INT16, CHUNK)
+
+#: Bytes of a chunk that stand together where two are packed.
+PACKED_BLOCK = 8
 
 #: Events whose instructions are interleaved.
 _TOGETHER = 4
@@ -90,30 +68,32 @@ _LINES_TOGETHER = _TOGETHER // 2
 LINES_AHEAD = _LINES_TOGETHER * TILE // _TOGETHER
 
 
-def _moved(emitter: Emitter, columns: list[Value], value: Value) -> Value:
+def _clipped_move(emitter: Emitter, columns: Columns, value: Value) -> Value:
     value = emitter.smaller(emitter.larger(value, columns[LOW]), columns[HIGH])
     return emitter.builder.sub(emitter.builder.shl(value, columns[LEFT]), columns[OFFSET])
 
 
-def _shifted_to_even(emitter: Emitter, columns: list[Value], value: Value) -> Value:
-    builder = emitter.builder
-    result = builder.ashr(value, columns[RIGHT])
-    below = builder.and_(value, columns[BIT_MASK])
-    return emitter.cleared(result, below, builder.not_(columns[BIT_SHIFT]))
+def _saturated_move(emitter: Emitter, columns: Columns, value: Value) -> Value:
+    return emitter.difference_saturated(value, columns[OFFSET])
 
 
-def _shifted_with_bit(emitter: Emitter, columns: list[Value], value: Value) -> Value:
+def _saturated_move_left(emitter: Emitter, columns: Columns, value: Value) -> Value:
+    value = emitter.larger(_saturated_move(emitter, columns, value), columns[LOW])
+    return emitter.builder.shl(value, columns[LEFT])
+
+
+def _shifted_to_even(emitter: Emitter, columns: Columns, value: Value) -> Value:
+    return shifted_to_even(emitter, value, columns[BIT_MASK], columns[ADD], columns[RIGHT])
+
+
+def _shifted_with_bit(emitter: Emitter, columns: Columns, value: Value) -> Value:
     builder = emitter.builder
     bit = builder.and_(builder.ashr(value, columns[BIT_SHIFT]), columns[BIT_MASK])
     value = builder.add(builder.add(value, bit), columns[ADD])
     return builder.ashr(value, columns[RIGHT])
 
 
-def _moved_saturated(emitter: Emitter, columns: list[Value], value: Value) -> Value:
-    return emitter.difference_saturated(value, columns[OFFSET])
-
-
-def _clipped(emitter: Emitter, columns: list[Value], value: Value) -> Value:
+def _clipped(emitter: Emitter, columns: Columns, value: Value) -> Value:
     value = emitter.builder.and_(value, columns[KEPT])
     return emitter.smaller(emitter.larger(value, columns[BOTTOM]), columns[TOP])
 
@@ -125,51 +105,62 @@ def _saturated_bytes(emitter: Emitter, value: Value) -> Value:
 
 
 class _Scaler:
-    """Scales the rows of a tile, one vector of each after the other.
+    """Scales the rows of a tile: for one or two chunks all events, then for the next.
 
     Everything that can be asked for is decided for each group of events, but for what is asked for most: its loops
     hold all columns that they need in registers.
     """
 
-    def __init__(self, emitter: Emitter, arguments: Sequence[Value]) -> None:
-        self._emitter, builder = emitter, emitter.builder
-        (
-            self._rows,
-            self._row_bytes,
-            self._target,
-            self._table,
-            n_chunks,
-            to_bytes,
-            rounds,
-            is_saturated,
-            has_clips,
-            flip,
-            memory,
-            lines,
-        ) = arguments
-        self._ahead = ReadAhead(emitter, memory, lines)
-        self._narrow, self._short, self._clips = (
-            builder.icmp_signed("!=", each, number(0))
-            for each in (to_bytes, is_saturated, has_clips)
+    def __init__(
+        self, emitter: Emitter, code: ScaleCode, rows: Value, target: Value, ahead: ReadAhead
+    ) -> None:
+        self._emitter, self._code, self._ahead = emitter, code, ahead
+        self._rows, self._target = rows, target
+        builder = emitter.builder
+        self._chunk_bytes = builder.select(code.to_bytes, number(CHUNK), number(2 * CHUNK))
+        self._target_bytes = builder.mul(self._chunk_bytes, code.n_vectors)
+        self._is_moved = {
+            moves: builder.icmp_signed("==", code.moves, number(moves)) for moves in Moves
+        }
+        self._with_bit = builder.icmp_signed("==", code.rounds, number(Rounds.BITS))
+        others = builder.or_(
+            builder.or_(code.has_clips, self._with_bit), self._is_moved[Moves.CLIPPED]
         )
-        self._with_bit = builder.icmp_signed("==", rounds, number(Rounds.BITS))
-        self._flips = spread(builder, builder.trunc(flip, INT8), vector(INT8, CHUNK))
-        item_bytes = builder.select(self._narrow, number(1), number(2))
-        self._chunk_bytes = builder.mul(item_bytes, number(CHUNK))
-        self._target_bytes = builder.mul(self._chunk_bytes, n_chunks)
-        emitter.loop(n_chunks, self._chunk, self._ahead.after(number(0)))
+        self._is_plain = builder.and_(code.to_bytes, builder.not_(others))
 
-    def _chunk(self, place: Value, lines: list[Value]) -> list[Value]:
-        emitter, builder = self._emitter, self._emitter.builder
-        first = emitter.at(self._table, builder.mul(place, number(SCALE_COLUMNS * VECTOR_BYTES)))
+    def run(self) -> None:
+        """Scale pairs of chunks, then those that are left."""
+        builder, code = self._emitter.builder, self._code
+        lines = self._ahead.after(number(0))
+        if HAS_QUADS:
+            lines = self._parts(number(0), code.n_pairs, 2, lines)
+        done = builder.shl(code.n_pairs, number(1))
+        self._parts(done, builder.sub(code.n_vectors, done), 1, lines)
+
+    def _parts(self, first: Value, count: Value, chunks: int, lines: list[Value]) -> list[Value]:
+        """Scale so many parts of one or two chunks, if any; return where reading ahead stands."""
+        builder = self._emitter.builder
+
+        def part(place: Value, lines: list[Value]) -> list[Value]:
+            chunk = builder.add(first, builder.mul(place, number(chunks)))
+            return self._part(chunk, chunks, lines)
+
+        return self._emitter.either(
+            builder.icmp_signed(">", count, number(0)),
+            lambda: self._emitter.loop(count, part, lines),
+            lambda: lines,
+        )
+
+    def _part(self, chunk: Value, chunks: int, lines: list[Value]) -> list[Value]:
+        emitter, builder, code = self._emitter, self._emitter.builder, self._code
+        source = emitter.at(self._rows, builder.mul(chunk, number(VECTOR_BYTES)))
+        target = emitter.at(self._target, builder.mul(chunk, self._chunk_bytes))
+        # Of each value in the order in which they are loaded: all events of a chunk, then of the next.
         columns = [
-            emitter.load(emitter.at(first, column * VECTOR_BYTES), _HALVES, 2)
-            for column in range(SCALE_COLUMNS)
+            own
+            for each in range(chunks)
+            for own in [self._columns(builder.add(chunk, number(each)))] * _TOGETHER
         ]
-        source = emitter.at(self._rows, builder.mul(place, number(VECTOR_BYTES)))
-        target = emitter.at(self._target, builder.mul(place, self._chunk_bytes))
-        others = builder.or_(self._clips, self._with_bit)
-        plain = builder.and_(self._narrow, builder.not_(others))
 
         def repeat(scale: Callable[..., None]) -> list[Value]:
             def events(group: Value, lines: list[Value]) -> list[Value]:
@@ -177,14 +168,21 @@ class _Scaler:
                     builder.add(builder.mul(group, number(_TOGETHER)), number(event))
                     for event in range(_TOGETHER)
                 ]
-                for _ in range(_LINES_TOGETHER):
+                for _ in range(chunks * _LINES_TOGETHER):
                     lines = self._ahead.read(lines)
-                sources = [
-                    emitter.at(source, builder.mul(self._row_bytes, each)) for each in numbers
+                values = [
+                    emitter.load(
+                        emitter.at(
+                            source, builder.mul(code.row_bytes, event), place * VECTOR_BYTES
+                        ),
+                        _HALVES,
+                        1,
+                    )
+                    for place in range(chunks)
+                    for event in numbers
                 ]
-                values = [emitter.load(each, _HALVES, 1) for each in sources]
                 targets = [
-                    emitter.at(target, builder.mul(self._target_bytes, each)) for each in numbers
+                    emitter.at(target, builder.mul(self._target_bytes, event)) for event in numbers
                 ]
                 scale(columns, values, targets)
                 return lines
@@ -192,44 +190,56 @@ class _Scaler:
             return emitter.loop(number(TILE // _TOGETHER), events, lines)
 
         return emitter.either(
-            plain,
+            self._is_plain,
             lambda: emitter.either(
-                self._short,
-                lambda: repeat(partial(self._plain, _moved_saturated)),
-                lambda: repeat(partial(self._plain, _moved)),
+                self._is_moved[Moves.SATURATED],
+                lambda: repeat(partial(self._plain, _saturated_move)),
+                lambda: repeat(partial(self._plain, _saturated_move_left)),
             ),
             lambda: repeat(self._any),
         )
 
+    def _columns(self, chunk: Value) -> list[Value]:
+        emitter = self._emitter
+        chunk_bytes = number(SCALE_COLUMNS * VECTOR_BYTES)
+        first = emitter.at(self._code.table, emitter.builder.mul(chunk, chunk_bytes))
+        return [
+            emitter.load(emitter.at(first, column * VECTOR_BYTES), _HALVES, 2)
+            for column in range(SCALE_COLUMNS)
+        ]
+
+    def _all(self, way: Way, columns: list[Columns], values: list[Value]) -> list[Value]:
+        return [way(self._emitter, own, value) for own, value in zip(columns, values, strict=True)]
+
     def _plain(
-        self,
-        moved: Callable[..., Value],
-        columns: list[Value],
-        values: list[Value],
-        targets: list[Value],
+        self, move: Way, columns: list[Columns], values: list[Value], targets: list[Value]
     ) -> None:
-        emitter = self._emitter
-        values = [moved(emitter, columns, value) for value in values]
-        self._store_bytes([_shifted_to_even(emitter, columns, each) for each in values], targets)
+        moved = self._all(move, columns, values)
+        self._store_bytes(self._all(_shifted_to_even, columns, moved), targets)
 
-    def _any(self, columns: list[Value], values: list[Value], targets: list[Value]) -> None:
-        emitter = self._emitter
-
-        def all_of(how: Callable[..., Value], values: list[Value]) -> list[Value]:
-            return [how(emitter, columns, value) for value in values]
-
+    def _any(self, columns: list[Columns], values: list[Value], targets: list[Value]) -> None:
+        emitter, all_of = self._emitter, self._all
         moved = emitter.either(
-            self._short,
-            lambda: all_of(_moved_saturated, values),
-            lambda: all_of(_moved, values),
+            self._is_moved[Moves.CLIPPED],
+            lambda: all_of(_clipped_move, columns, values),
+            lambda: emitter.either(
+                self._is_moved[Moves.SATURATED],
+                lambda: all_of(_saturated_move, columns, values),
+                lambda: all_of(_saturated_move_left, columns, values),
+            ),
         )
         shifted = emitter.either(
             self._with_bit,
-            lambda: all_of(_shifted_with_bit, moved),
-            lambda: all_of(_shifted_to_even, moved),
+            lambda: all_of(_shifted_with_bit, columns, moved),
+            lambda: all_of(_shifted_to_even, columns, moved),
         )
-        results = emitter.either(self._clips, lambda: all_of(_clipped, shifted), lambda: shifted)
-        with emitter.builder.if_else(self._narrow) as (yes, no):
+        results = emitter.either(
+            self._code.has_clips, lambda: all_of(_clipped, columns, shifted), lambda: shifted
+        )
+        if len(results) > len(targets):  # pairs are always bytes
+            self._store_bytes(results, targets)
+            return
+        with emitter.builder.if_else(self._code.to_bytes) as (yes, no):
             with yes:
                 self._store_bytes(results, targets)
             with no:
@@ -237,124 +247,53 @@ class _Scaler:
                     emitter.store(result, target, 1)
 
     def _store_bytes(self, results: list[Value], targets: list[Value]) -> None:
-        for result, target in zip(results, targets, strict=True):
-            saturated = _saturated_bytes(self._emitter, result)
-            self._emitter.store(self._emitter.builder.xor(saturated, self._flips), target, 1)
+        """Write bytes: each event's own, or those of the first and the second chunk packed."""
+        emitter, builder = self._emitter, self._emitter.builder
+        if len(results) > len(targets):
+            firsts, seconds = results[: len(targets)], results[len(targets) :]
+            octets = [
+                emitter.signed_bytes_saturated(first, second)
+                for first, second in zip(firsts, seconds, strict=True)
+            ]
+        else:
+            octets = [_saturated_bytes(emitter, result) for result in results]
+        flips = spread(builder, self._code.flip, octets[0].type)
+        for each, target in zip(octets, targets, strict=True):
+            emitter.store(builder.xor(each, flips), target, 1)
 
 
-def _emit_scale(builder: Any, *arguments: Value) -> None:
-    _Scaler(Emitter(builder), arguments)
+def _emit_scale(
+    builder: Any,
+    reading: Value,
+    numbers: Value,
+    rows: Value,
+    target: Value,
+    memory: Value,
+    lines: Value,
+) -> None:
+    emitter = Emitter(builder)
+    code, ahead = ScaleCode(emitter, reading, numbers), ReadAhead(emitter, memory, lines)
+    _Scaler(emitter, code, rows, target, ahead).run()
 
 
 @intrinsic
-def _scale(  # type: ignore[no-untyped-def]  # numba reads the names of the arguments
-    typingctx,
-    rows,
-    row_bytes,
-    target,
-    table,
-    n_chunks,
-    to_bytes,
-    rounds,
-    is_saturated,
-    has_clips,
-    flip,
-    memory,
-    lines,
-):
-    return instructions(12, _emit_scale)
+def _scale(typingctx, reading, numbers, rows, target, memory, lines):  # type: ignore[no-untyped-def]
+    return instructions(6, _emit_scale)
 
 
 @inline_kernel
 def scale_rows(
-    rows: Place,
-    row_bytes: Place,
-    target: Place,
-    table: Place,
-    n_chunks: Place,
-    to_bytes: Place,
-    rounds: Place,
-    is_saturated: Place,
-    has_clips: Place,
-    flip: Place,
-    memory: Place,
-    lines: Place,
+    reading: Place, numbers: Place, rows: Place, target: Place, memory: Place, lines: Place
 ) -> None:
     """Cast `TILE` rows of 16-bit inputs.
 
     Parameters
     ----------
-    rows, target, table
-        Addresses. Each row is read in ``n_chunks`` vectors, also beyond its end, and written as many
-        times `CHUNK` results.
-    to_bytes
-        Whether results are written as bytes, else as 16-bit integers.
-    rounds
-        One of `Rounds`.
-    is_saturated
-        Whether all inputs are moved by saturated differences; see `saturates`.
-    has_clips
-        Whether any input needs ``KEPT``, or ``BOTTOM`` and ``TOP`` where saturation does not say it.
-    flip
-        Bits that are inverted in every byte of a result.
+    reading, numbers
+        Addresses of how rows are read, see `ScaleCode`, and of the numbers of all layers, the table among them.
+    rows, target
+        Addresses. Each row is read in whole vectors, also beyond its end, and written as many times `CHUNK` results.
     memory, lines
         What is needed next, as `ReadAhead` takes it; `LINES_AHEAD` lines of it are read for each chunk.
     """
-    _scale(
-        rows,
-        row_bytes,
-        target,
-        table,
-        n_chunks,
-        to_bytes,
-        rounds,
-        is_saturated,
-        has_clips,
-        flip,
-        memory,
-        lines,
-    )
-
-
-def _emit_flip(
-    builder: Any, rows: Value, row_bytes: Value, target: Value, n_vectors: Value, flip: Value
-) -> None:
-    emitter = Emitter(builder)
-    flips = emitter.spread(builder.trunc(flip, INT32))
-    target_bytes = builder.mul(n_vectors, number(VECTOR_BYTES))
-
-    def one(place: Value, _: list[Value]) -> list[Value]:
-        shift = builder.mul(place, number(VECTOR_BYTES))
-
-        def events(_: Value, carried: list[Value]) -> list[Value]:
-            source, to = carried
-            for _event in range(_TOGETHER):
-                word = emitter.load(source, vector(), 1)
-                emitter.store(builder.xor(word, flips), to, VECTOR_BYTES)
-                source, to = builder.add(source, row_bytes), builder.add(to, target_bytes)
-            return [source, to]
-
-        first = [emitter.at(rows, shift), emitter.at(target, shift)]
-        emitter.loop(number(TILE // _TOGETHER), events, first)
-        return []
-
-    emitter.loop(n_vectors, one)
-
-
-@intrinsic
-def _flip(typingctx, rows, row_bytes, target, n_vectors, flip):  # type: ignore[no-untyped-def]
-    return instructions(5, _emit_flip)
-
-
-@inline_kernel
-def flip_rows(rows: Place, row_bytes: Place, target: Place, n_vectors: Place, flip: Place) -> None:
-    """Invert bits of `TILE` rows of bytes.
-
-    Parameters
-    ----------
-    rows, target
-        Addresses; the target begins a vector. Each row is read in ``n_vectors`` vectors, also beyond its end.
-    flip
-        Bits that are inverted in every word: signed bytes become unsigned by 0x80808080.
-    """
-    _flip(rows, row_bytes, target, n_vectors, flip)
+    _scale(reading, numbers, rows, target, memory, lines)

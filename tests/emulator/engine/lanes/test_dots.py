@@ -82,6 +82,26 @@ def test_bounds_beyond_bytes_clip_nothing(
         np.testing.assert_array_equal(found, evaluate_rows(graph, rows)["e"], err_msg=kernel)
 
 
+@pytest.mark.parametrize("rounding", ["TRN", "RND", "RND_CONV"])
+@pytest.mark.parametrize("drop", [0, 1, 6, 7, 8])
+@pytest.mark.parametrize("signed", [True, False])
+def test_bytes_from_sums_far_beyond_16_bits(rounding: Rounding, drop: int, *, signed: bool) -> None:
+    """Where they are packed before they are shifted, 16 bits saturate first."""
+    half, one, total = FixedFormat(16, 16), FixedFormat(12, 12), FixedFormat(28, 28)
+    byte = FixedFormat(8, 8 + drop, signed, rounding, "SAT")
+    weights = (1, -1, 2, 700, -700)
+    identity = tuple(tuple(int(i == j) for j in range(5)) for i in range(5))
+    x, wide = Input("x", (), half, 1), FixedFormat(20, 20 + drop)
+    first = Dense("d", ("x",), byte, (weights,), one, (0, 0, 1, 3, 5), one, total)
+    last = Dense("e", ("d",), wide, identity, one, (0,) * 5, one, wide)
+    graph = Graph((x, first, last), ("e",))
+    numbers = [*range(-300, 300), *range(-32_768, 32_768, 61), 32_766, 32_767]
+    rows = np.array(numbers, dtype=np.int16).reshape(-1, 1)
+    emulator = Emulator(graph, threads=1)
+    assert emulator.plan.nodes[-1].kernel == ("dot8" if HAS_QUADS else "dot16")
+    np.testing.assert_array_equal(emulator.run(rows)["e"], evaluate_rows(graph, rows)["e"])
+
+
 def test_a_second_cast_may_lead_below_the_bounds_of_the_first() -> None:
     """First no less than 0, then wrapped to both signs."""
     none_negative = FixedFormat(6, 2, signed=False, overflow="SAT")

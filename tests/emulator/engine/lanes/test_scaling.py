@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -14,6 +15,9 @@ from emulator.fixed import FixedFormat
 from emulator.fixed.format import ROUNDINGS, Overflow, Rounding
 from emulator.graph import Dense, Graph, Input, OffsetShift
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 SOURCE = FixedFormat(16, 16)
 N_INPUTS = 35  # more than one vector holds
 
@@ -23,21 +27,27 @@ NUMBERS = np.concatenate(
 )
 
 
-def network(target: FixedFormat, shifts: tuple[int, ...]) -> Graph:
+def network(
+    target: FixedFormat,
+    shifts: tuple[int, ...],
+    n_inputs: int = N_INPUTS,
+    offset: int = 50,
+    taken: Sequence[int] | None = None,
+) -> Graph:
     """Scale each input by itself and hand some of them on, each once."""
-    x = Input("x", (), SOURCE, N_INPUTS)
+    x = Input("x", (), SOURCE, n_inputs)
     scaled = OffsetShift(
         "s",
         ("x",),
         target,
-        offset=tuple(3 * place - 50 for place in range(N_INPUTS)),
-        offset_format=FixedFormat(10, 9),
-        shift=tuple(shifts[place % len(shifts)] for place in range(N_INPUTS)),
-        inner=FixedFormat(24, 19),
+        offset=tuple(3 * place % 120 - offset for place in range(n_inputs)),
+        offset_format=FixedFormat(12, 11),
+        shift=tuple(shifts[place % len(shifts)] for place in range(n_inputs)),
+        inner=FixedFormat(26, 21),
     )
     total, one = FixedFormat(32, 32 - target.fraction), FixedFormat(3, 3)
-    taken = (0, 1, 2, 17, 33, 34)
-    weights = tuple(tuple(int(i == t) for t in taken) for i in range(N_INPUTS))
+    taken = taken or (0, 1, 2, 17, n_inputs - 2, n_inputs - 1)
+    weights = tuple(tuple(int(i == t) for t in taken) for i in range(n_inputs))
     dense = Dense("d", ("s",), total, weights, one, (0,) * len(taken), one, total)
     return Graph((x, scaled, dense), ("d",))
 
@@ -63,6 +73,47 @@ def test_every_scaling_of_16_bits(rounding: Rounding, overflow: Overflow) -> Non
             ran[kernel] += 1
     assert ran["dot16"] > 1
     assert ran["dot8"] > 1 or not HAS_QUADS
+
+
+@pytest.mark.parametrize(
+    ("target", "offset", "shifts"),
+    [
+        (FixedFormat(8, 6, rounding="RND_CONV", overflow="SAT"), 55, (0, 1, 2, 3, 4, 5)),
+        (FixedFormat(8, 6, rounding="RND_CONV", overflow="SAT"), 55, (2, 3, 4, 7)),
+        (FixedFormat(8, 8, rounding="RND_CONV", overflow="SAT"), -40, (8, 7, -1, -2)),
+        (FixedFormat(8, 6, False, "RND", "SAT"), 200, (-3, 0, 1, 5)),
+        (FixedFormat(8, 8, True, "TRN", "SAT_SYM"), -30, (-4, -3, 0, 6)),
+        (FixedFormat(6, 5, True, "RND_CONV", "SAT"), 55, (-1, 0, 1, 6)),
+        (FixedFormat(3, 3, False, "RND_MIN_INF", "SAT"), 9, (-1, 0, 1, 6)),
+        (FixedFormat(8, 6, rounding="RND_CONV", overflow="SAT"), -900, (0, 1, 2, 5)),
+    ],
+)
+@pytest.mark.parametrize("n_inputs", [32, 57])
+def test_every_16_bit_number(
+    target: FixedFormat, offset: int, shifts: tuple[int, ...], n_inputs: int
+) -> None:
+    """Against the tiles of 64-bit integers, which move, round and clip step by step; in pairs of chunks and alone."""
+    graph = network(target, shifts, n_inputs, offset)
+    rows = np.repeat(np.arange(-32_768, 32_768)[:, None], n_inputs, axis=1).astype(np.int16)
+    expected = Emulator(graph, threads=1, kernel="tiles64").run(rows)["d"]
+    some = slice(0, None, 2_111)
+    np.testing.assert_array_equal(expected[some], evaluate_rows(graph, rows[some])["d"])
+    emulator = Emulator(graph, threads=1)
+    assert [node.kernel for node in emulator.plan.nodes[1:]] == [
+        "scale16",
+        "dot8" if HAS_QUADS else "dot16",
+    ]
+    np.testing.assert_array_equal(emulator.run(rows)["d"], expected)
+
+
+@pytest.mark.parametrize("n_inputs", [1, 31, 33, 40, 52, 53, 61, 64, 65, 96, 100, 117, 128, 150])
+def test_every_number_of_inputs(n_inputs: int) -> None:
+    """Each input is handed on by itself, from rows that are full and from one that ends the memory."""
+    target = FixedFormat(8, 6, rounding="RND_CONV", overflow="SAT")
+    graph = network(target, (0, 1, 5), n_inputs, 50, taken=range(n_inputs))
+    rows = np.random.default_rng(n_inputs).integers(-90, 90, (67, n_inputs)).astype(np.int16)
+    expected = evaluate_rows(graph, rows)["d"]
+    np.testing.assert_array_equal(Emulator(graph, threads=1).run(rows)["d"], expected)
 
 
 def test_bits_that_were_floored_stay_cleared_where_bytes_saturate() -> None:
