@@ -17,6 +17,7 @@ CASTS = f"{TESTS}/lanes/test_casts.py"
 INPUTS = f"{TESTS}/lanes/test_inputs.py"
 DOTS = f"{TESTS}/lanes/test_dots.py"
 SCALING = f"{TESTS}/lanes/test_scaling.py"
+BYTE_ORDER = f"{TESTS}/lanes/test_byte_order.py"
 SCALE_TABLE = f"{TESTS}/lanes/test_scale_table.py"
 AHEAD = f"{TESTS}/lanes/test_read_ahead.py"
 SELECTION = f"{TESTS}/test_selection.py"
@@ -423,9 +424,11 @@ GROUPS = (
             ),
             ("    return emitter.builder.shl(value, columns[LEFT])", "    return value"),
             ("columns[BIT_MASK], columns[ADD], columns", "columns[ADD], columns[ADD], columns"),
-            ("builder.or_(code.has_clips, self._with_bit)", "self._with_bit"),
-            ("builder.or_(code.has_clips, self._with_bit)", "code.has_clips"),
-            (", self._is_moved[Moves.CLIPPED]\n        )", ", code.has_clips\n        )"),
+            (
+                "builder.or_(code.has_clips, self._is_moved[Moves.CLIPPED])",
+                "self._is_moved[Moves.CLIPPED]",
+            ),
+            ("builder.or_(code.has_clips, self._is_moved[Moves.CLIPPED])", "code.has_clips"),
             (
                 "self._is_plain = builder.and_(code.to_bytes, ",
                 "self._is_plain = builder.or_(code.to_bytes, ",
@@ -457,7 +460,7 @@ GROUPS = (
     ),
     Group(
         f"{LANES}/byte_order.py",
-        (SCALING,),
+        (BYTE_ORDER,),
         (
             ("range(0, 2 * n_pairs * CHUNK, 2 * CHUNK)", "range(0, 2 * n_pairs * CHUNK, CHUNK)"),
             ("for start in (block, block + CHUNK)", "for start in (block + CHUNK, block)"),

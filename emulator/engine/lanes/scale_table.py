@@ -34,7 +34,7 @@ class Rounds(IntEnum):
 
     ``TO_EVEN``, or nothing but up or down: what is added stands in ``OFFSET``; where anything is left of ``y &
     BIT_MASK`` it was no half before, or one above an odd number, and ``y -= ADD``. ``BITS``: ``y += ADD + (y >>
-    BIT_SHIFT & BIT_MASK)``.
+    BIT_SHIFT & BIT_MASK)``; such a table is ``CLIPPED``.
     """
 
     TO_EVEN = 0

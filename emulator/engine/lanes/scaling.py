@@ -123,9 +123,7 @@ class _Scaler:
             moves: builder.icmp_signed("==", code.moves, number(moves)) for moves in Moves
         }
         self._with_bit = builder.icmp_signed("==", code.rounds, number(Rounds.BITS))
-        others = builder.or_(
-            builder.or_(code.has_clips, self._with_bit), self._is_moved[Moves.CLIPPED]
-        )
+        others = builder.or_(code.has_clips, self._is_moved[Moves.CLIPPED])
         self._is_plain = builder.and_(code.to_bytes, builder.not_(others))
 
     def run(self) -> None:

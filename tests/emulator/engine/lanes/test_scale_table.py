@@ -46,7 +46,12 @@ TARGETS = (
     (5, 4, True, "SAT"),
     (2, 1, False, "SAT"),
 )
-OFFSETS = (0, 3, -5, 127, -300, 40_001, -65_536, 65_535)
+
+#: Bits of fraction and raw of offsets: with 3, all numbers may lie a half above what stays.
+OFFSETS = (
+    *((1, raw) for raw in (0, 3, -5, 127, -300, 40_001, -65_536, 65_535)),
+    *((3, raw) for raw in (3, -21, 1_020)),
+)
 
 
 def wrapped(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -85,11 +90,11 @@ def by_table(table: ScaleTable, row: tuple[int, ...], *, to_bytes: bool) -> NDAr
 def scalings(rounding: Rounding) -> list[ScaleRow]:
     """Return many inputs whose results are bytes, lowered where they are unsigned."""
     found: dict[ScaleRow, None] = {}
-    for (width, integer, signed, overflow), offset, shift in product(
+    for (width, integer, signed, overflow), (fraction, offset), shift in product(
         TARGETS, OFFSETS, (-7, -3, -1, 0, 1, 5, 7, 8, 9)
     ):
         target = FixedFormat(width, integer, signed, rounding, overflow)  # type: ignore[arg-type]
-        wide, inner = FixedFormat(19, 18), FixedFormat(40, 36)
+        wide, inner = FixedFormat(18 + fraction, 18), FixedFormat(40, 36)
         node = OffsetShift("s", ("x",), target, (offset,), wide, (shift,), inner)
         try:
             (row,) = scale_rows(node, SOURCE, 1)
