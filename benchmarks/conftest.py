@@ -52,9 +52,9 @@ def rows() -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def jagged() -> ak.Array:
-    """400,000 crossings as jagged objects, with more of them than slots now and then."""
+    """A million crossings as jagged objects, with more of them than slots now and then."""
     rng = np.random.default_rng(3)
-    n_events = 400_000
+    n_events = 1_000_000
     collections = {}
     for name, mean, most, top in (
         ("mu", 0.6, 8, 512),

@@ -158,9 +158,10 @@ def _time_goes(row: str, rest: str) -> Callable[[Figures], str]:
 
 
 def _engine_targets() -> Iterator[Target]:
-    for shape, rate in ROWS.items():
-        row = _engine_row(shape, HARDWARE, 2)
-        yield Target(f"{shape}, int16 rows, 2 threads", rate, "M/s", _told(row, RATE), row=row)
+    for kind, what in ((HARDWARE, "int16 rows"), (SCALED, "int16 rows scaled to 8 bits")):
+        for shape, rate in ROWS.items():
+            row = _engine_row(shape, kind, 2)
+            yield Target(f"{shape}, {what}, 2 threads", rate, "M/s", _told(row, RATE), row=row)
     for kind in (HARDWARE, SCALED, BYTES):
         for shape in SHAPES:
             row = _engine_row(shape, kind, 1)
