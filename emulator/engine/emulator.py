@@ -40,9 +40,9 @@ if TYPE_CHECKING:
 #: Below this number of events per thread, waking another thread costs more than it saves.
 MIN_EVENTS_PER_THREAD = 8_192
 
-#: Events that a thread takes at once: enough to forget what a call costs, few enough that one thread
-#: never waits long for another that was interrupted.
-MAX_BLOCK = 32_768
+#: Events that a thread takes at once, at most, and near the end: enough to forget what a call costs, few enough that
+#: one thread never waits long for another.
+MAX_BLOCK, LAST_BLOCK = 32_768, 4_096
 
 
 class Emulator:
@@ -184,10 +184,8 @@ class Emulator:
         order, inner = gathering
         jagged = JaggedRows.of(collections, order, layout)
         outputs = np.empty((jagged.n_events, self._n_outputs), dtype=np.int64)
-        nothing, n_safe = np.empty((0, 0), dtype=np.int16), jagged.n_safe
-        self._run_threads(JaggedExecution(jagged, inner), nothing, outputs, n_safe)
-        end = JaggedExecution(jagged.padded_end(), inner)
-        self._run_threads(end, nothing, outputs[n_safe:], jagged.n_events - n_safe)
+        nothing = np.empty((0, 0), dtype=np.int16)
+        self._run_threads(JaggedExecution(jagged, inner), nothing, outputs, jagged.n_events)
         return self._split(outputs, self.graph.outputs)
 
     def _check_layout(self, layout: FeatureLayout) -> None:
@@ -277,17 +275,27 @@ class Emulator:
             execution.run(rows, 0, n_events, outputs)
             return
         # Blocks are taken by turns: a thread that is interrupted leaves the others its work.
-        block = min(-(-n_events // (4 * threads * TILE)) * TILE, MAX_BLOCK)
-        following = count()
+        blocks, following = blocks_of(n_events, threads), count()
 
         def work() -> None:
-            while (start := next(following) * block) < n_events:
-                execution.run(rows, start, min(start + block, n_events), outputs)
+            while (place := next(following)) < len(blocks):
+                execution.run(rows, *blocks[place], outputs)
 
         others = [_pool(threads - 1, os.getpid()).submit(work) for _ in range(threads - 1)]
         work()
         for other in others:
             other.result()
+
+
+def blocks_of(n_events: int, threads: int) -> list[tuple[int, int]]:
+    """Return the first and behind the last event of each block: smaller ones where little is left for all threads."""
+    blocks, start = [], 0
+    while start < n_events:
+        share = (n_events - start) // (2 * threads * TILE) * TILE
+        stop = min(start + min(max(share, LAST_BLOCK), MAX_BLOCK), n_events)
+        blocks.append((start, stop))
+        start = stop
+    return blocks
 
 
 @cache

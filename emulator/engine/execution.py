@@ -141,7 +141,6 @@ class ChainExecution:
             outputs.reshape(-1),
             to,
             arrays.n_outputs,
-            np.zeros((1, 1), dtype=np.int64),
         )
 
 
@@ -158,37 +157,44 @@ class JaggedExecution:
 
     def run(self, rows: Rows, first: int, last: int, outputs: NDArray[np.int64]) -> None:  # noqa: ARG002
         """Run events ``first`` to ``last``; there are no ``rows`` to read."""
+        events, n_safe = self.events, self.events.n_safe
+        safe = min(max(first, n_safe), last)
+        if first < safe:
+            self._run(events, first, safe, outputs)
+        if safe < last:
+            self._run(events.padded_end, safe - n_safe, last - n_safe, outputs[n_safe:])
+
+    def _run(self, events: JaggedRows, first: int, last: int, outputs: NDArray[np.int64]) -> None:
         inner = self.inner
         if isinstance(inner, ChainExecution) and inner.rest is None and 2 in inner.arrays.reading:
-            self._run_fused(inner.arrays, first, last, outputs)
+            _run_fused(events, inner.arrays, first, last, outputs)
             return
-        buffer = self.events.buffer(BLOCK)
+        buffer = events.buffer(BLOCK)
         for start in range(first, last, BLOCK):
             stop = min(start + BLOCK, last)
-            made = inner.readable(self.events.write(start, stop, buffer))
+            made = inner.readable(events.write(start, stop, buffer))
             inner.run(made, 0, stop - start, outputs[start:stop])
 
-    def _run_fused(
-        self, arrays: ChainArrays, first: int, last: int, outputs: NDArray[np.int64]
-    ) -> None:
-        from emulator.engine.lanes.fused import EVENTS, run_jagged, space_for_lines
 
-        row_bytes = self.events.order.row_bytes
-        run_jagged(
-            first,
-            last,
-            self.events.passes,
-            self.events.fields,
-            self.events.buffer(EVENTS).reshape(-1),
-            row_bytes,
-            arrays.reading_apart(row_bytes),
-            arrays.layers,
-            arrays.numbers,
-            np.zeros(arrays.scratch_words, dtype=np.int32),
-            outputs.reshape(-1),
-            arrays.n_outputs,
-            space_for_lines(arrays.lines_of_tile),
-        )
+def _run_fused(
+    events: JaggedRows, arrays: ChainArrays, first: int, last: int, outputs: NDArray[np.int64]
+) -> None:
+    """Gather and run without leaving compiled code."""
+    from emulator.engine.lanes.fused import run_jagged, space_for_lines
+
+    run_jagged(
+        first,
+        last,
+        events.passes,
+        events.buffer(TILE).reshape(-1),
+        arrays.reading_apart(events.order.row_bytes),
+        arrays.layers,
+        arrays.numbers,
+        np.zeros(arrays.scratch_words, dtype=np.int32),
+        outputs.reshape(-1),
+        arrays.n_outputs,
+        space_for_lines(arrays.lines_of_tile),
+    )
 
 
 def execution(selection: Selection) -> Execution:

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from emulator.engine.lanes.gathering import (
+    CONTENTS,
+    DOWN,
     FEW_OBJECTS,
     FIELD_COLUMNS,
+    FIELDS,
     FIELDS_TOGETHER,
+    KIND,
+    KINDS,
+    LIMIT,
+    N_FIELDS,
     OBJECTS,
+    OFFSETS,
     PASS_COLUMNS,
+    PLACE,
+    PLAIN_ROW_BYTES,
+    UP,
     gather_rows,
 )
-from emulator.engine.lanes.target import VECTOR_BYTES
+from emulator.engine.lanes.target import TILE, VECTOR_BYTES
 from emulator.features import contents_of_field
 from emulator.features.layout import ZERO
 from emulator.graph import Dense, Graph, Input, OffsetShift, Quantize, Relu
@@ -29,6 +41,9 @@ if TYPE_CHECKING:
     from emulator.features import FeatureLayout
     from emulator.graph import Node
     from emulator.objects import Columns
+
+    #: Offsets and contents of a field.
+    FieldArrays = tuple[NDArray[np.int64], NDArray[np.int16]]
 
 #: Events whose rows are made at a time; they stay in a cache.
 BLOCK = 1_024
@@ -67,6 +82,43 @@ class RowOrder:
         written = sum(field.slots for field in self.fields) - last.slots + _in_vector(last.slots)
         needed = 2 * max(written, len(self.features))
         return -(-needed // VECTOR_BYTES) * VECTOR_BYTES
+
+    @cached_property
+    def _passes(self) -> tuple[tuple[tuple[int, ...], ...], NDArray[np.int64]]:
+        """For each pass the places of its fields, and the table of passes without addresses."""
+        places = [
+            tuple(together[first : first + FIELDS_TOGETHER])
+            for _, group in groupby(
+                range(len(self.fields)),
+                lambda place: (self.fields[place].collection, self.fields[place].slots),
+            )
+            for together in [list(group)]
+            for first in range(0, len(together), FIELDS_TOGETHER)
+        ]
+        starts = np.cumsum([0] + [2 * field.slots for field in self.fields])
+        table = np.zeros((len(places), PASS_COLUMNS), dtype=np.int64)
+        for row, together in zip(table, places, strict=True):
+            fields = [self.fields[place] for place in together]
+            slots, shifted = fields[0].slots, any(field.down or field.up for field in fields)
+            plain = not shifted and self.row_bytes == PLAIN_ROW_BYTES
+            row[KIND] = KINDS.index((_in_vector(slots), len(fields), plain))
+            row[LIMIT], row[N_FIELDS] = slots, len(fields)
+            columns = row[FIELDS:].reshape(-1, FIELD_COLUMNS)
+            for column, place, field in zip(columns, together, fields, strict=False):
+                column[PLACE], column[DOWN], column[UP] = starts[place], field.down, field.up
+        return tuple(places), table
+
+    def passes(self, arrays: Sequence[FieldArrays]) -> NDArray[np.int64]:
+        """Return the table that `gather_tile` reads, given offsets and contents of each field."""
+        places, table = self._passes
+        table = table.copy()
+        for row, together in zip(table, places, strict=True):
+            row[OFFSETS] = arrays[together[0]][0].ctypes.data
+            first = FIELDS + CONTENTS
+            row[first : first + FIELD_COLUMNS * len(together) : FIELD_COLUMNS] = [
+                arrays[place][1].ctypes.data for place in together
+            ]
+        return table
 
 
 def copied_order(layout: FeatureLayout) -> RowOrder | None:
@@ -143,17 +195,17 @@ def _reordered_node(node: Node, columns: Sequence[int]) -> Node:
 
 @dataclass(frozen=True)
 class JaggedRows:
-    """Events as the tables that `gather_rows` reads; the arrays behind the addresses are kept.
+    """Events as the table that `gather_tile` reads; the arrays behind the addresses are kept.
 
-    ``n_safe`` counts the events after which, in every field, `OBJECTS` more contents stand.
+    ``n_safe`` counts the events behind which enough others stand, and contents in every field: whole tiles are
+    gathered, and whole vectors.
     """
 
     n_events: int
     n_safe: int
     order: RowOrder
     passes: NDArray[np.int64]
-    fields: NDArray[np.int64]
-    kept: tuple[tuple[NDArray[np.int64], NDArray[np.int16]], ...]
+    kept: tuple[FieldArrays, ...]
 
     @classmethod
     def of(
@@ -184,63 +236,46 @@ class JaggedRows:
             if offsets[0] < 0 or offsets[-1] > len(contents):
                 msg = f"offsets of {field.collection} reach beyond its contents"
                 raise ValueError(msg)
-        return cls._of_arrays(kept, order)
-
-    @classmethod
-    def _of_arrays(
-        cls, kept: Sequence[tuple[NDArray[np.int64], NDArray[np.int16]]], order: RowOrder
-    ) -> JaggedRows:
-        n_events = len(kept[0][0]) - 1
-        passes: list[list[int]] = []
-        rows: list[list[int]] = []
-        n_safe, place = n_events, 0
-        pairs = zip(order.fields, kept, strict=True)
-        for (_, slots), group in groupby(pairs, lambda pair: (pair[0].collection, pair[0].slots)):
-            members = list(group)
-            for first in range(0, len(members), FIELDS_TOGETHER):
-                together = members[first : first + FIELDS_TOGETHER]
-                shifted = any(field.down or field.up for field, _ in together)
-                address = together[0][1][0].ctypes.data
-                passes.append([address, len(together), slots, _in_vector(slots), int(shifted)])
-            for field, (offsets, contents) in members:
-                rows.append([contents.ctypes.data, 2 * place, field.down, field.up])
-                place += slots
-                safe = int(np.searchsorted(offsets, len(contents) - OBJECTS, side="right"))
-                n_safe = min(n_safe, max(safe - 1, 0))
+        safe = min(
+            int(offsets.searchsorted(len(contents) - OBJECTS, side="right"))
+            for offsets, contents in kept
+        )
         return cls(
-            n_events=n_events,
-            n_safe=n_safe,
+            n_events=len(kept[0][0]) - 1,
+            n_safe=max(safe - TILE, 0),
             order=order,
-            passes=np.array(passes, np.int64).reshape(-1, PASS_COLUMNS),
-            fields=np.array(rows, np.int64).reshape(-1, FIELD_COLUMNS),
+            passes=order.passes(kept),
             kept=tuple(kept),
         )
 
+    @cached_property
     def padded_end(self) -> JaggedRows:
-        """Return the events from `n_safe` on, copied, with room beyond their last objects."""
+        """The events from `n_safe` on, copied, with room beyond the last ones and their objects."""
+        n_events = self.n_events - self.n_safe
+        padded: dict[str, NDArray[np.int64]] = {}
         kept = []
-        for offsets, contents in self.kept:
-            last = offsets[self.n_safe :]
-            room = np.zeros(OBJECTS, dtype=np.int16)
-            kept.append((last - last[0], np.concatenate([contents[last[0] : last[-1]], room])))
-        return self._of_arrays(kept, self.order)
+        for field, (offsets, contents) in zip(self.order.fields, self.kept, strict=True):
+            start, stop = offsets[self.n_safe], offsets[-1]
+            if field.collection not in padded:
+                last = np.full(n_events + 1 + TILE, stop - start)
+                np.subtract(offsets[self.n_safe :], start, out=last[: n_events + 1])
+                padded[field.collection] = last
+            room = np.zeros(stop - start + OBJECTS, dtype=np.int16)
+            room[:-OBJECTS] = contents[start:stop]
+            kept.append((padded[field.collection], room))
+        passes = self.order.passes(kept)
+        return JaggedRows(n_events, n_events, self.order, passes, tuple(kept))
 
     def buffer(self, n_events: int) -> NDArray[np.int16]:
-        """Return space for rows; what no field writes stays zero."""
-        row = self.order.row_bytes // 2
-        words = np.zeros(n_events * row + VECTOR_BYTES // 2, dtype=np.int16)
+        """Return space for rows of whole tiles; what no field writes stays zero."""
+        row, n_rows = self.order.row_bytes // 2, -(-n_events // TILE) * TILE
+        words = np.zeros(n_rows * row + VECTOR_BYTES // 2, dtype=np.int16)
         aligned = -words.ctypes.data % VECTOR_BYTES // 2
-        return words[aligned : aligned + n_events * row].reshape(n_events, row)
+        return words[aligned : aligned + n_rows * row].reshape(n_rows, row)
 
     def write(self, first: int, last: int, buffer: NDArray[np.int16]) -> NDArray[np.int16]:
         """Write the rows of events among the first `n_safe` and return them."""
-        gather_rows(
-            first,
-            last - first,
-            self.passes.ctypes.data,
-            len(self.passes),
-            self.fields.ctypes.data,
-            buffer.ctypes.data,
-            self.order.row_bytes,
-        )
+        passes = self.passes.ctypes.data, len(self.passes)
+        rows = buffer.ctypes.data
+        gather_rows(first, last, *passes, rows, self.order.row_bytes)
         return buffer[: last - first, : len(self.order.features)]

@@ -193,8 +193,8 @@ def contents_of_field(
     collections: Mapping[str, Columns], collection: str, field: str, layout: FeatureLayout
 ) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
     """Return offsets and contents, contiguous, of a field that a layout reads; see `rows_of_columns`."""
-    known = {name: tuple(each.fields) for name, each in collections.items()}
-    _require_fields(collection, known.get(collection, ()), (field,), layout)
+    known = collections[collection].fields if collection in collections else ()
+    _require_fields(collection, tuple(known), (field,), layout)
     given = collections[collection]
     contents = given.fields[field]
     if contents.dtype != np.int16:

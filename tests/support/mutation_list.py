@@ -23,6 +23,7 @@ AHEAD = f"{TESTS}/lanes/test_read_ahead.py"
 SELECTION = f"{TESTS}/test_selection.py"
 STUDENTS = f"{SELECTION}::test_every_kernel_equals_the_reference"
 JAGGED = f"{TESTS}/test_jagged.py"
+GATHERING = f"{TESTS}/lanes/test_gathering.py"
 EMULATOR = f"{TESTS}/test_emulator.py"
 EVERY_CAST = f"{EMULATOR}::test_every_cast_of_all_bytes"
 EVERY_STEP = f"{EMULATOR}::test_every_step_of_a_narrow_accumulator"
@@ -499,17 +500,21 @@ GROUPS = (
     ),
     Group(
         f"{LANES}/gathering.py",
-        (JAGGED,),
+        (GATHERING, JAGGED),
         (
-            ('            "<", places, spread', '            "<=", places, spread'),
-            ('builder.select(builder.icmp_signed("<", count, limit), count, limit)', "count"),
+            ('icmp_signed("<", self._places, present)', 'icmp_signed("<=", self._places, present)'),
+            ("count = builder.select(is_below, count, self._limit)", "pass"),
+            ("constant(_CROWDED - 1, kind)", "constant(_CROWDED - 2, kind)"),
+            ('"<", places, limit)', '"<=", places, limit)'),
+            ("_CROWDED = 2**15", "_CROWDED = 2**16 + 2"),
             ("builder.ashr(value, field.down)", "builder.lshr(value, field.down)"),
             (
                 "builder.shl(builder.ashr(value, field.down), field.up)",
                 "builder.ashr(value, field.down)",
             ),
-            ("kept = builder.select(known, value, zero)", "kept = value"),
-            ("skip = builder.mul(start, number(2))", "skip = builder.mul(stop, number(2))"),
+            ("kept = builder.select(known, value, ir.Constant(self._kind, None))", "kept = value"),
+            ("builder.mul(start, number(2))", "builder.mul(start, number(1))"),
+            ("builder.or_(kind, builder.zext(crowded, INT64))", "kind"),
         ),
         compiled=True,
     ),
@@ -523,7 +528,9 @@ GROUPS = (
             (" - last.slots + _in_vector(last.slots)", ""),
             ("if slots > OBJECTS or", "if slots > OBJECTS + 1 or"),
             ("or offsets[-1] > len(contents)", "or False"),
-            ("last - last[0], np", "last, np"),
+            ("offsets[self.n_safe :], start, out", "offsets[self.n_safe :], 0, out"),
+            ("plain = not shifted and", "plain ="),
+            ("safe - TILE, 0", "safe, 0"),
         ),
     ),
     # General kernels.

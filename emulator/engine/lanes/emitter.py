@@ -135,16 +135,13 @@ class Emitter:
         full = f"llvm.{name}.v{kind.count}i{kind.element.width}"
         return self.call(full, kind, first, second)
 
-    def prefetch(self, address: Value) -> None:
-        """Begin to read a line of memory into the second cache; any address may be given.
-
-        Lines on their way to the first cache take the few places in which what is computed with waits for its own.
-        """
+    def prefetch(self, address: Value, cache: int) -> None:
+        """Begin to read a line of memory into the first or the second cache; any address may be given."""
         kind = ir.FunctionType(ir.VoidType(), [INT8.as_pointer(), INT32, INT32, INT32])
         insert: Callable[..., Any] = cgutils.get_or_insert_function
         function = insert(self.builder.module, kind, "llvm.prefetch.p0")
         pointer = self.builder.inttoptr(address, INT8.as_pointer())
-        self.builder.call(function, [pointer, *(number(each, INT32) for each in (0, 2, 1))])
+        self.builder.call(function, [pointer, *(number(each, INT32) for each in (0, 4 - cache, 1))])
 
     def loop(
         self,

@@ -65,6 +65,49 @@ def write_results(
             outputs[target + e * np.uint64(n_outputs)] = tile[source + e]
 
 
+@inline_kernel
+def run_tile(
+    rows: Place,
+    reading: NDArray[np.int64],
+    layers: NDArray[np.int64],
+    words: Place,
+    cast: Place,
+    results: Place,
+    memory: Place,
+    line: Place,
+) -> Place:
+    """Run a tile of rows; return the address of the results of the last layer.
+
+    Parameters
+    ----------
+    rows, words, cast, results
+        Addresses of the rows, the numbers of all layers, and of space for rows that are cast and for results.
+    reading, layers
+        As `ChainArrays` holds them.
+    memory, line
+        What is needed next, as `ReadAhead` takes it.
+    """
+    n_read = np.int64(0)
+    if reading[IS_SCALED]:
+        scale_rows(np.int64(reading.ctypes.data), words, rows, cast, memory, line)
+        rows, n_read = cast, reading[ROW_VECTORS] * LINES_AHEAD
+    elif reading[FLIP]:
+        flip_rows(rows, reading[ROW_BYTES], cast, reading[ROW_VECTORS], reading[FLIP])
+        rows = cast
+    run_first(
+        layers[0, PACKED],
+        np.int64(layers.ctypes.data),
+        words,
+        rows,
+        reading[LOADED_BYTES],
+        results,
+        memory,
+        line,
+        n_read,
+    )
+    return run_layers(layers, words, results, results + reading[RESULT_ROWS] * TILE_ROW_BYTES)
+
+
 @kernel
 def run_chain(
     rows: NDArray[np.uint8],
@@ -77,7 +120,6 @@ def run_chain(
     outputs: NDArray[np.int64],
     shift: int,
     n_outputs: int,
-    lines: NDArray[np.int64],
 ) -> None:
     """Run events ``first`` to ``last``.
 
@@ -92,20 +134,16 @@ def run_chain(
     outputs
         Result, int64, the outputs of the last layer of each event; event ``first`` goes to row
         ``shift``.
-    lines
-        For each tile a list of what `ReadAhead` reads meanwhile, as many as `ChainArrays.lines_of_tile`; a single 0:
-        the rows that follow.
     """
     row_bytes, row_vectors = reading[ROW_BYTES], reading[ROW_VECTORS]
     all_rows = np.int64(rows.ctypes.data)
     words = np.int64(numbers.ctypes.data)
     start_of_scratch = np.int64(scratch.ctypes.data)
     results = (start_of_scratch + VECTOR_BYTES - 1) // VECTOR_BYTES * VECTOR_BYTES
-    spare = results + reading[RESULT_ROWS] * TILE_ROW_BYTES
-    copied = spare + reading[RESULT_ROWS] * TILE_ROW_BYTES
-    scaled = copied + (TILE + 1) * row_vectors * VECTOR_BYTES
-    is_listed, room = lines.shape[1] > 1, 8 * lines.shape[1]
+    copied = results + 2 * reading[RESULT_ROWS] * TILE_ROW_BYTES
+    cast = copied + (TILE + 1) * row_vectors * VECTOR_BYTES
     reach = (TILE - 1) * row_bytes + reading[REACH]
+    nothing = np.zeros(1, dtype=np.int64)
     for start in range(first, last, TILE):
         n = min(TILE, last - start)
         address = all_rows + start * row_bytes
@@ -114,28 +152,7 @@ def run_chain(
             for place in range(n * row_bytes):
                 copy[place] = rows[start * row_bytes + place]
             address = copied
-        memory, line = address + TILE * row_bytes, np.int64(lines.ctypes.data)
-        if is_listed:
-            memory, line = np.int64(0), line + (start - first) // TILE * room
-        n_read = np.int64(0)
-        if reading[IS_SCALED]:
-            how = np.int64(reading.ctypes.data)
-            scale_rows(how, words, address, scaled, memory, line)
-            address, n_read = scaled, row_vectors * LINES_AHEAD
-        elif reading[FLIP]:
-            flip_rows(address, row_bytes, scaled, row_vectors, reading[FLIP])
-            address = scaled
-        run_first(
-            layers[0, PACKED],
-            np.int64(layers.ctypes.data),
-            words,
-            address,
-            reading[LOADED_BYTES],
-            results,
-            memory,
-            line,
-            n_read,
-        )
-        found = run_layers(layers, words, results, spare)
+        following, line = address + TILE * row_bytes, np.int64(nothing.ctypes.data)
+        found = run_tile(address, reading, layers, words, cast, results, following, line)
         at = np.uint64((found - start_of_scratch) // 4)
         write_results(scratch, at, outputs, start - first + shift, n, n_outputs)

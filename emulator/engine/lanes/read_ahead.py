@@ -2,7 +2,8 @@
 
 Read in one go, lines would wait for each other; one for each step of a loop costs next to nothing. What is needed next
 is either memory from an address on, or lines from a list: objects of the next events stand in as many places as they
-have fields.
+have fields. Rows are read into the second cache: they come in bursts, and lines on their way to the first one take the
+few places in which what is computed with waits for its own. Copies of objects wait less for the first cache.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from emulator.engine.lanes.emitter import INT64, Emitter, Value, number, spread,
 from emulator.engine.lanes.gathering import (
     CONTENTS,
     FIELD_COLUMNS,
+    FIELDS,
     N_FIELDS,
     OFFSETS,
     PASS_COLUMNS,
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from emulator.engine.lanes.emitter import Place
 
 #: Entries that are written together.
-TOGETHER = 8
+TOGETHER = 16
 
 
 class ReadAhead:
@@ -43,9 +45,9 @@ class ReadAhead:
     def __init__(self, emitter: Emitter, memory: Value, lines: Value) -> None:
         self._emitter, self._memory, self._lines = emitter, memory, lines
         builder = emitter.builder
-        is_listed = builder.icmp_signed("==", memory, number(0))
-        self._line_bytes = builder.select(is_listed, number(0), number(LINE_BYTES))
-        self._entry_bytes = builder.select(is_listed, number(8), number(0))
+        self._is_listed = builder.icmp_signed("==", memory, number(0))
+        self._line_bytes = builder.select(self._is_listed, number(0), number(LINE_BYTES))
+        self._entry_bytes = builder.select(self._is_listed, number(8), number(0))
 
     def after(self, n_lines: Value) -> list[Value]:
         """Return where reading stands after some lines."""
@@ -59,7 +61,12 @@ class ReadAhead:
         """Begin to read a line and return where the next one stands."""
         emitter = self._emitter
         entry, address = places
-        emitter.prefetch(emitter.at(address, emitter.load(entry, INT64, 8)))
+        line = emitter.at(address, emitter.load(entry, INT64, 8))
+        with emitter.builder.if_else(self._is_listed) as (listed, rows):
+            with listed:
+                emitter.prefetch(line, 1)
+            with rows:
+                emitter.prefetch(line, 2)
         return [emitter.at(entry, self._entry_bytes), emitter.at(address, self._line_bytes)]
 
 
@@ -90,7 +97,6 @@ def _emit_list(
     later: Value,
     passes: Value,
     n_passes: Value,
-    fields: Value,
     lines: Value,
     n_lines: Value,
 ) -> None:
@@ -98,7 +104,7 @@ def _emit_list(
     end = emitter.at(lines, builder.mul(n_lines, number(8)))
 
     def one(which: Value, carried: list[Value]) -> list[Value]:
-        field, place = carried
+        (place,) = carried
         columns = emitter.at(passes, builder.mul(which, number(8 * PASS_COLUMNS)))
         offsets, n_fields = (
             emitter.load(emitter.at(columns, 8 * column), INT64, 8)
@@ -114,17 +120,18 @@ def _emit_list(
             reached = [emitter.at(base, each) for each in ends]
             return [emitter.at(field, 8 * FIELD_COLUMNS), _add_lines(emitter, place, end, *reached)]
 
-        field, place = emitter.loop(n_fields, contents, [field, place])
+        first_field = emitter.at(columns, 8 * FIELDS)
+        _, place = emitter.loop(n_fields, contents, [first_field, place])
         moved = builder.mul(later, number(8))
         reached = [emitter.at(start, moved), emitter.at(stop, moved, 8)]
-        return [field, _add_lines(emitter, place, end, *reached)]
+        return [_add_lines(emitter, place, end, *reached)]
 
-    emitter.loop(n_passes, one, [fields, lines])
+    emitter.loop(n_passes, one, [lines])
 
 
 @intrinsic
-def _list(typingctx, first, n_events, later, passes, n_passes, fields, lines, n_lines):  # type: ignore[no-untyped-def]
-    return instructions(8, _emit_list)
+def _list(typingctx, first, n_events, later, passes, n_passes, lines, n_lines):  # type: ignore[no-untyped-def]
+    return instructions(7, _emit_list)
 
 
 @inline_kernel
@@ -134,7 +141,6 @@ def list_objects(
     later: Place,
     passes: Place,
     n_passes: Place,
-    fields: Place,
     lines: Place,
     n_lines: Place,
 ) -> None:
@@ -144,9 +150,9 @@ def list_objects(
     ----------
     first, n_events, later
         The first event, how many, and by how many the others stand later; these may lie behind the last one.
-    passes, n_passes, fields
-        As `gathering.gather_rows` takes them.
+    passes, n_passes
+        As `gathering.gather_tile` takes them.
     lines, n_lines
         Address of the list and its room; `TOGETHER` more entries must be writable.
     """
-    _list(first, n_events, later, passes, n_passes, fields, lines, n_lines)
+    _list(first, n_events, later, passes, n_passes, lines, n_lines)

@@ -10,7 +10,9 @@ import pytest
 from random_graphs import MAKERS, Draft, Limits, bound_rows, random_graph, random_rows
 
 from emulator.engine import Emulator, evaluate, evaluate_rows, plan
+from emulator.engine.emulator import LAST_BLOCK, MAX_BLOCK, blocks_of
 from emulator.engine.exact_sums import exact_sum_fraction, sum_range, term_fraction
+from emulator.engine.kernels import TILE
 from emulator.engine.reference import cast_exact
 from emulator.errors import RangeError
 from emulator.fixed import FixedFormat
@@ -200,6 +202,24 @@ def random_case() -> tuple[Graph, np.ndarray]:
     rng = np.random.default_rng(5)
     graph = random_graph(rng)
     return graph, random_rows(rng, graph, 20_001)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 7])
+@pytest.mark.parametrize("n_events", [0, 1, LAST_BLOCK, LAST_BLOCK + 1, 100_000, 1_000_001])
+def test_blocks_hold_every_event_once_and_become_smaller_near_the_end(
+    n_events: int, threads: int
+) -> None:
+    blocks = blocks_of(n_events, threads)
+    assert [event for block in blocks for event in block] == [
+        0,
+        *[start for start, _ in blocks[1:] for _ in range(2)],
+        n_events,
+    ][: 2 * len(blocks)]
+    sizes = [stop - start for start, stop in blocks]
+    assert all(0 < size <= MAX_BLOCK for size in sizes)
+    assert all(size % TILE == 0 for size in sizes[:-1])
+    assert sizes[-1:] <= [LAST_BLOCK]
+    assert sizes == sorted(sizes, reverse=True)
 
 
 def test_the_result_does_not_depend_on_threads_batches_or_dtypes() -> None:

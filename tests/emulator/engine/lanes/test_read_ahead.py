@@ -23,7 +23,6 @@ def listed(
     first: int,
     n_events: int,
     passes: np.ndarray,
-    fields: np.ndarray,
     lines: np.ndarray,
     room: int,
 ) -> None:
@@ -33,7 +32,6 @@ def listed(
         LATER,
         passes.ctypes.data,
         passes.shape[0],
-        fields.ctypes.data,
         lines.ctypes.data,
         room,
     )
@@ -85,19 +83,19 @@ def test_lists_what_is_needed_next_and_no_more(
     expected = expected_lines(jagged, first, n_events)
     room = len(expected) + 5
     lines = np.full(room + TOGETHER, NOTHING, dtype=np.int64)
-    listed(first, n_events, jagged.passes, jagged.fields, lines, room)
+    listed(first, n_events, jagged.passes, lines, room)
     assert lines[: len(expected)].tolist() == expected
 
 
 @pytest.mark.parametrize("room", [0, 1, 7, 8, 20])
 def test_lists_as_many_as_there_is_room_for(jagged: JaggedRows, room: int) -> None:
     lines = np.full(room + 3 * TOGETHER, NOTHING, dtype=np.int64)
-    listed(5, 64, jagged.passes, jagged.fields, lines, room)
+    listed(5, 64, jagged.passes, lines, room)
     assert lines[:room].tolist() == expected_lines(jagged, 5, 64)[:room]
     assert (lines[room + TOGETHER :] == NOTHING).all(), "as many may be written beyond, no more"
 
 
 def test_until_there_are_lists_they_hold_addresses_that_can_be_read() -> None:
     lines = space_for_lines(100)
-    assert lines.shape == (2, 100 + TOGETHER)
+    assert lines.shape == (100 + TOGETHER,)
     assert (lines == lines.ctypes.data).all()
