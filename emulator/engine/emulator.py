@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 #: Below this number of events per thread, waking another thread costs more than it saves.
 MIN_EVENTS_PER_THREAD = 8_192
 
-#: Events that a thread takes at once, at most, and near the end: enough to forget what a call costs, few enough that
-#: one thread never waits long for another.
+#: Events that a thread takes at once, at most, and when little is left: enough to forget what a call costs, few enough
+#: that one thread never waits long for another.
 MAX_BLOCK, LAST_BLOCK = 32_768, 4_096
 
 
@@ -288,13 +288,17 @@ class Emulator:
 
 
 def blocks_of(n_events: int, threads: int) -> list[tuple[int, int]]:
-    """Return the first and behind the last event of each block: smaller ones where little is left for all threads."""
-    blocks, start = [], 0
-    while start < n_events:
-        share = (n_events - start) // (2 * threads * TILE) * TILE
-        stop = min(start + min(max(share, LAST_BLOCK), MAX_BLOCK), n_events)
+    """Return the first and behind the last event of each block, in the order in which threads take them.
+
+    Where little is left for all threads blocks are smaller, so that none waits long for another. The last events come
+    first: those of jagged objects are copied before they are run, while other threads have enough to do.
+    """
+    blocks, stop = [], n_events
+    while stop > 0:
+        share = stop // (2 * threads * TILE) * TILE
+        start = max(stop - min(max(share, LAST_BLOCK), MAX_BLOCK), 0)
         blocks.append((start, stop))
-        start = stop
+        stop = start
     return blocks
 
 

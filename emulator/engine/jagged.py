@@ -84,40 +84,50 @@ class RowOrder:
         return -(-needed // VECTOR_BYTES) * VECTOR_BYTES
 
     @cached_property
-    def _passes(self) -> tuple[tuple[tuple[int, ...], ...], NDArray[np.int64]]:
-        """For each pass the places of its fields, and the table of passes without addresses."""
-        places = [
-            tuple(together[first : first + FIELDS_TOGETHER])
-            for _, group in groupby(
-                range(len(self.fields)),
-                lambda place: (self.fields[place].collection, self.fields[place].slots),
-            )
-            for together in [list(group)]
-            for first in range(0, len(together), FIELDS_TOGETHER)
+    def _passes(self) -> tuple[NDArray[np.int64], list[int], list[int], list[int]]:
+        """The table of passes without addresses, the first field of each, and where addresses stand.
+
+        Those of the offsets of each pass, and of the contents of all fields, in the table as a single row.
+        """
+        passes = [
+            places[first : first + FIELDS_TOGETHER]
+            for places in self._together()
+            for first in range(0, len(places), FIELDS_TOGETHER)
         ]
         starts = np.cumsum([0] + [2 * field.slots for field in self.fields])
-        table = np.zeros((len(places), PASS_COLUMNS), dtype=np.int64)
-        for row, together in zip(table, places, strict=True):
-            fields = [self.fields[place] for place in together]
+        table = np.zeros((len(passes), PASS_COLUMNS), dtype=np.int64)
+        for row, places in zip(table, passes, strict=True):
+            fields = [self.fields[place] for place in places]
             slots, shifted = fields[0].slots, any(field.down or field.up for field in fields)
             plain = not shifted and self.row_bytes == PLAIN_ROW_BYTES
             row[KIND] = KINDS.index((_in_vector(slots), len(fields), plain))
             row[LIMIT], row[N_FIELDS] = slots, len(fields)
             columns = row[FIELDS:].reshape(-1, FIELD_COLUMNS)
-            for column, place, field in zip(columns, together, fields, strict=False):
+            for column, place, field in zip(columns, places, fields, strict=False):
                 column[PLACE], column[DOWN], column[UP] = starts[place], field.down, field.up
-        return tuple(places), table
+        offsets = [PASS_COLUMNS * which + OFFSETS for which in range(len(passes))]
+        contents = [
+            PASS_COLUMNS * which + FIELDS + FIELD_COLUMNS * place + CONTENTS
+            for which, places in enumerate(passes)
+            for place in range(len(places))
+        ]
+        return table, [places[0] for places in passes], offsets, contents
+
+    def _together(self) -> list[list[int]]:
+        """Return the places of fields of one collection and as many slots, which stand together."""
+        places = range(len(self.fields))
+        groups = groupby(
+            places, lambda place: (self.fields[place].collection, self.fields[place].slots)
+        )
+        return [list(group) for _, group in groups]
 
     def passes(self, arrays: Sequence[FieldArrays]) -> NDArray[np.int64]:
         """Return the table that `gather_tile` reads, given offsets and contents of each field."""
-        places, table = self._passes
+        table, firsts, offsets, contents = self._passes
         table = table.copy()
-        for row, together in zip(table, places, strict=True):
-            row[OFFSETS] = arrays[together[0]][0].ctypes.data
-            first = FIELDS + CONTENTS
-            row[first : first + FIELD_COLUMNS * len(together) : FIELD_COLUMNS] = [
-                arrays[place][1].ctypes.data for place in together
-            ]
+        words = table.reshape(-1)
+        words[offsets] = [arrays[first][0].ctypes.data for first in firsts]
+        words[contents] = [each.ctypes.data for _, each in arrays]
         return table
 
 
