@@ -520,7 +520,7 @@ GROUPS = (
     ),
     Group(
         f"{ENGINE}/jagged.py",
-        (JAGGED,),
+        (JAGGED, GATHERING),
         (
             ("len(contents) - OBJECTS, side", "len(contents), side"),
             ("nothing if place < 0 else node.weights[place]", "node.weights[place]"),

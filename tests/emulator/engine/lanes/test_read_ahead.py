@@ -76,7 +76,7 @@ def expected_lines(jagged: JaggedRows, first: int, n_events: int) -> list[int]:
 
 
 @pytest.mark.parametrize("first", [0, 1, 77, 640])
-@pytest.mark.parametrize("n_events", [1, 8, 63, 64])
+@pytest.mark.parametrize("n_events", [1, 8, 63, 64, 250])
 def test_lists_what_is_needed_next_and_no_more(
     jagged: JaggedRows, first: int, n_events: int
 ) -> None:
