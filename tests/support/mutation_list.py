@@ -489,11 +489,11 @@ GROUPS = (
             ("(below | 1 << scale.right) >> left if", "(below | 1 << scale.right) if"),
             ("max(scale.bit_mask >> left, 1)", "1"),
             ("max(scale.bit_mask >> left, 1)", "scale.bit_mask >> left"),
-            ("columns[RIGHT] <= 8", "columns[RIGHT] <= 16"),
             ("INT16.low <= columns[OFFSET] <= INT16.high", "True"),
             ("        columns[LOW] = INT16.low\n", "        pass\n"),
             ("    offset += offset & row[BIT_MASK]\n", ""),
-            ("-(-(INT8.high + offset) >> left)", "INT8.high + offset >> left"),
+            ("-(-(top + offset) >> left)", "top + offset >> left"),
+            ("top = -(-INT8.high & columns[KEPT])", "top = INT8.high"),
             ("lowest = INT8.low + offset >> left", "lowest = (INT8.low + offset >> left) + 1"),
             ("offset - (highest + 1 << left)", "offset - (highest << left)"),
         ),
@@ -705,12 +705,6 @@ GROUPS = (
 
 #: Mutants that compute the same, and why; by path and the changed text.
 EQUIVALENT: dict[tuple[str, str, str], str] = {
-    (f"{LANES}/scale_table.py", "min(scale.left, scale.right)", "0"): (
-        "inputs are shifted to the left and back, as before it is seen that both cancel"
-    ),
-    (f"{LANES}/scale_table.py", "columns[RIGHT] <= 8", "columns[RIGHT] <= 16"): (
-        "an input that saturates has the highest or lowest result, to which `was_clipped` then clips"
-    ),
     (
         f"{LANES}/packing.py",
         'builder.select(builder.icmp_signed(">", ending.high, most), most, ending.high)',

@@ -95,8 +95,8 @@ def _saturated(row: Sequence[int]) -> tuple[int, ...] | None:
         columns = _saturated_left(row)
     else:
         columns[LOW] = INT16.low
-    is_right = columns[RIGHT] <= 8 and INT16.low <= columns[OFFSET] <= INT16.high
-    return tuple(columns) if is_right else None
+    # Differences of inputs that count need 16 bits at most: what saturates lies beyond, with all the same result.
+    return tuple(columns) if INT16.low <= columns[OFFSET] <= INT16.high else None
 
 
 def _saturated_left(row: Sequence[int]) -> list[int]:
@@ -110,7 +110,9 @@ def _saturated_left(row: Sequence[int]) -> list[int]:
     left, offset = row[LEFT], row[OFFSET]
     # All have the same last bit; where it is dropped, they are rounded.
     offset += offset & row[BIT_MASK]
-    highest = -(-(INT8.high + offset) >> left)
+    # The least multiple of what is kept that no byte is above.
+    top = -(-INT8.high & columns[KEPT])
+    highest = -(-(top + offset) >> left)
     lowest = INT8.low + offset >> left
     columns[OFFSET] = highest - INT16.high
     columns[LOW] = lowest - columns[OFFSET]

@@ -77,6 +77,11 @@ def test_bytes_above_127_behind_a_mask(seed: int) -> None:
     assert_student_is_exact(seed, "bytes")
 
 
+def test_bits_that_are_cleared_above_all_bytes() -> None:
+    # Inputs that are shifted to the left saturated at 127, of which 0 is left where eight bits are cleared.
+    assert_student_is_exact(1_356, "halves")
+
+
 @pytest.mark.deep
 @pytest.mark.parametrize("first", range(1_000, 2_800, 200))
 def test_every_kernel_equals_the_reference_on_thousands_of_networks(

@@ -45,7 +45,12 @@ TARGETS = (
     (7, 9, False, "SAT"),
     (5, 4, True, "SAT"),
     (2, 1, False, "SAT"),
+    (8, -1, True, "SAT"),
 )
+
+#: Types before the last cast: with as many bits of fraction as results and more, and with fewer, so that some of what
+#: was floored is cleared.
+INNER = (FixedFormat(40, 36), FixedFormat(36, 36))
 
 #: Bits of fraction and raw of offsets: with 3, all numbers may lie a half above what stays.
 OFFSETS = (
@@ -90,11 +95,11 @@ def by_table(table: ScaleTable, row: tuple[int, ...], *, to_bytes: bool) -> NDAr
 def scalings(rounding: Rounding) -> list[ScaleRow]:
     """Return many inputs whose results are bytes, lowered where they are unsigned."""
     found: dict[ScaleRow, None] = {}
-    for (width, integer, signed, overflow), (fraction, offset), shift in product(
-        TARGETS, OFFSETS, (-7, -3, -1, 0, 1, 5, 7, 8, 9)
+    for (width, integer, signed, overflow), (fraction, offset), shift, inner in product(
+        TARGETS, OFFSETS, (-7, -3, -1, 0, 1, 5, 7, 9, 12, 15), INNER
     ):
         target = FixedFormat(width, integer, signed, rounding, overflow)  # type: ignore[arg-type]
-        wide, inner = FixedFormat(18 + fraction, 18), FixedFormat(40, 36)
+        wide = FixedFormat(18 + fraction, 18)
         node = OffsetShift("s", ("x",), target, (offset,), wide, (shift,), inner)
         try:
             (row,) = scale_rows(node, SOURCE, 1)
