@@ -57,17 +57,21 @@ class ReadAhead:
             emitter.at(self._memory, builder.mul(n_lines, self._line_bytes)),
         ]
 
-    def read(self, places: list[Value]) -> list[Value]:
-        """Begin to read a line and return where the next one stands."""
+    def read(self, places: list[Value], n_lines: int = 1) -> list[Value]:
+        """Begin to read some lines and return where the next one stands."""
         emitter = self._emitter
         entry, address = places
-        line = emitter.at(address, emitter.load(entry, INT64, 8))
+        lines = []
+        for _ in range(n_lines):
+            lines.append(emitter.at(address, emitter.load(entry, INT64, 8)))
+            entry = emitter.at(entry, self._entry_bytes)
+            address = emitter.at(address, self._line_bytes)
         with emitter.builder.if_else(self._is_listed) as (listed, rows):
-            with listed:
-                emitter.prefetch(line, 1)
-            with rows:
-                emitter.prefetch(line, 2)
-        return [emitter.at(entry, self._entry_bytes), emitter.at(address, self._line_bytes)]
+            for branch, cache in ((listed, 1), (rows, 2)):
+                with branch:
+                    for line in lines:
+                        emitter.prefetch(line, cache)
+        return [entry, address]
 
 
 def _add_lines(emitter: Emitter, place: Value, end: Value, first: Value, last: Value) -> Value:

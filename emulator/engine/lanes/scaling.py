@@ -166,8 +166,7 @@ class _Scaler:
                     builder.add(builder.mul(group, number(_TOGETHER)), number(event))
                     for event in range(_TOGETHER)
                 ]
-                for _ in range(chunks * _LINES_TOGETHER):
-                    lines = self._ahead.read(lines)
+                lines = self._ahead.read(lines, chunks * _LINES_TOGETHER)
                 values = [
                     emitter.load(
                         emitter.at(
